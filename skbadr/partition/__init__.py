@@ -1,0 +1,7 @@
+"""Sensitive groups, and the cells that carry the weights."""
+
+from skbadr.partition.cells import Cells, make_cells
+from skbadr.partition.columns import select_columns
+from skbadr.partition.groups import Groups, encode_labels, make_groups
+
+__all__ = ["Cells", "Groups", "encode_labels", "make_cells", "make_groups", "select_columns"]

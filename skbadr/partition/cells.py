@@ -1,0 +1,201 @@
+"""Cells: the parts of the sample that each carry one upper-level weight."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from skbadr.partition.groups import Groups, encode_labels
+
+PARTITIONS = ("group", "group_target")
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A partition of the samples with the mass of each part.
+
+    Attributes
+    ----------
+    codes : ndarray of shape (n,), intp
+        Cell c(i) of each sample, in ``0..K-1``.
+    labels : list of length K
+        The group's label, or a tuple that ends in the class or the target bin.
+    base_weight : ndarray of shape (n,)
+        Base weight s_i of each sample.
+    totals : ndarray of shape (K,)
+        Sum of the base weights of each cell.
+    group_of_cell, target_of_cell : ndarray of shape (K,) or None
+        Codes of the group and of the class or target bin a cell belongs to, where the
+        partition has that structure.
+    """
+
+    codes: np.ndarray
+    labels: list
+    base_weight: np.ndarray
+    totals: np.ndarray
+    group_of_cell: np.ndarray | None = None
+    target_of_cell: np.ndarray | None = None
+
+    @property
+    def n_cells(self):
+        """Number of cells K."""
+        return len(self.labels)
+
+    @property
+    def shares(self):
+        """Share of each cell in the total base weight: the weights of the plain estimator."""
+        return self.totals / self.totals.sum()
+
+    def sample_weight(self, cell_weights):
+        """Return the sample weights that stand for weights on the simplex.
+
+        ``W * lam_c(i) * s_i / S_c(i)`` with W the sum of all base weights and S_k that of cell
+        k, computed as ``s_i * (lam_k / share_k)`` so that ``lam = shares`` gives s_i back bit
+        for bit.
+
+        Parameters
+        ----------
+        cell_weights : ndarray of shape (K,)
+
+        Returns
+        -------
+        sample_weight : ndarray of shape (n,)
+
+        References
+        ----------
+        Tanji, Vaiter and Laguel (2026), arXiv 2601.13448: the lower level with the loss of
+        each group averaged over the group.
+        """
+        factor = np.divide(
+            cell_weights, self.shares, out=np.zeros(self.n_cells), where=self.totals > 0
+        )
+        return self.base_weight * factor[self.codes]
+
+    def is_plain(self, cell_weights):
+        """Whether these weights are the cells' shares, hence the plain estimator."""
+        return bool(np.array_equal(cell_weights, self.shares))
+
+    def take(self, rows):
+        """Return the cells of a subset of the samples; a cell may become empty."""
+        codes, base_weight = self.codes[rows], self.base_weight[rows]
+        totals = np.bincount(codes, weights=base_weight, minlength=self.n_cells)
+        return Cells(
+            codes, self.labels, base_weight, totals, self.group_of_cell, self.target_of_cell
+        )
+
+
+def make_cells(partition, y, groups, base_weight, *, classes=None, n_target_bins=2):
+    """Partition the samples.
+
+    Parameters
+    ----------
+    partition : {"group", "group_target"} or callable
+        "group": one cell per sensitive group; "group_target": one per group and class, or per
+        group and quantile bin of y; a callable ``(y, groups) -> labels`` gets y and the group
+        labels and returns one label per sample.
+    y : ndarray of shape (n,)
+        Class codes where `classes` is given, else real targets.
+    groups : Groups
+    base_weight : ndarray of shape (n,)
+        Base weights s_i >= 0.
+    classes : ndarray of shape (C,) or None, default=None
+        Class labels; None for regression.
+    n_target_bins : int, default=2
+        Number of weighted quantile bins of y for regression.
+
+    Returns
+    -------
+    cells : Cells
+        Only the combinations that occur.
+
+    Raises
+    ------
+    ValueError
+        If the partition is unknown, leaves fewer than two cells, or has a cell whose samples
+        all have weight zero.
+    """
+    if callable(partition):
+        cells = _cells_from_callable(partition, y, groups, base_weight, classes)
+    elif partition == "group":
+        totals = np.bincount(groups.codes, weights=base_weight, minlength=len(groups.labels))
+        cells = Cells(groups.codes, groups.labels, base_weight, totals,
+                      np.arange(len(groups.labels)))  # fmt: skip
+    elif partition == "group_target":
+        if classes is None:
+            targets, target_labels = target_bins(y, base_weight, n_target_bins)
+        else:
+            targets, target_labels = y, list(np.asarray(classes).tolist())
+        cells = _group_target_cells(groups, targets, target_labels, base_weight)
+    else:
+        raise ValueError(
+            f"partition must be one of {PARTITIONS} or a callable (y, groups) -> cell labels, "
+            f"got {partition!r}."
+        )
+    if cells.n_cells < 2:
+        raise ValueError(
+            f"partition={partition!r} leaves a single cell: at least two are needed for weights "
+            "to have an effect."
+        )
+    empty = np.flatnonzero(cells.totals <= 0)
+    if len(empty):
+        raise ValueError(
+            f"sample_weight is zero for every sample of the cell {cells.labels[empty[0]]!r}: every "
+            "group (with partition='group_target' every class within a group) needs a positive "
+            "weight, so drop its rows or give it one."
+        )
+    return cells
+
+
+def target_bins(y, base_weight, n_bins):
+    """Return the weighted quantile bin of each target, and the bins' labels.
+
+    Equal targets always share a bin, so ties can leave fewer than `n_bins` bins.
+    """
+    order = np.argsort(y, kind="stable")
+    cumulative = np.cumsum(base_weight[order])
+    levels = cumulative[-1] * np.arange(1, n_bins) / n_bins
+    # The smallest y at which the weighted distribution function reaches the level.
+    positions = np.searchsorted(cumulative, levels * (1 - 1e-12), side="left")
+    edges = np.unique(y[order[np.minimum(positions, len(y) - 1)]])
+    edges = edges[edges < y.max()]
+    codes = np.searchsorted(edges, y, side="left")
+    if len(edges) == 0:
+        return codes, ["all"]
+    text = [f"{edge:.6g}" for edge in edges]
+    labels = [f"<= {text[0]}"]
+    labels += [f"({low}, {high}]" for low, high in zip(text[:-1], text[1:], strict=True)]
+    return codes, [*labels, f"> {text[-1]}"]
+
+
+def _group_target_cells(groups, targets, target_labels, base_weight):
+    n_targets = len(target_labels)
+    pair = groups.codes * n_targets + targets
+    present = np.flatnonzero(np.bincount(pair, minlength=len(groups.labels) * n_targets))
+    table = np.full(len(groups.labels) * n_targets, -1, dtype=np.intp)
+    table[present] = np.arange(len(present))
+    codes = table[pair]
+    group_of_cell, target_of_cell = np.divmod(present, n_targets)
+    labels = []
+    for group, target in zip(group_of_cell, target_of_cell, strict=True):
+        label = groups.labels[group]
+        head = label if isinstance(label, tuple) else (label,)
+        labels.append((*head, target_labels[target]))
+    totals = np.bincount(codes, weights=base_weight, minlength=len(present))
+    return Cells(codes, labels, base_weight, totals, group_of_cell, target_of_cell)
+
+
+def _cells_from_callable(partition, y, groups, base_weight, classes):
+    y_labels = y if classes is None else np.asarray(classes)[y]
+    group_labels = np.empty(len(groups.labels), dtype=object)
+    group_labels[:] = groups.labels
+    cell_labels = partition(y_labels, group_labels[groups.codes])
+    if cell_labels is None or np.ndim(cell_labels) != 1 or len(cell_labels) != len(y):
+        raise ValueError(
+            f"the partition callable must return one cell label per sample ({len(y)}), got "
+            f"{type(cell_labels).__name__} of shape {np.shape(cell_labels)}."
+        )
+    codes, labels = encode_labels(cell_labels)
+    totals = np.bincount(codes, weights=base_weight, minlength=len(labels))
+    return Cells(codes, labels, base_weight, totals)
+
+
+__all__ = ["PARTITIONS", "Cells", "Groups", "make_cells", "target_bins"]

@@ -1,0 +1,52 @@
+"""Euclidean geometry of the weight simplex, where the upper-level variable lives."""
+
+import numpy as np
+
+
+def project_simplex(point, *, minimum=0.0):
+    r"""Project onto the simplex with a floor under every coordinate.
+
+    Solves ``min ||x - point||`` over ``sum(x) = 1, x >= minimum`` exactly, by sorting.
+
+    Parameters
+    ----------
+    point : array-like of shape (K,) or (m, K)
+        One point, or one point per row.
+    minimum : float, default=0.0
+        Smallest value of a coordinate; at most ``1 / K``.
+
+    Returns
+    -------
+    projection : ndarray of the shape of `point`
+
+    Raises
+    ------
+    ValueError
+        If `minimum` is negative or above ``1 / K``, so that no such point exists.
+
+    References
+    ----------
+    Duchi, Shalev-Shwartz, Singer and Chandra (2008), "Efficient projections onto the
+    l1-ball for learning in high dimensions", ICML, algorithm 1.
+
+    Examples
+    --------
+    >>> project_simplex([0.5, 1.5, -1.0]).tolist()
+    [0.0, 1.0, 0.0]
+    """
+    point = np.asarray(point, dtype=float)
+    n_cells = point.shape[-1]
+    mass = 1.0 - n_cells * minimum
+    if minimum < 0 or mass < 0:
+        raise ValueError(f"minimum must lie in [0, 1/K] = [0, {1 / n_cells:.3g}], got {minimum}.")
+    shifted = np.atleast_2d(point) - minimum
+    # A common offset cancels in the projection; removing it keeps huge coordinates accurate.
+    shifted = shifted - shifted.max(axis=1, keepdims=True)
+    descending = -np.sort(-shifted, axis=1)
+    excess = np.cumsum(descending, axis=1) - mass
+    rank = np.arange(1, n_cells + 1)
+    n_active = np.count_nonzero(descending - excess / rank > 0, axis=1)
+    n_active = np.maximum(n_active, 1)
+    threshold = excess[np.arange(len(shifted)), n_active - 1] / n_active
+    projection = np.maximum(shifted - threshold[:, None], 0.0) + minimum
+    return projection.reshape(point.shape)
