@@ -1,0 +1,24 @@
+"""Fairness metrics: exact values, by name, from fairlearn, or of one's own."""
+
+from skbadr.metrics.base import EvaluationSet, FairnessMetric
+from skbadr.metrics.callables import CallableMetric, PerGroupMetric, make_fairness_metric
+from skbadr.metrics.group_losses import GroupLossMetric
+from skbadr.metrics.predictions import GroupMeanMetric, KolmogorovSmirnovMetric
+from skbadr.metrics.rates import RateMetric
+from skbadr.metrics.registry import get_metric, get_metric_names
+from skbadr.metrics.scorer import fairness_scorer
+
+__all__ = [
+    "CallableMetric",
+    "EvaluationSet",
+    "FairnessMetric",
+    "GroupLossMetric",
+    "GroupMeanMetric",
+    "KolmogorovSmirnovMetric",
+    "PerGroupMetric",
+    "RateMetric",
+    "fairness_scorer",
+    "get_metric",
+    "get_metric_names",
+    "make_fairness_metric",
+]

@@ -1,0 +1,196 @@
+"""Metrics that are a user's own function, of all samples or of each group."""
+
+import inspect
+
+import numpy as np
+
+from skbadr._sklearn import _safe_indexing
+from skbadr.metrics.aggregate import aggregate_groups
+from skbadr.metrics.base import FairnessMetric
+
+RESPONSE_METHODS = ("predict", "predict_proba")
+
+
+class CallableMetric(FairnessMetric):
+    """A function ``f(y_true, y_pred, *, sensitive_features)`` called as it is.
+
+    It gets labels as the user knows them (not codes), probabilities of the positive class for
+    two classes, and the sensitive features in the container they were given in. A
+    ``sample_weight`` is passed on where the function takes one; samples of weight zero are left
+    out where it does not.
+
+    Parameters
+    ----------
+    func : callable
+    response_method : {"predict", "predict_proba"}, default="predict"
+    greater_is_better : bool, default=False
+    name : str or None, default=None
+    """
+
+    def __init__(self, func, *, response_method="predict", greater_is_better=False, name=None):
+        if not callable(func):
+            raise TypeError(f"func must be callable, got {type(func).__name__}.")
+        if response_method not in RESPONSE_METHODS:
+            raise ValueError(
+                f"response_method must be one of {RESPONSE_METHODS}, got {response_method!r}."
+            )
+        self.func = func
+        self.takes_sample_weight = accepts_sample_weight(func)
+        super().__init__(
+            name or getattr(func, "__name__", type(func).__name__),
+            greater_is_better=greater_is_better,
+            response_method=response_method,
+            tasks=("classification",)
+            if response_method == "predict_proba"
+            else ("classification", "regression"),
+        )
+
+    def value(self, evaluation_set, response):  # noqa: D102
+        y_true, y_pred = user_labels(evaluation_set, response, self.response_method)
+        features = evaluation_set.sensitive_features
+        weight = evaluation_set.sample_weight
+        options = {}
+        if weight is not None and self.takes_sample_weight:
+            options["sample_weight"] = weight
+        elif weight is not None and not weight.all():
+            rows = np.flatnonzero(weight)
+            y_true, y_pred, features = y_true[rows], y_pred[rows], take_rows(features, rows)
+        value = self.func(y_true, y_pred, sensitive_features=features, **options)
+        if np.ndim(value) != 0:
+            raise TypeError(
+                f"metric {self.name!r} must return one number, got shape {np.shape(value)}."
+            )
+        return float(value)
+
+
+class PerGroupMetric(FairnessMetric):
+    """A function ``f(y_true, y_pred)`` evaluated on each group, then aggregated.
+
+    What fairlearn's derived metrics are, without a data frame in between.
+
+    Parameters
+    ----------
+    func : callable
+    transform : {"difference", "ratio", "group_min", "group_max"}
+    method : {"between_groups", "to_overall"}, default="between_groups"
+    response_method : {"predict", "predict_proba"}, default="predict"
+    takes_sample_weight : bool, default=True
+        Whether the user's weights are passed on to `func`.
+    takes_labels : bool, default=False
+        Whether `func` needs ``labels=`` because a group may lack a class (log loss).
+    options : dict or None, default=None
+        Further keywords of `func`.
+    tasks : tuple of str
+    name : str
+    """
+
+    def __init__(
+        self,
+        func,
+        *,
+        transform,
+        method="between_groups",
+        response_method="predict",
+        takes_sample_weight=True,
+        takes_labels=False,
+        options=None,
+        tasks=("classification", "regression"),
+        name,
+    ):
+        self.func, self.transform, self.method = func, transform, method
+        self.takes_sample_weight, self.takes_labels = takes_sample_weight, takes_labels
+        self.options = options or {}
+        super().__init__(
+            name,
+            greater_is_better=transform in ("ratio", "group_min"),
+            response_method=response_method,
+            tasks=tasks,
+        )
+
+    def value(self, evaluation_set, response):  # noqa: D102
+        y_true, y_pred = user_labels(evaluation_set, response, self.response_method)
+        order = np.argsort(evaluation_set.groups.codes, kind="stable")
+        counts = np.bincount(evaluation_set.groups.codes, minlength=evaluation_set.n_groups)
+        slices = np.split(order, np.cumsum(counts)[:-1])
+        by_group = [
+            self._call(evaluation_set, y_true, y_pred, rows)
+            for rows, present in zip(slices, evaluation_set.present, strict=True)
+            if present
+        ]
+        overall = None
+        if self.method == "to_overall":
+            overall = np.array([self._call(evaluation_set, y_true, y_pred, slice(None))])
+        values = np.array(by_group, dtype=float)[:, None]
+        return float(aggregate_groups(values, overall, self.transform)[0])
+
+    def _call(self, evaluation_set, y_true, y_pred, rows):
+        options = dict(self.options)
+        if evaluation_set.sample_weight is not None and self.takes_sample_weight:
+            options["sample_weight"] = evaluation_set.sample_weight[rows]
+        if self.takes_labels:
+            options["labels"] = evaluation_set.classes
+        return float(self.func(y_true[rows], y_pred[rows], **options))
+
+
+def user_labels(evaluation_set, response, response_method):
+    """Return targets and predictions as the user knows them."""
+    if evaluation_set.classes is None:
+        return evaluation_set.y, response
+    y_true = evaluation_set.classes[evaluation_set.y]
+    if response_method == "predict":
+        return y_true, evaluation_set.classes[response]
+    return y_true, response[:, 1] if response.shape[1] == 2 else response
+
+
+def accepts_sample_weight(func):
+    """Whether a callable has a parameter `sample_weight`."""
+    try:
+        return "sample_weight" in inspect.signature(func).parameters
+    except (TypeError, ValueError):
+        return False
+
+
+def take_rows(container, rows):
+    """Return rows of a list, dict of columns, array, Series or DataFrame."""
+    if isinstance(container, dict):
+        return {name: take_rows(column, rows) for name, column in container.items()}
+    return _safe_indexing(container, rows)
+
+
+def make_fairness_metric(func, *, response_method="predict", greater_is_better=False):
+    """Make a fairness metric from a function, the fairness twin of ``make_scorer``.
+
+    Parameters
+    ----------
+    func : callable ``f(y_true, y_pred, *, sensitive_features)``
+        May also take ``sample_weight``.
+    response_method : {"predict", "predict_proba"}, default="predict"
+        What `y_pred` is: labels, or probabilities of shape (n,) for two classes and (n, C) for
+        more.
+    greater_is_better : bool, default=False
+
+    Returns
+    -------
+    metric : CallableMetric
+        For ``BADRClassifier(metric=...)``, or to be called itself.
+
+    Raises
+    ------
+    TypeError
+        If `func` is not callable.
+    ValueError
+        If `response_method` is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skbadr.metrics import make_fairness_metric
+    >>> def calibration_gap(y_true, y_pred, *, sensitive_features):
+    ...     groups = np.asarray(sensitive_features)
+    ...     error = y_pred - y_true
+    ...     return np.ptp([error[groups == g].mean() for g in np.unique(groups)])
+    >>> metric = make_fairness_metric(calibration_gap, response_method="predict_proba")
+    """
+    return CallableMetric(
+        func, response_method=response_method, greater_is_better=greater_is_better
+    )

@@ -1,0 +1,163 @@
+"""Metrics by name."""
+
+import difflib
+from functools import partial
+
+import fairlearn.metrics as flm
+
+from skbadr.metrics.base import TASKS, FairnessMetric
+from skbadr.metrics.callables import CallableMetric
+from skbadr.metrics.fairlearn_metrics import generated_metric_names, metric_from_fairlearn
+from skbadr.metrics.group_losses import SUMMARIES, GroupLossMetric
+from skbadr.metrics.predictions import GroupMeanMetric, KolmogorovSmirnovMetric, prediction
+from skbadr.metrics.rates import RateMetric
+
+_RATE_NAMES = {
+    "demographic_parity": "selection_rate",
+    "equal_opportunity": "true_positive_rate",
+    "true_positive_rate_parity": "true_positive_rate",
+    "false_positive_rate_parity": "false_positive_rate",
+    "true_negative_rate_parity": "true_negative_rate",
+    "false_negative_rate_parity": "false_negative_rate",
+    "accuracy_parity": "accuracy",
+    "equalized_odds": ("true_positive_rate", "false_positive_rate"),
+}
+
+
+def _classification_metrics():
+    metrics = {}
+    for name, rates in _RATE_NAMES.items():
+        only_recall = ("true_positive_rate",) if name == "equalized_odds" else None
+        for suffix, transform in (("", "difference"), ("_ratio", "ratio")):
+            metrics[name + suffix] = partial(
+                RateMetric,
+                rates,
+                transform=transform,
+                multiclass_rates=only_recall,
+                name=name + suffix,
+            )
+    for summary in SUMMARIES:
+        metrics[summary] = partial(GroupLossMetric, summary, loss="zero_one")
+    return metrics
+
+
+def _regression_metrics():
+    metrics = {
+        "demographic_parity": partial(GroupMeanMetric, prediction, name="demographic_parity"),
+        "demographic_parity_ratio": partial(
+            GroupMeanMetric, prediction, transform="ratio", name="demographic_parity_ratio"
+        ),
+        "kolmogorov_smirnov": KolmogorovSmirnovMetric,
+    }
+    for summary in SUMMARIES:
+        metrics[summary] = partial(GroupLossMetric, summary, loss="squared_error")
+    return metrics
+
+
+_METRICS = {"classification": _classification_metrics(), "regression": _regression_metrics()}
+
+
+def get_metric_names(task=None):
+    """Return the names that ``metric=`` takes.
+
+    Parameters
+    ----------
+    task : {"classification", "regression"} or None, default=None
+        None: the names of either task.
+
+    Returns
+    -------
+    names : list of str
+        Sorted; fairlearn's ready-made metrics are among them under their own names.
+
+    Raises
+    ------
+    ValueError
+        If `task` is unknown.
+
+    Examples
+    --------
+    >>> from skbadr.metrics import get_metric_names
+    >>> get_metric_names("regression")[:2]
+    ['demographic_parity', 'demographic_parity_ratio']
+    """
+    if task is not None and task not in TASKS:
+        raise ValueError(f"task must be one of {TASKS} or None, got {task!r}.")
+    names = set()
+    for known in TASKS if task is None else (task,):
+        names |= set(_METRICS[known])
+        names |= {
+            name
+            for name in generated_metric_names()
+            if known in metric_from_fairlearn(getattr(flm, name)).tasks
+        }
+    return sorted(names)
+
+
+def get_metric(metric, task="classification", **options):
+    """Return the metric object behind a name, a callable or a metric.
+
+    Parameters
+    ----------
+    metric : str, callable or FairnessMetric
+        A name of `get_metric_names`; a fairness function of fairlearn or any callable
+        ``f(y_true, y_pred, *, sensitive_features)``; an object of this module as it is.
+    task : {"classification", "regression"}, default="classification"
+    **options
+        For names: the metric's own options, for instance ``method="to_overall"``,
+        ``agg="mean"``, ``class_agg="mean"``, ``pos_label`` or ``loss``.
+
+    Returns
+    -------
+    metric : FairnessMetric
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown (listing the valid ones) or the metric is not for this task.
+    TypeError
+        If `metric` is none of these, or an option does not exist.
+
+    Examples
+    --------
+    >>> from skbadr.metrics import get_metric
+    >>> mean_odds = get_metric("equalized_odds", agg="mean")
+    >>> mean_odds([0, 1, 0, 1], [0, 1, 1, 1], sensitive_features=["a", "a", "b", "b"])
+    0.5
+    """
+    if isinstance(metric, str):
+        resolved = _from_name(metric, task, options)
+    elif isinstance(metric, FairnessMetric):
+        resolved = metric
+    elif isinstance(metric, type) and issubclass(metric, FairnessMetric):
+        raise TypeError(f"metric is the class {metric.__name__}: pass an instance of it.")
+    elif callable(metric):
+        resolved = metric_from_fairlearn(metric) or CallableMetric(metric)
+    else:
+        raise TypeError(
+            "metric must be a name, a callable f(y_true, y_pred, *, sensitive_features) or an "
+            f"object of skbadr.metrics, got {type(metric).__name__}."
+        )
+    if task not in resolved.tasks:
+        raise ValueError(
+            f"metric {resolved.name!r} is for {' and '.join(resolved.tasks)}, not for {task}; "
+            f"for {task} use one of {get_metric_names(task)} or a callable."
+        )
+    return resolved
+
+
+def _from_name(name, task, options):
+    if name in _METRICS[task]:
+        return _METRICS[task][name](**options)
+    if name in generated_metric_names():
+        func = getattr(flm, name)
+        return metric_from_fairlearn(partial(func, **options) if options else func)
+    other = TASKS[1 - TASKS.index(task)]
+    if name in _METRICS[other]:
+        return _METRICS[other][name](**options)
+    close = difflib.get_close_matches(name, get_metric_names(task), n=1)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    raise ValueError(
+        f"metric={name!r} is not known{hint}; valid names for {task} are "
+        f"{get_metric_names(task)}; a callable f(y_true, y_pred, *, sensitive_features) also does."
+    )

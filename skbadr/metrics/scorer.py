@@ -1,0 +1,125 @@
+"""Fairness as a scikit-learn scorer."""
+
+import numpy as np
+from sklearn.base import is_regressor
+from sklearn.utils.metadata_routing import MetadataRequest
+
+from skbadr.metrics.registry import get_metric
+from skbadr.partition import select_columns
+
+
+class FairnessScorer:
+    """Scorer of a fairness metric; see `fairness_scorer`."""
+
+    def __init__(self, metric, sensitive_columns=None, metric_options=None):
+        self.metric = metric
+        self.sensitive_columns = sensitive_columns
+        self.metric_options = metric_options or {}
+        self._request = {
+            "sensitive_features": True if sensitive_columns is None else None,
+            "sample_weight": None,
+        }
+
+    def __call__(self, estimator, X, y_true, *, sensitive_features=None, sample_weight=None):
+        """Return the score of a fitted estimator, greater always being better.
+
+        Parameters
+        ----------
+        estimator : fitted estimator
+        X : array-like of shape (n, d)
+        y_true : array-like of shape (n,)
+        sensitive_features : array-like or None, default=None
+            Needed where the scorer has no `sensitive_columns`.
+        sample_weight : array-like of shape (n,) or None, default=None
+
+        Returns
+        -------
+        score : float
+            The metric, or its negative where lower is better.
+
+        Raises
+        ------
+        ValueError
+            If nothing says what the groups are.
+        """
+        if sensitive_features is None:
+            if self.sensitive_columns is None:
+                raise ValueError(
+                    "the fairness scorer has no groups: give sensitive_columns to "
+                    "fairness_scorer, or pass sensitive_features (with metadata routing on)."
+                )
+            names = getattr(estimator, "feature_names_in_", None)
+            sensitive_features = select_columns(X, self.sensitive_columns, feature_names=names)
+        task = "regression" if is_regressor(estimator) else "classification"
+        metric = get_metric(self.metric, task, **self.metric_options)
+        y_pred = getattr(estimator, metric.response_method)(X)
+        if metric.response_method == "predict_proba" and np.shape(y_pred)[1] == 2:
+            y_pred = y_pred[:, 1]
+        value = metric(
+            y_true, y_pred, sensitive_features=sensitive_features, sample_weight=sample_weight
+        )
+        return value if metric.greater_is_better else -value
+
+    def set_score_request(self, **requests):
+        """Say which metadata (`sensitive_features`, `sample_weight`) the scorer takes.
+
+        Returns
+        -------
+        self : FairnessScorer
+        """
+        unknown = set(requests) - set(self._request)
+        if unknown:
+            raise TypeError(f"unknown metadata {sorted(unknown)}; known: {sorted(self._request)}.")
+        self._request.update(requests)
+        return self
+
+    def get_metadata_routing(self):
+        """Return what the scorer requests, for scikit-learn's metadata routing."""
+        request = MetadataRequest(owner=self)
+        for name, value in self._request.items():
+            request.score.add_request(param=name, alias=value)
+        return request
+
+    def __repr__(self):
+        groups = "" if self.sensitive_columns is None else f", {self.sensitive_columns!r}"
+        return f"fairness_scorer({self.metric!r}{groups})"
+
+
+def fairness_scorer(metric="demographic_parity", sensitive_columns=None, **options):
+    """Make a scikit-learn scorer from a fairness metric.
+
+    Parameters
+    ----------
+    metric : str, callable or FairnessMetric, default="demographic_parity"
+        As in `get_metric`; a name stands for the regression metric of that name where the
+        scored estimator is a regressor.
+    sensitive_columns : str, int, list, callable or None, default=None
+        Column(s) of X that define the groups, so that no metadata needs routing. None: groups
+        come as routed metadata ``sensitive_features``.
+    **options
+        The named metric's own options, for instance ``agg="mean"``.
+
+    Returns
+    -------
+    scorer : callable ``scorer(estimator, X, y)``
+        Greater is better: a difference is returned with its sign changed.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `get_metric`, when no task has such a metric.
+
+    Examples
+    --------
+    >>> from skbadr.metrics import fairness_scorer
+    >>> fairness_scorer("equalized_odds", sensitive_columns="sex")
+    fairness_scorer('equalized_odds', 'sex')
+    """
+    for task in ("classification", "regression"):
+        try:
+            get_metric(metric, task, **options)
+            break
+        except ValueError:
+            if task == "regression":
+                raise
+    return FairnessScorer(metric, sensitive_columns, options)
