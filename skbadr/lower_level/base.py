@@ -1,0 +1,28 @@
+"""What the upper level needs of a lower level."""
+
+from abc import ABC, abstractmethod
+
+
+class LowerLevel(ABC):
+    r"""The map from cell weights to a trained model.
+
+    ``w(lam)`` minimises ``sum_k lam_k F_k(w) + R(w)``, F_k being the mean loss of cell k and R
+    the wrapped estimator's own regularisation.
+    """
+
+    @abstractmethod
+    def fit(self, cell_weights):
+        """Train at weights on the simplex.
+
+        Parameters
+        ----------
+        cell_weights : ndarray of shape (K,)
+
+        Returns
+        -------
+        model : fitted estimator
+        """
+
+    @abstractmethod
+    def assemble(self, model):
+        """Return the complete estimator around a trained model, as the user wrapped it."""

@@ -1,0 +1,96 @@
+"""Pipelines taken apart: transformers are fitted once, the last step at every weight."""
+
+import copy
+
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+from sklearn.utils.metadata_routing import get_routing_for_object, process_routing
+
+
+class PeeledEstimator:
+    """An estimator split into transformers and the step that is trained with weights.
+
+    The transformers never see the weights, so the feature map does not depend on them and is
+    computed once. Nested pipelines are peeled down to the innermost last step.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A Pipeline or any other estimator; not modified.
+    routing : bool, default=False
+        Whether fit parameters follow metadata routing rather than ``step__parameter``.
+    """
+
+    def __init__(self, estimator, *, routing=False):
+        self.routing = routing
+        self.pipelines = []
+        self.heads = []
+        while isinstance(estimator, Pipeline):
+            pipeline = clone(estimator)
+            head = copy.copy(pipeline)
+            head.steps = list(pipeline.steps[:-1])
+            self.pipelines.append(pipeline)
+            self.heads.append(head if head.steps else None)
+            estimator = pipeline.steps[-1][1]
+        self.final = estimator
+
+    def fit_transform(self, X, y, fit_params):
+        """Fit the transformers.
+
+        Returns
+        -------
+        X : transformed training data of the last step
+        final_params : dict
+            The fit parameters that belong to the last step.
+        """
+        for pipeline, head in zip(self.pipelines, self.heads, strict=True):
+            head_params, fit_params = self._split_params(pipeline, head, fit_params)
+            if head is not None:
+                X = head.fit_transform(X, y, **head_params)
+        return X, fit_params
+
+    def transform(self, X):
+        """Apply the fitted transformers."""
+        for head in self.heads:
+            if head is not None:
+                X = head.transform(X)
+        return X
+
+    def assemble(self, model):
+        """Put a fitted last step back into (nested) fitted pipelines."""
+        for pipeline, head in zip(reversed(self.pipelines), reversed(self.heads), strict=True):
+            assembled = copy.copy(pipeline)
+            fitted = [] if head is None else list(head.steps)
+            assembled.steps = [*fitted, (pipeline.steps[-1][0], model)]
+            model = assembled
+        return model
+
+    @property
+    def transforms(self):
+        """Whether there is any transformer."""
+        return any(head is not None for head in self.heads)
+
+    def _split_params(self, pipeline, head, fit_params):
+        if not fit_params:
+            return {}, {}
+        last = pipeline.steps[-1][0]
+        if self.routing:
+            head_params = {}
+            if head is not None:
+                consumed = get_routing_for_object(head).consumes("fit", fit_params)
+                head_params = {name: fit_params[name] for name in consumed}
+            routed = process_routing(pipeline, "fit", **fit_params)
+            return head_params, dict(routed[last]["fit"])
+        head_params, final_params = {}, {}
+        for key, value in fit_params.items():
+            step, separator, name = key.partition("__")
+            if not separator or step not in dict(pipeline.steps):
+                raise ValueError(
+                    f"fit parameter {key!r} reaches no step of the pipeline: name it "
+                    f"step__parameter with a step of {[name for name, _ in pipeline.steps]}."
+                )
+            if step == last:
+                final_params[name] = value
+            else:
+                head_params[key] = value
+        return head_params, final_params

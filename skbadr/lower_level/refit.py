@@ -1,0 +1,74 @@
+"""The lower level of any estimator: a plain weighted fit."""
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import clone
+
+from skbadr._sklearn import _check_method_params, _safe_indexing
+from skbadr.lower_level.base import LowerLevel
+from skbadr.lower_level.pipeline import PeeledEstimator
+
+
+class RefitLowerLevel(LowerLevel):
+    """Weighted fits of an estimator that is known by its ``fit`` alone.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Its last step's ``fit`` takes ``sample_weight``. Cloned for each fit.
+    X : array-like of shape (n, d)
+        Passed on as it is.
+    y : ndarray of shape (n,)
+        Targets as the user knows them.
+    cells : Cells
+    weighted : bool
+        Whether the user gave sample weights; without them the plain estimator is fitted with
+        none, because some estimators tell None from ones.
+    fit_params : dict
+    rows : ndarray or None, default=None
+        Training rows; None: all.
+    routing : bool, default=False
+        Whether metadata routing is on.
+    """
+
+    def __init__(self, estimator, X, y, cells, *, weighted, fit_params, rows=None, routing=False):
+        if rows is not None:
+            fit_params = _check_method_params(X, fit_params, rows)
+            X, y, cells = _safe_indexing(X, rows), y[rows], cells.take(rows)
+        self.peeled = PeeledEstimator(estimator, routing=routing)
+        self.X, self.final_params = self.peeled.fit_transform(X, y, fit_params)
+        self.y, self.cells, self.weighted = y, cells, weighted
+
+    def fit(self, cell_weights):  # noqa: D102
+        model = clone(self.peeled.final)
+        if self.cells.is_plain(cell_weights) and not self.weighted:
+            return model.fit(self.X, self.y, **self.final_params)
+        weight = self.cells.sample_weight(cell_weights)
+        return model.fit(self.X, self.y, sample_weight=weight, **self.final_params)
+
+    def assemble(self, model):  # noqa: D102
+        return self.peeled.assemble(model)
+
+    def transform(self, X, *, training=False):
+        """Return what the last step sees of `X` when it predicts.
+
+        With ``training=True``, `X` is the training data, and the copy kept for fitting is
+        returned where it is the same; it is not for transformers such as TargetEncoder.
+        """
+        if not self.peeled.transforms:
+            return X
+        transformed = self.peeled.transform(X)
+        return self.X if training and _equal(transformed, self.X) else transformed
+
+
+def _equal(a, b):
+    if type(a) is not type(b) or np.shape(a) != np.shape(b):
+        return False
+    if sparse.issparse(a):
+        return a.nnz == b.nnz and abs(a - b).nnz == 0
+    if hasattr(a, "equals"):
+        return bool(a.equals(b))
+    try:
+        return bool(np.array_equal(a, b, equal_nan=True))
+    except TypeError:  # object arrays have no NaN test
+        return bool(np.array_equal(a, b))

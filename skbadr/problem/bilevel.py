@@ -1,0 +1,87 @@
+"""The bilevel problem as a solver sees it."""
+
+import warnings
+
+import numpy as np
+from sklearn.exceptions import FitFailedWarning
+from sklearn.utils.parallel import Parallel, delayed
+
+from skbadr.simplex import project_simplex
+
+
+class BilevelProblem:
+    """Minimise an upper objective over weights on the simplex.
+
+    A solver reads the geometry (`shares`, `min_weight`, `initial`), asks for evaluations, and
+    ranks them with `objective`; data, estimator and processes stay behind `evaluate`.
+
+    Parameters
+    ----------
+    evaluator : Evaluator
+    objective : UpperObjective
+    cells : Cells
+        Of all training rows.
+    initial : ndarray of shape (K,)
+        Starting weights.
+    min_weight : float
+    tol : float
+    n_jobs : int or None
+    seed : int
+        Seed of whatever a solver draws.
+    monitor : callable or None, default=None
+        Called with every Evaluation; True ends the search.
+    """
+
+    def __init__(
+        self, evaluator, objective, cells, *, initial, min_weight, tol, n_jobs, seed, monitor=None
+    ):
+        self.evaluator, self.objective, self.cells = evaluator, objective, cells
+        self.initial, self.min_weight, self.tol = initial, min_weight, tol
+        self.n_jobs, self.seed, self.monitor = n_jobs, seed, monitor
+
+    @property
+    def n_cells(self):
+        """Number of cells K."""
+        return self.cells.n_cells
+
+    @property
+    def shares(self):
+        """Weights of the plain estimator, of shape (K,)."""
+        return self.cells.shares
+
+    def project(self, weights):
+        """Return the nearest admissible weights; the plain estimator's are always admissible."""
+        if np.array_equal(weights, self.shares):
+            return self.shares
+        return project_simplex(weights, minimum=self.min_weight)
+
+    def evaluate(self, candidates, iteration):
+        """Evaluate candidates in parallel and yield their evaluations in order.
+
+        Parameters
+        ----------
+        candidates : list of (weights, origin)
+        iteration : int
+
+        Yields
+        ------
+        evaluation : Evaluation
+            In the order of the candidates whatever `n_jobs` is.
+
+        Warns
+        -----
+        FitFailedWarning
+            For each refit that failed; it is recorded and skipped.
+        """
+        tasks = (
+            delayed(self.evaluator)(weights, origin, iteration) for weights, origin in candidates
+        )
+        for evaluation in Parallel(n_jobs=self.n_jobs, return_as="generator")(tasks):
+            if evaluation.failed and evaluation.origin != "erm":
+                warnings.warn(
+                    f"the refit at weights {np.round(evaluation.cell_weights, 4).tolist()} failed "
+                    f"and is skipped: {type(evaluation.error).__name__}: {evaluation.error}",
+                    FitFailedWarning,
+                    stacklevel=2,
+                )
+            yield evaluation

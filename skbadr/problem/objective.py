@@ -1,0 +1,91 @@
+"""Upper-level objective: metric alone, traded off, or bounded."""
+
+import numpy as np
+
+
+class UpperObjective:
+    """Rank evaluated points by what the user asked for.
+
+    - neither `bound` nor `trade_off`: the metric; equal values by the score;
+    - `trade_off`: metric minus ``trade_off * score``;
+    - `bound`: the score among points that meet the bound; where none does, the smallest excess.
+
+    Parameters
+    ----------
+    metric : FairnessMetric
+    trade_off : float, default=0.0
+    bound : float or None, default=None
+        Upper bound of the metric; lower bound where greater is better (ratios).
+    """
+
+    def __init__(self, metric, *, trade_off=0.0, bound=None):
+        self.metric, self.trade_off, self.bound = metric, trade_off, bound
+        self._sign = -1.0 if metric.greater_is_better else 1.0
+
+    def cost(self, value):
+        """Return the metric's value as a cost: lower is better, NaN stays NaN."""
+        return self._sign * value
+
+    def excess(self, value):
+        """Return by how much a metric value misses the bound (0: met)."""
+        return np.maximum(0.0, self._sign * (value - self.bound))
+
+    def key(self, evaluation):
+        """Return a sort key: the smaller, the better; failed and undefined points come last."""
+        cost, score = self.cost(evaluation.metric), evaluation.score
+        if np.isnan(cost) or np.isnan(score):
+            return (np.inf, np.inf, np.inf)
+        if self.bound is not None:
+            excess = self.excess(evaluation.metric)
+            # A missed bound first; equal scores by the metric.
+            return (excess, -score, cost)
+        if self.trade_off:
+            return (cost - self.trade_off * score, cost, -score)
+        return (cost, -score, 0.0)
+
+    def merit(self, metric, score, *, score_scale=1.0, margin=0.0):
+        """Return one number per predicted point for a search to minimise.
+
+        Parameters
+        ----------
+        metric, score : ndarray of shape (m,)
+        score_scale : float, default=1.0
+            How much score one unit of excess over the bound is worth.
+        margin : float, default=0.0
+            By how much predictions are to stay inside the bound.
+
+        Returns
+        -------
+        merit : ndarray of shape (m,)
+            NaN becomes infinity.
+        """
+        metric, score = np.asarray(metric, dtype=float), np.asarray(score, dtype=float)
+        if self.bound is not None:
+            merit = -score + score_scale * self.excess(metric + self._sign * margin)
+        else:
+            merit = self.cost(metric) - self.trade_off * score
+        return np.where(np.isnan(merit), np.inf, merit)
+
+    @property
+    def uses_score(self):
+        """Whether the score matters beyond breaking ties."""
+        return self.bound is not None or bool(self.trade_off)
+
+    def gain(self, before, after):
+        """Return by how much one evaluation is better than an earlier one, 0 if it is not."""
+        pairs = zip(self.key(before), self.key(after), strict=True)
+        differences = [old - new for old, new in pairs if old != new]
+        return max(0.0, differences[0]) if differences else 0.0
+
+    def is_met(self, evaluation):
+        """Whether an evaluation meets the bound; always where there is none."""
+        return self.bound is None or bool(self.excess(evaluation.metric) <= 0)
+
+    def is_ideal(self, evaluation):
+        """Whether no other model can be better: the metric alone counts and is perfect."""
+        return not self.uses_score and evaluation.metric == self.ideal
+
+    @property
+    def ideal(self):
+        """Value of the metric that no model can improve on, or None."""
+        return self.metric.ideal

@@ -1,0 +1,142 @@
+"""What a search visited, and the best of it."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass
+class Evaluation:
+    """One visited point of the upper level.
+
+    Attributes
+    ----------
+    cell_weights : ndarray of shape (K,)
+    metric, score : float
+        NaN where the refit failed or the metric is undefined.
+    cell_losses : ndarray of shape (K,)
+    statistics : ndarray or None
+        The metric's statistics, which surrogates model.
+    origin : str
+        Where the candidate came from.
+    iteration : int
+        Upper-level iteration in which it was visited.
+    refit_time : float
+        Seconds spent in the wrapped estimator's fit.
+    n_refits : int
+        Number of fits of the wrapped estimator (one per fold).
+    constant : bool
+        Whether a single class (or value) is predicted for every evaluated sample.
+    error : Exception or None
+        Why the refit failed.
+    warnings : list of (message, category)
+        Warnings of the wrapped estimator, kept for the model that is chosen.
+    model : object or None
+        The fitted last step, dropped as soon as a better point is known.
+    proba : ndarray of shape (n, C) or None
+        Probabilities on the evaluated samples, kept of the plain estimator alone.
+    """
+
+    cell_weights: np.ndarray
+    metric: float = np.nan
+    score: float = np.nan
+    cell_losses: np.ndarray | None = None
+    statistics: np.ndarray | None = None
+    origin: str = ""
+    iteration: int = 0
+    refit_time: float = np.nan
+    n_refits: int = 0
+    constant: bool = False
+    error: Exception | None = None
+    warnings: list = field(default_factory=list)
+    model: object = None
+    proba: np.ndarray | None = None
+
+    @property
+    def failed(self):
+        """Whether the refit failed."""
+        return self.error is not None
+
+
+class Archive:
+    """All visited points in order; only the best keeps its fitted model.
+
+    Parameters
+    ----------
+    objective : UpperObjective
+        Ranks evaluations by its ``key``.
+    """
+
+    def __init__(self, objective):
+        self.objective = objective
+        self.evaluations = []
+        self.best = None
+        self.n_iter = 0
+        self.converged = False
+        self.interrupted = False
+
+    def add(self, evaluation):
+        """Record an evaluation and return whether it is the best so far."""
+        self.evaluations.append(evaluation)
+        self.n_iter = max(self.n_iter, evaluation.iteration)
+        improved = self.best is None or (
+            not evaluation.failed and self.objective.key(evaluation) < self.objective.key(self.best)
+        )
+        if improved:
+            if self.best is not None:
+                self.best.model = None
+            self.best = evaluation
+        else:
+            evaluation.model = None
+        return improved
+
+    @property
+    def n_refits(self):
+        """Number of fits of the wrapped estimator, failed ones included."""
+        return sum(evaluation.n_refits for evaluation in self.evaluations)
+
+    def as_dict(self):
+        """Return a dict of equal-length arrays, one entry per visited point."""
+        visited = self.evaluations
+        costs = np.array([self.objective.cost(e.metric) for e in visited])
+        scores = np.array([e.score for e in visited])
+        return {
+            "group_weights": np.array([e.cell_weights for e in visited]),
+            "metric": np.array([e.metric for e in visited]),
+            "score": scores,
+            "group_losses": np.array([e.cell_losses for e in visited]),
+            "refit_time": np.array([e.refit_time for e in visited]),
+            "pareto_optimal": non_dominated(costs, -scores),
+            "iteration": np.array([e.iteration for e in visited]),
+            "origin": np.array([e.origin for e in visited]),
+            "failed": np.array([e.failed for e in visited]),
+            "constant": np.array([e.constant for e in visited]),
+        }
+
+
+def non_dominated(*costs):
+    """Return the mask of points no other point beats in all costs; NaN is never optimal.
+
+    Parameters
+    ----------
+    *costs : ndarrays of shape (n,)
+        Lower is better in each.
+
+    Returns
+    -------
+    mask : ndarray of shape (n,), bool
+        Of points with equal costs, all are kept.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> non_dominated(np.array([1.0, 2.0, 3.0]), np.array([2.0, 1.0, 3.0])).tolist()
+    [True, True, False]
+    """
+    points = np.column_stack(costs)
+    finite = ~np.isnan(points).any(axis=1)
+    mask = finite.copy()
+    for i in np.flatnonzero(finite):
+        better = (points <= points[i]).all(axis=1) & (points < points[i]).any(axis=1)
+        mask[i] = not better.any()
+    return mask
