@@ -1,0 +1,45 @@
+"""What every upper-level solver is."""
+
+import copy
+from abc import ABC, abstractmethod
+
+
+class UpperSolver(ABC):
+    """Search the simplex for the weights that an upper objective prefers.
+
+    Parameters
+    ----------
+    max_iter : int or None, default=None
+        Budget, in the solver's own unit; None: its default.
+    """
+
+    def __init__(self, max_iter=None):
+        self.max_iter = max_iter
+
+    def with_max_iter(self, max_iter):
+        """Return a copy with another budget."""
+        solver = copy.copy(self)
+        solver.max_iter = max_iter
+        return solver
+
+    @abstractmethod
+    def budget(self, problem):
+        """Return the largest number of evaluations this solver will ask for."""
+
+    @abstractmethod
+    def solve(self, problem):
+        """Run the search.
+
+        Parameters
+        ----------
+        problem : BilevelProblem
+
+        Returns
+        -------
+        archive : Archive
+            Every visited point; the first is the plain estimator.
+        """
+
+    def __repr__(self):
+        options = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        return f"{type(self).__name__}({options})"
