@@ -1,0 +1,211 @@
+"""The fair classifier."""
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.utils import assert_all_finite, column_or_1d
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
+
+from skbadr.estimators.base import BaseBADR, _delegates
+
+
+class BADRClassifier(ClassifierMixin, BaseBADR):
+    r"""Fair Pareto-efficient version of any classifier that takes ``sample_weight``.
+
+    The cells of the sample (groups, or groups x classes) get weights on the simplex. The lower
+    level trains the estimator with them, the upper level chooses them:
+
+    .. math:: \min_{\lambda \in \Delta_K} Fair(w(\lambda)) \quad s.t. \quad
+              w(\lambda) \in \arg\min_w \sum_k \lambda_k F_k(w) + R(w)
+
+    With positive weights and a convex loss every visited model is Pareto-efficient for the
+    cells' losses, and the metric only picks which one.
+
+    Parameters
+    ----------
+    estimator : classifier or Pipeline, default=None
+        Its (last step's) fit takes ``sample_weight``. None: ``LogisticRegression()``.
+    metric : str, callable or FairnessMetric, default="demographic_parity"
+        A name of `skbadr.metrics.get_metric_names`, a fairness function of fairlearn or any
+        ``f(y_true, y_pred, *, sensitive_features)``, or a metric object.
+    solver : {"auto", "alternating"} or UpperSolver, default="auto"
+    partition : {"group", "group_target"} or callable, default="group"
+        What carries a weight: each group, each group x class, or the labels that a callable
+        ``(y, groups)`` returns.
+    trade_off : float, default=0.0
+        Minimise ``metric - trade_off * score``.
+    bound : float, default=None
+        Maximise the score subject to ``metric <= bound`` (``>=`` for ratios).
+    scoring : str or callable, default=None
+        What `trade_off` and `bound` protect; None: accuracy.
+    cv : float, int or splitter, default=None
+        Where the upper level is evaluated: None: on the training data; otherwise on data that
+        the refit has not seen, stratified by cell and class.
+    sensitive_columns : str, int, list or callable, default=None
+        Column(s) of X that define the groups, or a callable ``X -> labels``, so that nothing
+        needs routing; the estimator still sees X whole.
+    init : {"erm", "uniform"} or array-like of shape (K,), default="erm"
+        Weights that are tried right after the plain estimator's own.
+    max_iter : int, default=None
+        Budget of refits; None: the solver's default.
+    tol : float, default=1e-4
+        Improvement of the objective below which an iteration counts as idle.
+    min_weight : float, default=1e-6
+        Floor under every weight.
+    n_jobs : int, default=None
+        Refits at a time, through joblib. The result does not depend on it.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the search and every random state inside `estimator` that is None, so that refits
+        differ by their weights alone. None: the search is deterministic, the estimator is as
+        random as it is by itself.
+    verbose : int, default=0
+        1: a line per improvement; 2: a line per refit.
+
+    Attributes
+    ----------
+    estimator_ : classifier
+        ``clone(estimator).fit(X, y, sample_weight=compute_sample_weight(X, y, ...))``.
+    group_weights_ : ndarray of shape (K,)
+        Weights of the cells, on the simplex.
+    groups_ : ndarray of shape (K,)
+        Labels of the cells, in order; tuples where columns or targets are crossed.
+    group_losses_ : ndarray of shape (K,)
+        Mean loss of each cell under `estimator_`, on the data where the upper level is evaluated.
+    loss_name_ : str
+        Name of that loss.
+    metric_value_, erm_metric_value_ : float
+        The metric of the chosen and of the plain model.
+    scoring_value_, erm_scoring_value_ : float
+        The score of the chosen and of the plain model.
+    evaluated_on_ : {"training data", "held-out data"}
+        Where these values were measured.
+    n_iter_ : int
+        Upper-level iterations.
+    n_refits_ : int
+        Fits of the estimator, the last one included.
+    results_ : dict of ndarrays
+        One entry per visited point: "group_weights", "metric", "score", "group_losses",
+        "refit_time" (seconds), "pareto_optimal" (not dominated in metric and score),
+        "iteration", "origin", "failed", "constant".
+    classes_ : ndarray of shape (C,)
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+
+    References
+    ----------
+    Tanji, Vaiter and Laguel (2026), "Fairness-informed Pareto optimization: an efficient bilevel
+    framework", arXiv 2601.13448.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skbadr import BADRClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> group = np.repeat(["a", "b"], 100)
+    >>> X = rng.normal(size=(200, 2)) + (group == "b")[:, None]
+    >>> y = (X[:, 0] + rng.normal(size=200) > 0.5).astype(int)
+    >>> model = BADRClassifier(partition="group_target", bound=0.1)
+    >>> model.fit(X, y, sensitive_features=group).metric_value_ <= 0.1
+    True
+    """
+
+    def __init__(
+        self,
+        estimator=None,
+        metric="demographic_parity",
+        *,
+        solver="auto",
+        partition="group",
+        trade_off=0.0,
+        bound=None,
+        scoring=None,
+        cv=None,
+        sensitive_columns=None,
+        init="erm",
+        max_iter=None,
+        tol=1e-4,
+        min_weight=1e-6,
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+    ):
+        super().__init__(
+            estimator,
+            metric,
+            solver=solver,
+            partition=partition,
+            trade_off=trade_off,
+            bound=bound,
+            scoring=scoring,
+            cv=cv,
+            sensitive_columns=sensitive_columns,
+            init=init,
+            max_iter=max_iter,
+            tol=tol,
+            min_weight=min_weight,
+            n_jobs=n_jobs,
+            random_state=random_state,
+            verbose=verbose,
+        )
+
+    _task = "classification"
+
+    def _default_estimator(self):
+        return LogisticRegression()
+
+    def _encode_target(self, y):
+        y = column_or_1d(y, warn=True)
+        assert_all_finite(y, input_name="y")
+        check_classification_targets(y)
+        classes, codes = np.unique(y, return_inverse=True)
+        if len(classes) < 2:
+            raise ValueError(
+                f"y holds one class, {classes[0]!r}: a classifier needs at least 2 classes."
+            )
+        return y, codes.astype(np.intp, copy=False), classes
+
+    def _loss(self, estimator):
+        return "log_loss" if hasattr(estimator, "predict_proba") else "zero_one"
+
+    @available_if(_delegates("predict_proba"))
+    def predict_proba(self, X):
+        """Return class probabilities of `estimator_`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+
+        Returns
+        -------
+        proba : ndarray of shape (n, C)
+        """
+        return self._fitted(X).predict_proba(X)
+
+    @available_if(_delegates("predict_log_proba"))
+    def predict_log_proba(self, X):
+        """Return logarithms of class probabilities of `estimator_`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n, C)
+        """
+        return self._fitted(X).predict_log_proba(X)
+
+    @available_if(_delegates("decision_function"))
+    def decision_function(self, X):
+        """Return the scores of `estimator_`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+
+        Returns
+        -------
+        score : ndarray of shape (n,) or (n, C)
+        """
+        return self._fitted(X).decision_function(X)

@@ -1,0 +1,125 @@
+"""The fair regressor."""
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.linear_model import Ridge
+from sklearn.utils import check_array, column_or_1d
+
+from skbadr.estimators.base import BaseBADR
+
+
+class BADRRegressor(RegressorMixin, BaseBADR):
+    r"""Fair Pareto-efficient version of any regressor that takes ``sample_weight``.
+
+    The bilevel problem is that of `BADRClassifier`; ``partition="group_target"`` crosses groups
+    with quantile bins of the target.
+
+    Parameters
+    ----------
+    estimator : regressor or Pipeline, default=None
+        Its (last step's) fit takes ``sample_weight``. None: ``Ridge()``.
+    metric : str, callable or FairnessMetric, default="demographic_parity"
+        For regression, demographic parity is the gap between the groups' mean predictions.
+    solver : {"auto", "alternating"} or UpperSolver, default="auto"
+    partition : {"group", "group_target"} or callable, default="group"
+    trade_off : float, default=0.0
+        Minimise ``metric - trade_off * score``.
+    bound : float, default=None
+        Maximise the score subject to ``metric <= bound`` (``>=`` for ratios).
+    scoring : str or callable, default=None
+        What `trade_off` and `bound` protect; None: negative mean squared error.
+    cv : float, int or splitter, default=None
+        Where the upper level is evaluated, as in `BADRClassifier`; stratified by cell.
+    sensitive_columns : str, int, list or callable, default=None
+    init : {"erm", "uniform"} or array-like of shape (K,), default="erm"
+    max_iter : int, default=None
+    tol : float, default=1e-4
+    min_weight : float, default=1e-6
+    n_jobs : int, default=None
+    random_state : int, RandomState instance or None, default=None
+    verbose : int, default=0
+    n_target_bins : int, default=2
+        Weighted quantile bins of y for ``partition="group_target"``.
+
+    Attributes
+    ----------
+    estimator_ : regressor
+        ``clone(estimator).fit(X, y, sample_weight=compute_sample_weight(X, y, ...))``.
+    group_weights_, groups_, group_losses_, loss_name_, metric_value_, erm_metric_value_, \
+scoring_value_, erm_scoring_value_, evaluated_on_, n_iter_, n_refits_, results_, \
+n_features_in_, feature_names_in_
+        As in `BADRClassifier`.
+
+    References
+    ----------
+    Tanji, Vaiter and Laguel (2026), arXiv 2601.13448; Agarwal, Dudik and Wu (2019), "Fair
+    regression: quantitative definitions and reduction-based algorithms", ICML.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skbadr import BADRRegressor
+    >>> rng = np.random.default_rng(0)
+    >>> group = np.repeat(["a", "b"], 100)
+    >>> X = rng.normal(size=(200, 2)) + 0.5 * (group == "b")[:, None]
+    >>> y = X[:, 0] + rng.normal(size=200)
+    >>> model = BADRRegressor(partition="group_target").fit(X, y, sensitive_features=group)
+    >>> model.metric_value_ < model.erm_metric_value_
+    True
+    """
+
+    def __init__(
+        self,
+        estimator=None,
+        metric="demographic_parity",
+        *,
+        solver="auto",
+        partition="group",
+        trade_off=0.0,
+        bound=None,
+        scoring=None,
+        cv=None,
+        sensitive_columns=None,
+        init="erm",
+        max_iter=None,
+        tol=1e-4,
+        min_weight=1e-6,
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+        n_target_bins=2,
+    ):
+        super().__init__(
+            estimator,
+            metric,
+            solver=solver,
+            partition=partition,
+            trade_off=trade_off,
+            bound=bound,
+            scoring=scoring,
+            cv=cv,
+            sensitive_columns=sensitive_columns,
+            init=init,
+            max_iter=max_iter,
+            tol=tol,
+            min_weight=min_weight,
+            n_jobs=n_jobs,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.n_target_bins = n_target_bins
+
+    _task = "regression"
+
+    def _default_estimator(self):
+        return Ridge()
+
+    def _encode_target(self, y):
+        y = column_or_1d(y, warn=True)
+        y = check_array(y, ensure_2d=False, dtype="numeric", input_name="y")
+        if not np.issubdtype(y.dtype, np.number) and y.dtype.kind != "b":
+            raise ValueError(f"y must be numeric for a regressor, got dtype {y.dtype}.")
+        return y, y.astype(float), None
+
+    def _loss(self, estimator):
+        return "squared_error"
