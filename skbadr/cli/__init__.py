@@ -1,0 +1,5 @@
+"""The command ``python -m skbadr``: a comparison on the user's table, printed, saved and drawn."""
+
+from ._main import main
+
+__all__ = ["main"]

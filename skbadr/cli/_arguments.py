@@ -1,0 +1,169 @@
+"""Options of ``python -m skbadr``."""
+
+import argparse
+
+from ._errors import UsageError
+from ._estimators import estimator_names
+
+_DESCRIPTION = """\
+Compare a plain model with BADR, which re-weights the sensitive groups to find a fair and
+Pareto-efficient model. Without options it runs on a small data set of scikit-learn, offline.
+"""
+
+_EPILOG = f"""\
+examples:
+  python -m skbadr
+  python -m skbadr --csv people.csv --target hired --sensitive sex
+  python -m skbadr --csv people.csv.gz --target hired --sensitive sex,race --compare \\
+      --metric equalized_odds --estimator hist_gradient_boosting --bound 0.05
+
+The table shows the plain estimator, BADR over groups, and BADR over group x target cells; with
+--compare also fairlearn's ExponentiatedGradient, GridSearch and ThresholdOptimizer. Everything is
+also written to the output folder: skbadr_results.json and skbadr_front.png.
+
+metrics:
+  demographic_parity, equal_opportunity, equalized_odds, false_positive_rate_parity and
+  accuracy_parity (each also with _ratio), worst_group_loss, group_loss_gap and others; for
+  regression demographic_parity is the gap between the groups' mean predictions
+
+estimators:
+  classification: {", ".join(estimator_names("classification"))}
+  regression: {", ".join(estimator_names("regression"))}
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        raise UsageError(message)
+
+
+def _number(kind, check, expected):
+    def parse(text):
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not check(value):
+            raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
+        return value
+
+    return parse
+
+
+def _count(text):
+    return _number(int, lambda value: value >= 1, "a whole number of 1 or more")(text)
+
+
+def _cv(text):
+    # As for the estimators: a whole number is a number of folds, a fraction a held-out share.
+    if "." in text:
+        return _number(float, lambda value: 0 < value < 1, "a share between 0 and 1")(text)
+    return _number(int, lambda value: value >= 2, "2 or more folds, or a share below 1")(text)
+
+
+def make_parser():
+    """Return the parser of the command's options."""
+    parser = _Parser(
+        prog="python -m skbadr",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    table = parser.add_argument_group("the table")
+    table.add_argument("--csv", metavar="FILE", help="a .csv or .csv.gz file with a header line")
+    table.add_argument("--target", metavar="COL", help="the column to predict")
+    table.add_argument(
+        "--sensitive", metavar="COL[,COL]", help="column(s) that define the groups; crossed if many"
+    )
+    table.add_argument(
+        "--drop-sensitive",
+        action="store_true",
+        help="do not use the sensitive columns as features of the model",
+    )
+    table.add_argument(
+        "--merge-groups",
+        metavar="ROWS",
+        type=_count,
+        help="treat all groups of fewer rows than this as one",
+    )
+    table.add_argument(
+        "--task",
+        choices=["auto", "classification", "regression"],
+        default="auto",
+        help="auto: regression if the target is a number with more than 20 distinct values",
+    )
+    table.add_argument(
+        "--test-size",
+        metavar="SHARE",
+        type=_number(float, lambda value: 0 < value < 1, "a share between 0 and 1"),
+        default=0.3,
+        help="share of the rows to test on (default: 0.3)",
+    )
+
+    model = parser.add_argument_group("the models")
+    model.add_argument(
+        "--metric",
+        default="demographic_parity",
+        help="name of the fairness metric (default: demographic_parity); "
+        "an unknown name lists the valid ones",
+    )
+    model.add_argument(
+        "--estimator",
+        metavar="NAME",
+        help="what is made fair (default: logistic_regression, or ridge for regression)",
+    )
+    model.add_argument(
+        "--bound",
+        metavar="B",
+        type=_number(float, lambda value: value >= 0, "a number of 0 or more"),
+        help="largest metric allowed on the training data (smallest, for a ratio); default: BADR "
+        "over groups minimises the metric, the others keep 20%% of the plain model's unfairness",
+    )
+    model.add_argument("--compare", action="store_true", help="also run fairlearn's algorithms")
+    model.add_argument(
+        "--max-iter", metavar="N", type=_count, help="iterations, or refits, of BADR's search"
+    )
+    model.add_argument(
+        "--cv",
+        metavar="K",
+        type=_cv,
+        help="evaluate the metric on K folds or on a held-out share, for models that fit their "
+        "training data perfectly (default: on the training data)",
+    )
+
+    run = parser.add_argument_group("the run")
+    run.add_argument(
+        "--output",
+        metavar="DIR",
+        default="skbadr_output",
+        help="folder of the results (default: skbadr_output)",
+    )
+    run.add_argument("--random-state", metavar="SEED", type=int, default=0, help="default: 0")
+    run.add_argument("--n-jobs", metavar="N", type=int, help="parallel jobs of BADR")
+    run.add_argument("--verbose", action="store_true", help="report the progress of BADR")
+    return parser
+
+
+def parse_arguments(argv):
+    """Parse the options and check what argparse cannot.
+
+    Parameters
+    ----------
+    argv : list of str or None
+        Options; None for those of the command line.
+
+    Returns
+    -------
+    argparse.Namespace
+        The options.
+    """
+    options = make_parser().parse_args(argv)
+    if options.csv is None:
+        for name in ("target", "sensitive"):
+            if getattr(options, name) is not None:
+                raise UsageError(f"--{name} needs a table, give it with --csv FILE.")
+    else:
+        for name in ("target", "sensitive"):
+            if getattr(options, name) is None:
+                raise UsageError(f"--csv needs --{name}, the name of a column of the table.")
+    return options

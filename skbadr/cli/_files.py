@@ -1,0 +1,98 @@
+"""What the command writes: the results as JSON and the front as PNG."""
+
+import json
+import math
+import os
+
+import numpy as np
+import sklearn
+
+from skbadr.plotting import plot_comparison
+
+
+def save_results(result, options, table):
+    """Write everything the command knows as JSON.
+
+    Parameters
+    ----------
+    result : Bunch
+        What `compare` returned.
+    options : argparse.Namespace
+        Options of the command.
+    table : Table
+        The data; its name and notes are written.
+
+    Returns
+    -------
+    str
+        Path of the file.
+    """
+    content = {
+        "data": table.name,
+        "n_rows": len(table.y),
+        "notes": table.notes + result.notes,
+        "options": vars(options),
+        "settings": result.settings,
+        "rows": result.rows,
+        "weights": {
+            key: dict(zip(_labels(model.groups_), model.group_weights_, strict=True))
+            for key, model in result.models.items()
+            if key in result.fronts
+        },
+        "fronts": result.fronts,
+        "versions": {"scikit-learn": sklearn.__version__, "numpy": np.__version__},
+    }
+    path = os.path.join(options.output, "skbadr_results.json")
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(_plain(content), file, indent=1, allow_nan=False)
+        file.write("\n")
+    return path
+
+
+def save_front(result, folder):
+    """Draw the comparison into a PNG file.
+
+    Parameters
+    ----------
+    result : Bunch
+        What `compare` returned.
+    folder : str
+        Where to write.
+
+    Returns
+    -------
+    str
+        One sentence: the path, or why there is no picture.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        return "no picture: drawing the front needs matplotlib: pip install 'skbadr[plot]'."
+    # A figure of its own rather than pyplot's: no display, no state of the caller's.
+    figure = Figure(figsize=(11, 5.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    plot_comparison(result, figure=figure)
+    path = os.path.join(folder, "skbadr_front.png")
+    figure.savefig(path, dpi=150)
+    return f"wrote {path}"
+
+
+def _labels(groups):
+    """Return the labels of the cells, which may be tuples, as text."""
+    return [" | ".join(map(str, g)) if isinstance(g, tuple) else str(g) for g in groups]
+
+
+def _plain(value):
+    """Return `value` made of what JSON knows; NaN and infinity become null."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)

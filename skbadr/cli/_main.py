@@ -1,0 +1,167 @@
+"""The command itself: read, compare, print, save."""
+
+import os
+import sys
+import warnings
+
+from skbadr.comparison import compare, format_group_table, format_table
+from skbadr.metrics import get_metric
+
+from ._arguments import parse_arguments
+from ._errors import UsageError
+from ._estimators import make_estimator
+from ._files import save_front, save_results
+from ._tables import load_csv, load_demo
+
+
+def main(argv=None):
+    """Run the command.
+
+    Parameters
+    ----------
+    argv : list of str, default=None
+        Options; None for those of the command line.
+
+    Returns
+    -------
+    int
+        Exit code: 0, or 2 for input that cannot be used.
+    """
+    try:
+        with warnings.catch_warnings():
+            _quieten_others()
+            _run(parse_arguments(argv))
+    except UsageError as error:
+        print(f"skbadr: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("skbadr: interrupted.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _run(options):
+    if options.csv is None:
+        table = load_demo()
+    else:
+        table = load_csv(
+            options.csv,
+            options.target,
+            options.sensitive,
+            task=options.task,
+            drop_sensitive=options.drop_sensitive,
+            merge_groups=options.merge_groups,
+        )
+    estimator = make_estimator(
+        options.estimator,
+        table.task,
+        table.numbers,
+        table.categories,
+        random_state=options.random_state,
+    )
+    _check_metric(options.metric, table.task)
+    _make_folder(options.output)
+
+    print(f"{table.name}")
+    print(
+        f"{len(table.y)} rows, {len(set(table.groups))} groups, {_task_in_words(table)} "
+        f"by {estimator.steps[-1][0]}"
+    )
+    _print_notes(table.notes)
+    print(flush=True)
+
+    try:
+        result = compare(
+            estimator,
+            table.X,
+            table.y,
+            sensitive_features=table.groups,
+            metric=options.metric,
+            bound=options.bound,
+            peers=options.compare,
+            test_size=options.test_size,
+            cv=options.cv,
+            max_iter=options.max_iter,
+            n_jobs=options.n_jobs,
+            random_state=options.random_state,
+            verbose=int(options.verbose),
+        )
+    except ValueError as error:
+        if options.verbose:
+            raise
+        sentence = " ".join(str(error).split())
+        raise UsageError(f"{sentence} (--verbose shows where this happened)") from error
+
+    print(_bound_sentence(result))
+    print()
+    print(format_table(result))
+    print()
+    loss = "share of errors" if table.task == "classification" else "RMSE"
+    print(f"Test loss of each group ({loss}):")
+    print(format_group_table(result))
+    _print_notes(result.notes)
+    print()
+    print(f"wrote {save_results(result, options, table)}")
+    print(save_front(result, options.output))
+
+
+def _task_in_words(table):
+    if table.task == "regression":
+        return "regression"
+    classes = sorted(set(table.y.tolist()))
+    if len(classes) > 2:
+        return f"classification into {len(classes)} classes"
+    return f"classification (positive class {classes[1]!r})"
+
+
+def _bound_sentence(result):
+    """Say in words which bound the methods were given, and why."""
+    settings = result.settings
+    aim = "maximises" if settings["greater_is_better"] else "minimises"
+    if settings["bound"] is None:
+        return f"BADR {aim} {settings['metric']}."
+    sign = ">=" if settings["greater_is_better"] else "<="
+    condition = f"{settings['metric']} {sign} {settings['bound']:.4g}"
+    where = "the training data"
+    if settings["held_out"]:
+        where += " (BADR: on parts of it held out)"
+    if not settings["bound_is_default"]:
+        return f"Methods with a bound keep {condition} on {where}."
+    plain = result.rows[0]["metric_train"]
+    return (
+        f"BADR over groups {aim} {settings['metric']}. The others keep {condition} on\n"
+        f"{where}, 20 % of the plain estimator's unfairness (its value is {plain:.4g}):\n"
+        "the metric alone, over cells as fine as group x target, may end in a constant\n"
+        "predictor. Set a bound of your own with --bound."
+    )
+
+
+def _print_notes(notes):
+    for note in notes:
+        print(f"note: {note}")
+
+
+def _check_metric(name, task):
+    try:
+        get_metric(name, task=task)
+    except ValueError as error:
+        raise UsageError(" ".join(str(error).split())) from None
+
+
+def _make_folder(path):
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or error
+        raise UsageError(f"cannot write to the folder {path!r}: {reason}.") from None
+
+
+def _quieten_others():
+    """Hide what other libraries announce to developers; show our own warnings on one line."""
+    for category in (FutureWarning, DeprecationWarning):
+        warnings.filterwarnings("ignore", category=category, module=r"(?!skbadr)")
+
+    def show(message, category, filename, lineno, file=None, line=None):
+        print(f"warning: {message}", file=sys.stderr)
+
+    warnings.showwarning = show

@@ -1,0 +1,56 @@
+"""The plain estimator and BADR as lines of the comparison table."""
+
+from dataclasses import dataclass, field
+
+from sklearn.base import clone
+
+from skbadr.estimators import BADRClassifier, BADRRegressor
+
+from ._problem import Fitted, Method
+
+
+class Plain(Method):
+    """The estimator as it is, without weights."""
+
+    key = "plain"
+    label = "plain estimator"
+
+    def fit(self, problem):
+        model = clone(problem.estimator).fit(problem.X, problem.y)
+        return _fitted(model, 1)
+
+
+@dataclass
+class Badr(Method):
+    """BADR over the cells of one partition; `options` are further constructor arguments."""
+
+    partition: str
+    use_bound: bool
+    options: dict = field(default_factory=dict)
+
+    @property
+    def key(self):
+        return f"badr_{self.partition}"
+
+    @property
+    def label(self):
+        return {"group": "BADR groups", "group_target": "BADR group x target"}[self.partition]
+
+    def fit(self, problem):
+        badr = BADRClassifier if problem.is_classification else BADRRegressor
+        model = badr(
+            clone(problem.estimator),
+            metric=problem.metric,
+            partition=self.partition,
+            bound=problem.bound if self.use_bound else None,
+            random_state=problem.random_state,
+            **self.options,
+        ).fit(problem.X, problem.y, sensitive_features=problem.groups)
+        return _fitted(model, int(model.n_refits_), model.results_)
+
+
+def _fitted(model, n_refits, front=None):
+    predict_proba = None
+    if hasattr(model, "predict_proba"):
+        predict_proba = lambda X, groups: model.predict_proba(X)  # noqa: E731
+    return Fitted(lambda X, groups: model.predict(X), model, n_refits, predict_proba, front)

@@ -1,0 +1,81 @@
+"""What every method of the comparison is given, and what it gives back."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Training data and settings of one comparison.
+
+    `metric` is what the user named it by, `fairness` the object that computes it. `bound` is the
+    upper bound on the metric (a lower one if it is better when greater) that the methods with a
+    bound respect; None if there is none. `plain_mse` is the mean squared
+    error of the plain regressor on the training data.
+    """
+
+    estimator: Any
+    X: Any
+    y: np.ndarray
+    groups: np.ndarray
+    task: str
+    metric: Any
+    metric_name: str
+    fairness: Callable
+    bound: float | None = None
+    plain_mse: float | None = None
+    random_state: Any = None
+
+    @property
+    def is_classification(self):
+        return self.task == "classification"
+
+    def encode(self):
+        """Return the fitted transformers (or None), the encoded rows and the last step.
+
+        Weights reach the last step directly, for algorithms that cannot pass them to a Pipeline.
+        """
+        if not isinstance(self.estimator, Pipeline):
+            return None, self.X, clone(self.estimator)
+        transformers = clone(self.estimator[:-1])
+        encoded = transformers.fit_transform(self.X, self.y)
+        return transformers, encoded, clone(self.estimator[-1])
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained method: ``predict(X, groups)``, the model itself and how it came about.
+
+    `predict_proba` takes the same arguments; None where the method has no probabilities.
+    """
+
+    predict: Callable
+    model: Any
+    n_refits: int
+    predict_proba: Callable | None = None
+    front: dict | None = None
+
+
+class Method:
+    """One line of the comparison table."""
+
+    key: str
+    label: str
+    deterministic = True
+
+    def refusal(self, problem):
+        """Return why the method cannot do `problem`, or None if it can."""
+        return None
+
+    def remark(self, problem):
+        """Return what a reader should know about its line of the table, or None."""
+        return None
+
+    def fit(self, problem):
+        """Train on `problem` and return a `Fitted`."""
+        raise NotImplementedError

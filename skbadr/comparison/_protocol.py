@@ -1,0 +1,268 @@
+"""Split once, train every method on the same rows, score all of them on both parts."""
+
+import math
+import time
+import warnings
+from dataclasses import replace
+
+import numpy as np
+from sklearn.base import is_classifier
+from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.utils import Bunch
+
+from skbadr.metrics import get_metric
+
+from ._groups import group_labels, stratified_split
+from ._methods import Badr, Plain
+from ._peers import PEERS
+from ._problem import Problem
+from ._scores import chance_level, part_scores
+
+# Share of the plain estimator's unfairness that the default bound leaves.
+DEFAULT_SHARE = 0.2
+# A loss over fewer test rows than this says little about its group.
+SMALL_GROUP = 30
+# Sentences that one method may add to the notes.
+MAX_REMARKS = 3
+
+
+def compare(
+    estimator,
+    X,
+    y,
+    *,
+    sensitive_features,
+    metric="demographic_parity",
+    bound=None,
+    partitions=("group", "group_target"),
+    peers=False,
+    test_size=0.3,
+    cv=None,
+    max_iter=None,
+    n_jobs=None,
+    random_state=0,
+    verbose=0,
+):
+    """Compare BADR with the plain estimator and with fairlearn's algorithms.
+
+    All methods are trained on the same rows and scored on these and on the rest.
+
+    Parameters
+    ----------
+    estimator : estimator object
+        Classifier or regressor whose ``fit`` takes ``sample_weight``, or a Pipeline ending in one.
+    X : array-like of shape (n_samples, n_features)
+        Features.
+    y : array-like of shape (n_samples,)
+        Target.
+    sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
+        The groups; several columns are crossed.
+    metric : str, callable or metric object, default="demographic_parity"
+        Fairness metric; see :func:`skbadr.metrics.get_metric_names`.
+    bound : float, default=None
+        Upper bound on the metric (lower bound, for a metric that is better when greater). None:
+        BADR over groups minimises the metric, the other methods keep 20 % of the plain
+        estimator's unfairness on the training data, because minimising it alone over finer cells
+        may end in a constant predictor.
+    partitions : sequence of str, default=("group", "group_target")
+        The cells that BADR re-weights, one line of the table for each.
+    peers : bool, default=False
+        Whether to include fairlearn's ExponentiatedGradient, GridSearch and ThresholdOptimizer.
+    test_size : float, default=0.3
+        Share of the rows to test on.
+    cv : None, float, int or splitter, default=None
+        Where BADR evaluates the metric, see :class:`skbadr.BADRClassifier`.
+    max_iter : int, default=None
+        Upper-level iterations of BADR.
+    n_jobs : int, default=None
+        Number of parallel jobs of BADR.
+    random_state : int, RandomState instance or None, default=0
+        Seed of the split and of BADR.
+    verbose : int, default=0
+        Verbosity of BADR.
+
+    Returns
+    -------
+    result : Bunch
+        With the items
+
+        - ``rows``: list of dicts, one per method: scores on both parts, losses by group, seconds,
+          number of refits; see :func:`skbadr.comparison.format_table`;
+        - ``models``: the fitted models by the rows' ``"key"``;
+        - ``fronts``: ``results_`` of every BADR model by the same key;
+        - ``notes``: list of str, what a reader of the table should know;
+        - ``settings``: dict with task, metric, bound, the groups' sizes, and the chance level: the
+          plain estimator's metric on the training rows, were the groups drawn at random.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skbadr.comparison import compare, format_table
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> groups = X[:, 1] > 19
+    >>> result = compare(
+    ...     LogisticRegression(solver="newton-cholesky"), X, y, sensitive_features=groups
+    ... )
+    >>> [row["method"] for row in result.rows]
+    ['plain estimator', 'BADR groups', 'BADR group x target']
+    """
+    task = "classification" if is_classifier(estimator) else "regression"
+    fairness = get_metric(metric, task=task)
+    groups = group_labels(sensitive_features)
+    X_train, X_test, y_train, y_test, groups_train, groups_test = stratified_split(
+        X,
+        np.asarray(y),
+        groups,
+        test_size=test_size,
+        random_state=random_state,
+        stratify_by_class=task == "classification",
+    )
+    problem = Problem(
+        estimator,
+        X_train,
+        y_train,
+        groups_train,
+        task,
+        metric,
+        metric if isinstance(metric, str) else fairness.name,
+        fairness,
+        random_state=random_state,
+    )
+    parts = {"train": (X_train, y_train, groups_train), "test": (X_test, y_test, groups_test)}
+    result = Bunch(rows=[], models={}, fronts={}, notes=[], settings={})
+
+    plain = _add(result, Plain(), problem, parts)
+    chance = chance_level(problem, plain)
+    plain_row = result.rows[0]
+    has_default_bound = bound is None
+    if has_default_bound:
+        bound = default_bound(fairness, problem.metric_name, plain_row["metric_train"])
+    problem = replace(problem, bound=bound, plain_mse=plain_row.get("rmse_train", 0.0) ** 2)
+    options = {"cv": cv, "max_iter": max_iter, "n_jobs": n_jobs, "verbose": verbose}
+    methods = [
+        Badr(partition, use_bound=partition != "group" or not has_default_bound, options=options)
+        for partition in partitions
+    ]
+    left_out = {}
+    for method in methods + [peer() for peer in (PEERS if peers else ())]:
+        reason = method.refusal(problem)
+        if reason is None:
+            _add(result, method, problem, parts)
+        else:
+            left_out.setdefault(reason, []).append(method.label)
+    result.notes += [f"{', '.join(who)} left out: {why}" for why, who in left_out.items()]
+
+    result.settings = {
+        "task": task,
+        "metric": problem.metric_name,
+        "greater_is_better": bool(fairness.greater_is_better),
+        "bound": bound,
+        "chance_level": chance,
+        "bound_is_default": has_default_bound,
+        "held_out": cv is not None,
+        "groups": _group_sizes(groups_train, groups_test),
+    }
+    if bound is not None and (bound > chance if fairness.greater_is_better else bound < chance):
+        result.notes.append(
+            f"with groups drawn at random the plain estimator's {problem.metric_name} on the "
+            f"training rows would be {chance:.4g} on average: the bound {bound:.4g} asks for more "
+            "than this many rows can tell."
+        )
+    if not all(row["deterministic"] for row in result.rows):
+        result.notes.append("methods that are not deterministic are scored on one random draw.")
+    small = [g for g, n in result.settings["groups"].items() if n["test"] < SMALL_GROUP]
+    if small:
+        result.notes.append(
+            f"fewer than {SMALL_GROUP} test rows, so the losses (and the metric, a difference "
+            f"between groups) are uncertain for: {', '.join(small)}."
+        )
+    return result
+
+
+def default_bound(metric, name, plain_value):
+    """Return the bound that leaves 20 % of the plain estimator's unfairness.
+
+    Parameters
+    ----------
+    metric : metric object
+        The metric.
+    name : str
+        Its name.
+    plain_value : float
+        Its value for the plain estimator on the training data.
+
+    Returns
+    -------
+    float or None
+        None where a share of the value means nothing: a group's own loss or score, or NaN.
+    """
+    is_a_level = name.endswith(("worst_group_loss", "nash_welfare", "_group_min", "_group_max"))
+    if is_a_level or not math.isfinite(plain_value):
+        return None
+    # Ratios are fair at one, differences at zero.
+    fair_value = 1.0 if metric.greater_is_better or name.endswith("_ratio") else 0.0
+    return fair_value + DEFAULT_SHARE * (plain_value - fair_value)
+
+
+def _add(result, method, problem, parts):
+    """Train one method, score it on all parts and return it, or None if it failed."""
+    start = time.perf_counter()
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            fitted = method.fit(problem)
+    except Exception as error:
+        # A comparison survives the failure of somebody else's algorithm, not of its own.
+        if not isinstance(method, PEERS):
+            raise
+        result.notes.append(f"{method.label} failed: {_first_line(error)}")
+        return None
+    seconds = time.perf_counter() - start
+    # What is undefined is said below, by the part of the data.
+    remarks = _sentences(caught, leave_out=(UndefinedMetricWarning,))
+    if method.remark(problem) is not None:
+        remarks.append(method.remark(problem))
+
+    row = {"key": method.key, "method": method.label}
+    for part, (X, y, groups) in parts.items():
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            scores = part_scores(problem, fitted, X, y, groups)
+        row |= {f"{name}_{part}": value for name, value in scores.items()}
+        # What a metric leaves undefined depends on the rows, not on the method.
+        notes = [f"on the {part} rows, {sentence}" for sentence in _sentences(caught)]
+        result.notes += [note for note in notes if note not in result.notes]
+    result.notes += [f"{method.label}: {remark}" for remark in remarks]
+    row |= {"seconds": seconds, "refits": fitted.n_refits, "deterministic": method.deterministic}
+    result.rows.append(row)
+    result.models[method.key] = fitted.model
+    if fitted.front is not None:
+        result.fronts[method.key] = fitted.front
+    return fitted
+
+
+def _sentences(caught, leave_out=()):
+    """Return what warnings tell a reader of the table, each once."""
+    about_code = (DeprecationWarning, PendingDeprecationWarning, FutureWarning, *leave_out)
+    sentences = [_first_line(w.message) for w in caught if not issubclass(w.category, about_code)]
+    sentences = list(dict.fromkeys(sentences))
+    if len(sentences) > MAX_REMARKS:
+        rest = len(sentences) - MAX_REMARKS
+        sentences = [*sentences[:MAX_REMARKS], f"({rest} more such sentences)"]
+    return sentences
+
+
+def _first_line(message):
+    return str(message).strip().partition("\n")[0]
+
+
+def _group_sizes(groups_train, groups_test):
+    labels = np.unique(np.concatenate([groups_train, groups_test]))
+    return {
+        str(label): {
+            "train": int((groups_train == label).sum()),
+            "test": int((groups_test == label).sum()),
+        }
+        for label in labels
+    }

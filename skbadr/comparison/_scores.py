@@ -1,0 +1,82 @@
+"""Scores of a trained method on one part of the data."""
+
+import math
+import warnings
+
+import numpy as np
+from sklearn.metrics import r2_score
+
+# Enough for a mean with a tenth of the spread, and cheap for a metric of milliseconds.
+_N_PERMUTATIONS = 30
+
+
+def part_scores(problem, fitted, X, y, groups):
+    """Return the scores of one part of the data by name.
+
+    Parameters
+    ----------
+    problem : Problem
+        Task and metric.
+    fitted : Fitted
+        The method.
+    X, y, groups : array-like
+        The part of the data.
+
+    Returns
+    -------
+    dict
+        Floats, and the loss of every group under ``"group_losses"``.
+    """
+    y_pred = fitted.predict(X, groups)
+    if problem.is_classification:
+        losses = (y != y_pred).astype(float)
+        scores = {"accuracy": 1.0 - losses.mean()}
+    else:
+        losses = (y - y_pred) ** 2
+        scores = {"rmse": math.sqrt(losses.mean()), "r2": r2_score(y, y_pred)}
+    labels, code = np.unique(groups, return_inverse=True)
+    by_group = np.bincount(code, weights=losses) / np.bincount(code)
+    if not problem.is_classification:
+        by_group = np.sqrt(by_group)
+    response = _response(problem, fitted, X, y_pred, groups)
+    scores["metric"] = (
+        math.nan if response is None else problem.fairness(y, response, sensitive_features=groups)
+    )
+    scores["worst_group_loss"] = by_group.max()
+    scores = {name: float(value) for name, value in scores.items()}
+    scores["group_losses"] = dict(zip(labels.tolist(), by_group.tolist(), strict=True))
+    return scores
+
+
+def _response(problem, fitted, X, y_pred, groups):
+    """Return what the metric takes: predictions, or probabilities (None if there are none)."""
+    if problem.fairness.response_method == "predict":
+        return y_pred
+    return None if fitted.predict_proba is None else fitted.predict_proba(X, groups)
+
+
+def chance_level(problem, fitted):
+    """Return the metric on the training rows with groups drawn at random, on average.
+
+    Parameters
+    ----------
+    problem : Problem
+        Training data and metric.
+    fitted : Fitted
+        The plain estimator.
+
+    Returns
+    -------
+    float
+        What the sizes of the groups and chance alone make of the metric; NaN where undefined.
+    """
+    y_pred = fitted.predict(problem.X, problem.groups)
+    response = _response(problem, fitted, problem.X, y_pred, problem.groups)
+    rng = np.random.RandomState(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        values = []
+        for _ in range(_N_PERMUTATIONS):
+            drawn = rng.permutation(problem.groups)
+            values.append(problem.fairness(problem.y, response, sensitive_features=drawn))
+    return float(np.mean(values))

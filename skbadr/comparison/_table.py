@@ -1,0 +1,99 @@
+"""The comparison as plain text."""
+
+
+def format_table(result):
+    """Format the results of `compare` as aligned plain text.
+
+    Parameters
+    ----------
+    result : Bunch
+        What `compare` returned.
+
+    Returns
+    -------
+    str
+        One line per method.
+    """
+    settings = result.settings
+    if settings["task"] == "classification":
+        quality, worst = [("accuracy", "accuracy")], "error"
+    else:
+        quality, worst = [("RMSE", "rmse"), ("R2", "r2")], "RMSE"
+    columns = [
+        (title, subset, lambda row, key=key, subset=subset: _number(row[f"{key}_{subset}"]))
+        for title, key in [*quality, (settings["metric"], "metric")]
+        for subset in ("train", "test")
+    ]
+    columns += [
+        (f"worst group {worst}", "test", lambda row: _number(row["worst_group_loss_test"])),
+        ("", "seconds", lambda row: f"{row['seconds']:.1f}"),
+        ("", "refits", lambda row: str(row["refits"])),
+        ("", "deterministic", lambda row: "yes" if row["deterministic"] else "no"),
+    ]
+    titles = ["", *(title for title, _, _ in columns)]
+    subtitles = ["method", *(subtitle for _, subtitle, _ in columns)]
+    body = [[row["method"], *(cell(row) for _, _, cell in columns)] for row in result.rows]
+    return _align(body, subtitles, titles)
+
+
+def format_group_table(result):
+    """Format the test losses of every group as aligned plain text.
+
+    Parameters
+    ----------
+    result : Bunch
+        What `compare` returned.
+
+    Returns
+    -------
+    str
+        One line per group, one column per method.
+    """
+    subtitles = ["group", "test rows", *(row["method"] for row in result.rows)]
+    body = [
+        [group, str(sizes["test"])]
+        + [_number(row["group_losses_test"].get(group)) for row in result.rows]
+        for group, sizes in result.settings["groups"].items()
+    ]
+    return _align(body, subtitles)
+
+
+def _number(value):
+    if value is None:
+        return "-"
+    return f"{value:.4f}" if abs(value) < 100 else f"{value:.4g}"
+
+
+def _align(body, subtitles, titles=None):
+    """Right-align all columns but the first; write a title once above neighbours sharing it."""
+    widths = [max(map(len, column)) for column in zip(subtitles, *body, strict=True)]
+    lines = [_join(row, widths) for row in [subtitles, *body]]
+    if titles is not None:
+        # Titles that stand for one or more columns need them to be as wide together.
+        spans = _spans(titles)
+        for start, stop in spans:
+            missing = len(titles[start]) - (sum(widths[start:stop]) + 2 * (stop - start - 1))
+            widths[stop - 1] += max(0, missing)
+        cells = [
+            titles[start].rjust(sum(widths[start:stop]) + 2 * (stop - start - 1))
+            for start, stop in spans
+        ]
+        lines = ["  ".join(cells).rstrip()] + [_join(row, widths) for row in [subtitles, *body]]
+    lines.insert(len(lines) - len(body), "-" * max(map(len, lines)))
+    return "\n".join(lines)
+
+
+def _join(row, widths):
+    first, *others = zip(row, widths, strict=True)
+    return "  ".join([first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)])
+
+
+def _spans(titles):
+    """Return (start, stop) of the runs of equal, non-empty titles."""
+    spans = []
+    for position, title in enumerate(titles):
+        if spans and title and titles[spans[-1][0]] == title:
+            spans[-1] = (spans[-1][0], position + 1)
+        else:
+            spans.append((position, position + 1))
+    return spans
