@@ -1,0 +1,87 @@
+"""The Python code shown in README.md and doc/ runs."""
+
+import importlib.util
+import re
+import sys
+import textwrap
+import types
+from pathlib import Path
+
+import pytest
+from sklearn import config_context
+
+ROOT = Path(__file__).resolve().parents[1]
+BLOCK = re.compile(
+    r"(?P<skip>^[ \t]*<!-- no-test -->\s*?\n\s*?)?"
+    r"^(?P<indent>[ \t]*)```python\b[^\n]*\n"
+    r"(?P<code>.*?)"
+    r"^(?P=indent)```[ \t]*$",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+def python_blocks(text):
+    """Return (number of lines before it, code) of every block that is to run."""
+    return [
+        (text.count("\n", 0, block.start("code")), textwrap.dedent(block["code"]))
+        for block in BLOCK.finditer(text)
+        if block["skip"] is None
+    ]
+
+
+def documents():
+    """README.md, which must show code, and the pages of doc/ that do."""
+    pages = sorted((ROOT / "doc").glob("*.md"))
+    return [ROOT / "README.md"] + [page for page in pages if python_blocks(page.read_text("utf-8"))]
+
+
+@pytest.mark.parametrize("path", documents(), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_code_blocks_run(path, monkeypatch, tmp_path):
+    blocks = python_blocks(path.read_text(encoding="utf-8"))
+    assert blocks, f"{path.name} has no ```python block to run"
+
+    # The code sees itself as a script, so that what it defines can be pickled.
+    script = types.ModuleType("__main__")
+    monkeypatch.setitem(sys.modules, "__main__", script)
+    monkeypatch.chdir(tmp_path)
+    plt = None
+    if importlib.util.find_spec("matplotlib"):
+        import matplotlib.pyplot as plt
+
+        plt.switch_backend("Agg")
+    try:
+        with config_context():  # restores what the code sets globally
+            for line, code in blocks:
+                # Blank lines first: an error is reported at its line of the page.
+                exec(compile("\n" * line + code, str(path), "exec"), script.__dict__)
+    finally:
+        if plt is not None:
+            plt.close("all")
+
+
+def test_blocks_are_found():
+    text = textwrap.dedent(
+        """
+        ```python
+        a = 1
+        ```
+
+        <!-- no-test -->
+
+        ```python
+        b = 1
+        ```
+
+        - in a list:
+
+          ```python
+          if a:
+              c = 1
+          ```
+
+        ```bash
+        d
+        ```
+        """
+    )
+    assert python_blocks(text) == [(2, "a = 1\n"), (14, "if a:\n    c = 1\n")]
