@@ -40,8 +40,10 @@ def project_simplex(point, *, minimum=0.0):
     if minimum < 0 or mass < 0:
         raise ValueError(f"minimum must lie in [0, 1/K] = [0, {1 / n_cells:.3g}], got {minimum}.")
     shifted = np.atleast_2d(point) - minimum
-    # A common offset cancels in the projection; removing it keeps huge coordinates accurate.
-    shifted = shifted - shifted.max(axis=1, keepdims=True)
+    # A common offset cancels in the projection, and coordinates more than 1 below the largest
+    # end at the floor: so huge ones stay accurate.
+    with np.errstate(over="ignore"):
+        shifted = np.maximum(shifted - shifted.max(axis=1, keepdims=True), -2.0)
     descending = -np.sort(-shifted, axis=1)
     excess = np.cumsum(descending, axis=1) - mass
     rank = np.arange(1, n_cells + 1)

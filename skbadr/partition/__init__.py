@@ -2,6 +2,23 @@
 
 from skbadr.partition.cells import Cells, make_cells
 from skbadr.partition.columns import select_columns
-from skbadr.partition.groups import Groups, encode_labels, make_groups
+from skbadr.partition.groups import (
+    Groups,
+    encode_labels,
+    is_missing,
+    label_array,
+    make_groups,
+    sort_labels,
+)
 
-__all__ = ["Cells", "Groups", "encode_labels", "make_cells", "make_groups", "select_columns"]
+__all__ = [
+    "Cells",
+    "Groups",
+    "encode_labels",
+    "is_missing",
+    "label_array",
+    "make_cells",
+    "make_groups",
+    "select_columns",
+    "sort_labels",
+]

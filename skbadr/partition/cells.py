@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skbadr.partition.groups import Groups, encode_labels
+from skbadr.partition.groups import Groups, make_groups
 
 PARTITIONS = ("group", "group_target")
 
@@ -123,7 +123,7 @@ def make_cells(partition, y, groups, base_weight, *, classes=None, n_target_bins
         if classes is None:
             targets, target_labels = target_bins(y, base_weight, n_target_bins)
         else:
-            targets, target_labels = y, list(np.asarray(classes).tolist())
+            targets, target_labels = y, np.asarray(classes).tolist()
         cells = _group_target_cells(groups, targets, target_labels, base_weight)
     else:
         raise ValueError(
@@ -148,7 +148,8 @@ def make_cells(partition, y, groups, base_weight, *, classes=None, n_target_bins
 def target_bins(y, base_weight, n_bins):
     """Return the weighted quantile bin of each target, and the bins' labels.
 
-    Equal targets always share a bin, so ties can leave fewer than `n_bins` bins.
+    Equal targets always share a bin, so ties can leave fewer than `n_bins` bins. Targets of
+    weight zero move no edge, and no bin holds them alone.
     """
     order = np.argsort(y, kind="stable")
     cumulative = np.cumsum(base_weight[order])
@@ -156,11 +157,13 @@ def target_bins(y, base_weight, n_bins):
     # The smallest y at which the weighted distribution function reaches the level.
     positions = np.searchsorted(cumulative, levels * (1 - 1e-12), side="left")
     edges = np.unique(y[order[np.minimum(positions, len(y) - 1)]])
-    edges = edges[edges < y.max()]
+    edges = edges[edges < np.max(y, where=base_weight > 0, initial=-np.inf)]
     codes = np.searchsorted(edges, y, side="left")
     if len(edges) == 0:
         return codes, ["all"]
     text = [f"{edge:.6g}" for edge in edges]
+    if len(set(text)) < len(text):
+        text = [repr(edge) for edge in edges.tolist()]
     labels = [f"<= {text[0]}"]
     labels += [f"({low}, {high}]" for low, high in zip(text[:-1], text[1:], strict=True)]
     return codes, [*labels, f"> {text[-1]}"]
@@ -193,9 +196,9 @@ def _cells_from_callable(partition, y, groups, base_weight, classes):
             f"the partition callable must return one cell label per sample ({len(y)}), got "
             f"{type(cell_labels).__name__} of shape {np.shape(cell_labels)}."
         )
-    codes, labels = encode_labels(cell_labels)
-    totals = np.bincount(codes, weights=base_weight, minlength=len(labels))
-    return Cells(codes, labels, base_weight, totals)
+    named = make_groups(cell_labels, argument="what the partition callable returned")
+    totals = np.bincount(named.codes, weights=base_weight, minlength=len(named.labels))
+    return Cells(named.codes, named.labels, base_weight, totals)
 
 
 __all__ = ["PARTITIONS", "Cells", "Groups", "make_cells", "target_bins"]

@@ -29,24 +29,32 @@ def select_columns(X, columns, *, feature_names=None):
     """
     if callable(columns):
         return columns(X)
-    wanted = [columns] if isinstance(columns, (str, Integral)) else list(columns)
+    shape = np.shape(X)
+    if len(shape) != 2:
+        raise ValueError(f"sensitive_columns needs a 2-dimensional X, got shape {shape}.")
+    names = getattr(X, "columns", feature_names)
+    names = None if names is None else list(names)
+    wanted = list(columns) if _are_several(columns, names) else [columns]
     if not wanted:
         raise ValueError("sensitive_columns is empty: name at least one column of X.")
-    names = getattr(X, "columns", feature_names)
-    n_columns = np.shape(X)[1] if np.ndim(X) == 2 else None
-    positions = [_position(column, names, n_columns) for column in wanted]
+    positions = [_position(column, names, shape[1]) for column in wanted]
     if len(positions) == 1:
         return _take(X, positions[0])
     return _take(X, positions)
 
 
+def _are_several(columns, names):
+    if isinstance(columns, tuple) and names is not None and columns in names:
+        return False  # one name, of a DataFrame with several levels of names
+    return np.iterable(columns) and not isinstance(columns, (str, bytes))
+
+
 def _position(column, names, n_columns):
-    if names is not None and not isinstance(column, (bool, np.bool_)):
-        listed = list(names)
-        if column in listed:
-            return listed.index(column)
-    if isinstance(column, Integral) and not isinstance(column, bool):
-        if n_columns is None or -n_columns <= column < n_columns:
+    is_bool = isinstance(column, (bool, np.bool_))  # True == 1, but it is no column
+    if names is not None and not is_bool and column in names:
+        return names.index(column)
+    if isinstance(column, Integral) and not is_bool:
+        if -n_columns <= column < n_columns:
             return int(column)
         raise ValueError(
             f"sensitive_columns asks for column {column}, but X has {n_columns} columns."
@@ -56,7 +64,7 @@ def _position(column, names, n_columns):
             f"sensitive_columns names {column!r}, but X has no column names: pass a DataFrame, "
             "or give the column's position."
         )
-    shown = ", ".join(map(repr, listed[:12])) + (", ..." if len(listed) > 12 else "")
+    shown = ", ".join(map(repr, names[:12])) + (", ..." if len(names) > 12 else "")
     raise ValueError(f"sensitive_columns names {column!r}, which is not in X; it has {shown}.")
 
 
@@ -69,4 +77,8 @@ def _take(X, positions):
     if hasattr(X, "columns"):  # Polars: columns by name
         names = list(X.columns)
         return X[[names[j] for j in positions]] if np.ndim(positions) else X[names[positions]]
+    if isinstance(X, (list, tuple)):  # an array of all columns would have a single dtype
+        if np.ndim(positions):
+            return [[row[j] for j in positions] for row in X]
+        return [row[positions] for row in X]
     return np.asarray(X)[:, positions]

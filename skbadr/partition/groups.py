@@ -47,15 +47,19 @@ def make_groups(sensitive_features, *, argument="sensitive_features"):
     Raises
     ------
     ValueError
-        If a value is missing (None, NaN, NaT, NA), naming the column and the count.
+        If a value is missing (None, NaN, NaT, NA), naming the column and the count, or columns
+        differ in length.
     """
     encoded = []
     for name, column in _split_columns(sensitive_features, argument):
-        codes, labels = encode_labels(column)
-        missing = [code for code, label in enumerate(labels) if _is_missing(label)]
+        where = f"column {name!r} of {argument}" if name else argument
+        try:
+            codes, labels = encode_labels(column)
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from error
+        missing = [code for code, label in enumerate(labels) if is_missing(label)]
         if missing:
             count = int(np.isin(codes, missing).sum())
-            where = f"column {name!r} of {argument}" if name else argument
             raise ValueError(
                 f"{where} has {count} missing value{'s' * (count != 1)}: drop these rows or "
                 "give the missing ones a label of their own."
@@ -70,8 +74,8 @@ def make_groups(sensitive_features, *, argument="sensitive_features"):
 def encode_labels(values):
     """Return integer codes and the sorted distinct values of a column.
 
-    Integers and booleans are coded by a look-up table and strings by hashing, because sorting
-    strings would cost more than every metric computed from them.
+    Integers are coded by a look-up table and strings by comparison or hashing, because sorting
+    them would cost more than every metric computed from them.
 
     Parameters
     ----------
@@ -81,33 +85,61 @@ def encode_labels(values):
     -------
     codes : ndarray of shape (n,), intp
     labels : list
-        Distinct values as Python scalars, sorted (by type name first where types are mixed).
+        Distinct values as Python scalars (NumPy's where Python has none as fine), sorted (by
+        type name first where types are mixed).
+
+    Raises
+    ------
+    ValueError
+        If `values` is not one-dimensional or holds something that is not hashable.
     """
+    if hasattr(values, "factorize") and values.dtype.kind in "OMm":
+        return _encode_pandas(values)
     values = np.asarray(values)
-    if values.dtype.kind == "b":
-        values = values.astype(np.uint8)
-        codes, labels = _encode_integers(values)
+    if values.ndim != 1:
+        raise ValueError(f"labels must be 1-dimensional, got shape {values.shape}.")
+    kind = values.dtype.kind
+    if len(values) == 0:
+        return np.zeros(0, dtype=np.intp), []
+    if kind == "b":
+        codes, labels = _encode_integers(values.view(np.uint8))
         return codes, [bool(label) for label in labels]
-    if values.dtype.kind in "iu" and len(values):
+    if kind in "iu":
         return _encode_integers(values)
-    if values.dtype.kind in "fmM":
-        labels, codes = np.unique(values, return_inverse=True)
-        return codes.astype(np.intp, copy=False), labels.tolist()
-    items = values.tolist()
+    if kind == "f":
+        with np.errstate(invalid="ignore"):
+            whole = values.astype(np.int64)
+        if np.array_equal(whole, values):
+            codes, labels = _encode_integers(whole)
+            return codes, [float(label) for label in labels]
+    if kind in "fmM":
+        return _encode_by_sorting(values)
+    if kind in "US":
+        codes, labels = _encode_few_strings(values)
+        if codes is not None:
+            return codes, labels
+    return _encode_by_hashing(values.tolist())
+
+
+def _encode_pandas(series):
+    """Encode a pandas Series or Index by its own hash table; missing values become None."""
     try:
-        distinct = _sorted(set(items))
+        codes, distinct = series.factorize()
     except TypeError as error:
-        raise ValueError(f"group labels must be hashable scalars: {error}.") from error
-    index = {label: code for code, label in enumerate(distinct)}
-    return np.fromiter(map(index.__getitem__, items), dtype=np.intp, count=len(items)), distinct
+        raise ValueError(f"labels must be hashable scalars: {error}.") from error
+    position, labels = encode_labels(np.asarray(distinct))
+    if (codes < 0).any():
+        position, labels = np.append(position, len(labels)), [*labels, None]
+    return position[codes], labels
 
 
 def _encode_integers(values):
     low, high = int(values.min()), int(values.max())
-    if high - low > max(4 * len(values), 1 << 16):
-        labels, codes = np.unique(values, return_inverse=True)
-        return codes.astype(np.intp, copy=False), labels.tolist()
-    offset = values.astype(np.intp) - low
+    if high - low > max(4 * len(values), 1 << 16) or high > np.iinfo(np.intp).max:
+        return _encode_by_sorting(values)
+    offset = values.astype(np.intp, copy=False)
+    if low:
+        offset = offset - low
     present = np.flatnonzero(np.bincount(offset))
     if len(present) == present[-1] + 1:  # consecutive integers are codes already
         return offset, (present + low).tolist()
@@ -116,14 +148,61 @@ def _encode_integers(values):
     return table[offset], (present + low).tolist()
 
 
-def _sorted(labels):
+def _encode_by_sorting(values):
+    distinct, codes = np.unique(values, return_inverse=True)
+    labels = distinct.tolist()
+    if distinct.dtype.kind in "mM" and isinstance(labels[0], int):
+        # Python's dates have no nanoseconds: keep NumPy's where there are any.
+        coarse = distinct.astype(f"{distinct.dtype.kind}8[us]")
+        labels = coarse.tolist() if (coarse == distinct).all() else list(distinct)
+    return codes.astype(np.intp, copy=False), labels
+
+
+def _encode_few_strings(values, most=16):
+    """Compare with each distinct value; None for codes where there are more than `most`."""
+    codes = np.full(len(values), -1, dtype=np.intp)
+    distinct = []
+    for _ in range(most + 1):
+        row = int(codes.argmin())
+        if codes[row] >= 0:
+            labels = sorted(distinct)
+            position = np.array([labels.index(label) for label in distinct], dtype=np.intp)
+            return position[codes], labels
+        codes[values == values[row]] = len(distinct)
+        distinct.append(values[row].item())
+    return None, None
+
+
+def _encode_by_hashing(items):
+    try:
+        distinct = sort_labels(set(items))
+    except TypeError as error:
+        raise ValueError(f"labels must be hashable scalars: {error}.") from error
+    index = {label: code for code, label in enumerate(distinct)}
+    return np.fromiter(map(index.__getitem__, items), dtype=np.intp, count=len(items)), distinct
+
+
+def label_array(labels):
+    """Return labels as an array: of their own dtype where they share one, of objects otherwise."""
+    if not any(isinstance(label, tuple) for label in labels):
+        array = np.asarray(labels)
+        if array.tolist() == labels:
+            return array
+    array = np.empty(len(labels), dtype=object)
+    array[:] = labels
+    return array
+
+
+def sort_labels(labels):
+    """Return labels sorted, by type name first where types are mixed."""
     try:
         return sorted(labels)
     except TypeError:  # mixed types, or None among strings
         return sorted(labels, key=lambda label: (type(label).__name__, str(label)))
 
 
-def _is_missing(label):
+def is_missing(label):
+    """Whether a label is None, NaN, NaT or NA."""
     if label is None or type(label).__name__ in ("NAType", "NaTType"):
         return True
     try:
@@ -134,53 +213,67 @@ def _is_missing(label):
 
 def _split_columns(features, argument):
     """Return a list of (name or None, 1-d column), whatever container holds them."""
-    scalar = features is None or isinstance(features, (str, bytes)) or np.ndim(features) == 0
-    if scalar and not isinstance(features, dict):
-        raise ValueError(
-            f"{argument} must hold one value (or one row of values) per sample, got {features!r}."
-        )
     if sparse.issparse(features):
         raise ValueError(f"{argument} must be dense: pass {argument}.toarray().")
     if isinstance(features, dict):
-        columns = [(str(name), _as_array(column)) for name, column in features.items()]
+        columns = [(str(name), _as_column(column)) for name, column in features.items()]
     elif hasattr(features, "columns"):
         pick = (lambda j: features.iloc[:, j]) if hasattr(features, "iloc") else (
             lambda j: features[features.columns[j]]
         )  # fmt: skip
-        columns = [(str(c), _as_array(pick(j))) for j, c in enumerate(features.columns)]
+        columns = [(str(c), _as_column(pick(j))) for j, c in enumerate(features.columns)]
     else:
-        array = _as_array(features)
-        if array.ndim == 1:
+        array = _as_column(features)
+        dimensions = array.ndim
+        if dimensions == 0:
+            raise ValueError(
+                f"{argument} must hold one value (or one row of values) per sample, got "
+                f"{features!r}."
+            )
+        if dimensions > 2:
+            raise ValueError(f"{argument} must be 1- or 2-dimensional, got {dimensions}.")
+        if dimensions == 1:
             name = getattr(features, "name", None)
             columns = [(None if name is None else str(name), array)]
-        elif array.ndim == 2:
+        else:
             columns = [(str(j) if array.shape[1] > 1 else None, array[:, j])
                        for j in range(array.shape[1])]  # fmt: skip
-        else:
-            raise ValueError(
-                f"{argument} must be 1- or 2-dimensional, got {array.ndim} dimensions."
-            )
     if not columns:
         raise ValueError(f"{argument} has no column: give at least one.")
     return columns
 
 
-def _as_array(column):
+def _as_column(column):
+    """Return an array, or a pandas column as it is, losing no missing value on the way."""
     if isinstance(column, (list, tuple)):
-        # numpy would turn [None, "a"] or ["a", nan] into strings and lose what is missing.
-        rows = [tuple(row) if isinstance(row, (list, tuple, np.ndarray)) else row for row in column]
-        if rows and isinstance(rows[0], tuple):
-            width = len(rows[0])
-            if any(not isinstance(row, tuple) or len(row) != width for row in rows):
-                raise ValueError("the rows of sensitive features must all have the same length.")
-            array = np.empty((len(rows), width), dtype=object)
-            for j in range(width):
-                array[:, j] = [row[j] for row in rows]
-            return array
+        # numpy would turn [None, "a"] or ["a", nan] into strings.
+        return _array_of_rows(column)
+    if isinstance(column, np.ma.MaskedArray):
+        array = np.array(column.data, dtype=object)
+        array[np.ma.getmaskarray(column)] = None
+        return array
+    if hasattr(column, "factorize"):
+        return column
+    return np.asarray(column)
+
+
+def _array_of_rows(rows):
+    nested = any(issubclass(kind, (list, tuple, np.ndarray)) for kind in set(map(type, rows)))
+    if not nested:
         array = np.empty(len(rows), dtype=object)
         array[:] = rows
         return array
-    return np.asarray(column)
+    try:
+        width = len(rows[0])
+        regular = all(len(row) == width and not isinstance(row, str) for row in rows)
+    except TypeError:
+        regular = False
+    if not regular:
+        raise ValueError("the rows of sensitive features must all have the same length.")
+    array = np.empty((len(rows), width), dtype=object)
+    for j in range(width):
+        array[:, j] = [row[j] for row in rows]
+    return array
 
 
 def _cross(encoded, argument):
@@ -194,8 +287,10 @@ def _cross(encoded, argument):
         if len(codes):
             # Renumbering after each column keeps the product of many columns from overflowing.
             crossed, _ = _encode_integers(crossed * len(labels) + codes)
-    _, first_row = np.unique(crossed, return_index=True)
+    n_groups = int(crossed.max(initial=-1)) + 1
+    some_row = np.zeros(n_groups, dtype=np.intp)
+    some_row[crossed] = np.arange(len(crossed))
     labels = [
-        tuple(column_labels[codes[row]] for _, codes, column_labels in encoded) for row in first_row
+        tuple(column_labels[codes[row]] for _, codes, column_labels in encoded) for row in some_row
     ]
     return Groups(crossed, labels, tuple(name for name, _, _ in encoded))

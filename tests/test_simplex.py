@@ -1,0 +1,110 @@
+"""Projection onto the simplex with a floor."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy.optimize import minimize
+
+from skbadr.simplex import project_simplex
+
+
+def project_by_enumeration(point, minimum):
+    """Return the nearest of the projections onto all faces: exact for few coordinates."""
+    best, distance = None, np.inf
+    n = len(point)
+    for size in range(1, n + 1):
+        for active in map(list, itertools.combinations(range(n), size)):
+            candidate = np.full(n, minimum)
+            mass = 1.0 - minimum * (n - size)
+            candidate[active] = point[active] + (mass - point[active].sum()) / size
+            if (candidate >= minimum - 1e-12).all():
+                gap = ((candidate - point) ** 2).sum()
+                if gap < distance:
+                    best, distance = candidate, gap
+    return best
+
+
+points = hnp.arrays(float, st.integers(1, 6), elements=st.floats(-4, 4))
+fractions = st.sampled_from([0.0, 1e-6, 0.1, 0.5, 1.0])
+
+
+@given(points, fractions)
+def test_equals_the_nearest_point(point, fraction):
+    minimum = fraction / len(point)
+    projection = project_simplex(point, minimum=minimum)
+    np.testing.assert_allclose(projection, project_by_enumeration(point, minimum), atol=1e-9)
+
+
+@given(
+    hnp.arrays(float, st.integers(1, 40), elements=st.floats(-1e307, 1e307)),
+    fractions,
+)
+def test_is_on_the_simplex_and_stays(point, fraction):
+    """Feasible, idempotent, order-preserving, whatever the size of the coordinates."""
+    minimum = fraction / len(point)
+    projection = project_simplex(point, minimum=minimum)
+    assert (projection >= minimum).all()
+    assert projection.sum() == pytest.approx(1.0, abs=1e-12)
+    again = project_simplex(projection, minimum=minimum)
+    np.testing.assert_allclose(again, projection, atol=1e-14)
+    order = np.argsort(point, kind="stable")
+    assert (np.diff(projection[order]) >= 0).all()
+
+
+@given(points, st.floats(-100, 100))
+def test_a_common_offset_changes_nothing(point, offset):
+    np.testing.assert_allclose(project_simplex(point + offset), project_simplex(point), atol=1e-12)
+
+
+# From SciPy 1.12 and before, whose iterates may leave the bounds by a rounding error.
+@pytest.mark.filterwarnings("ignore:Values in x were outside bounds:RuntimeWarning")
+@pytest.mark.parametrize("minimum", [0.0, 0.01, 0.05])
+def test_equals_a_quadratic_programme(minimum):
+    point = np.random.default_rng(1).normal(size=12)
+    solution = minimize(
+        lambda x: ((x - point) ** 2).sum(),
+        np.full(12, 1 / 12),
+        jac=lambda x: 2 * (x - point),
+        bounds=[(minimum, None)] * 12,
+        constraints={"type": "eq", "fun": lambda x: x.sum() - 1, "jac": np.ones_like},
+        method="SLSQP",
+        options={"ftol": 1e-14},
+    )
+    np.testing.assert_allclose(project_simplex(point, minimum=minimum), solution.x, atol=1e-6)
+
+
+def test_huge_coordinates_do_not_overflow():
+    point = np.array([1.7e308, -1.7e308, 1.7e308])
+    assert project_simplex(point).tolist() == [0.5, 0.0, 0.5]
+    np.testing.assert_allclose(project_simplex([1e16, 1e16 - 2.0]), [1.0, 0.0])
+
+
+@given(
+    hnp.arrays(float, st.tuples(st.integers(1, 5), st.integers(1, 5)), elements=st.floats(-3, 3))
+)
+def test_rows_are_projected_one_by_one(rows):
+    projections = project_simplex(rows)
+    assert projections.shape == rows.shape
+    for row, projection in zip(rows, projections, strict=True):
+        assert projection.tolist() == project_simplex(row).tolist()
+
+
+def test_floor_of_all():
+    for n in (1, 2, 3, 49, 1000):
+        np.testing.assert_allclose(project_simplex(np.arange(n), minimum=1 / n), 1 / n)
+
+
+@pytest.mark.parametrize("minimum", [-0.1, 0.6, np.nextafter(0.5, 1.0)])
+def test_impossible_floor(minimum):
+    with pytest.raises(ValueError, match=r"minimum must lie in \[0, 1/K\]"):
+        project_simplex([0.3, 0.7], minimum=minimum)
+
+
+def test_input_is_not_changed():
+    point = np.array([3.0, 1.0])
+    assert project_simplex(point).tolist() == [1.0, 0.0]
+    assert point.tolist() == [3.0, 1.0]
