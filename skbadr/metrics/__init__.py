@@ -1,7 +1,8 @@
 """Fairness metrics: exact values, by name, from fairlearn, or of one's own."""
 
-from skbadr.metrics.base import EvaluationSet, FairnessMetric
+from skbadr.metrics.base import FairnessMetric
 from skbadr.metrics.callables import CallableMetric, PerGroupMetric, make_fairness_metric
+from skbadr.metrics.evaluation_set import EvaluationSet
 from skbadr.metrics.group_losses import GroupLossMetric
 from skbadr.metrics.predictions import GroupMeanMetric, KolmogorovSmirnovMetric
 from skbadr.metrics.rates import RateMetric

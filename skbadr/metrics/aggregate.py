@@ -2,6 +2,9 @@
 
 import numpy as np
 
+TRANSFORMS = ("difference", "ratio", "group_min", "group_max")
+METHODS = ("between_groups", "to_overall")
+
 
 def aggregate_groups(by_group, overall, transform):
     """Aggregate over the groups (axis 0).
@@ -34,3 +37,9 @@ def aggregate_groups(by_group, overall, transform):
         ratio = by_group / overall
         ratio = np.where(ratio > 1, 1.0 / ratio, ratio)
         return np.fmin.reduce(ratio, axis=0)
+
+
+def check_option(name, value, valid):
+    """Raise a ValueError that lists what an option may be."""
+    if value not in valid:
+        raise ValueError(f"{name} must be one of {list(valid)}, got {value!r}.")

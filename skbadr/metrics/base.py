@@ -1,112 +1,13 @@
-"""What a fairness metric is, and the data it is evaluated on."""
+"""What a fairness metric is."""
 
 import warnings
-from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 
-from skbadr.partition import Groups, encode_labels, make_groups
+from skbadr.metrics.encoding import encode
 
 TASKS = ("classification", "regression")
-
-
-@dataclass
-class EvaluationSet:
-    """The part of the data on which the upper level is evaluated, without its predictions.
-
-    Everything that does not depend on a model is computed once here, so that evaluating one
-    more model costs a single pass over its predictions.
-
-    Attributes
-    ----------
-    y : ndarray of shape (n,)
-        Class codes for classification, real targets for regression.
-    groups : Groups
-        Sensitive group of each sample.
-    classes : ndarray of shape (C,) or None
-        Class labels in the order of the codes; None for regression.
-    sample_weight : ndarray of shape (n,) or None
-        None stands for equal weights.
-    sensitive_features : object
-        What the user gave, for metrics that are plain callables.
-    """
-
-    y: np.ndarray
-    groups: Groups
-    classes: np.ndarray | None = None
-    sample_weight: np.ndarray | None = None
-    sensitive_features: object = field(default=None, repr=False)
-
-    @property
-    def task(self):
-        """Return "classification" or "regression"."""
-        return "regression" if self.classes is None else "classification"
-
-    @property
-    def n_groups(self):
-        """Number of groups, present in this set or not."""
-        return len(self.groups.labels)
-
-    @property
-    def n_classes(self):
-        """Number of classes."""
-        return len(self.classes)
-
-    @cached_property
-    def group_totals(self):
-        """Total weight of each group, of shape (n_groups,)."""
-        return self.group_sums(None)
-
-    @cached_property
-    def present(self):
-        """Mask of the groups with positive weight here, of shape (n_groups,)."""
-        return self.group_totals > 0
-
-    @cached_property
-    def class_totals(self):
-        """Weight of each group and true class, of shape (n_groups, n_classes)."""
-        pair = self.groups.codes * self.n_classes + self.y
-        size = self.n_groups * self.n_classes
-        counts = np.bincount(pair, weights=self.sample_weight, minlength=size)
-        return counts.reshape(self.n_groups, self.n_classes).astype(float)
-
-    @cached_property
-    def _row_offset(self):
-        return (self.groups.codes * self.n_classes + self.y) * self.n_classes
-
-    def confusion(self, predicted):
-        """Return the weighted confusion matrix of every group in one pass.
-
-        Parameters
-        ----------
-        predicted : ndarray of shape (n,)
-            Predicted class codes.
-
-        Returns
-        -------
-        table : ndarray of shape (n_groups, n_classes, n_classes)
-            Weight of the samples by group, true class and predicted class.
-        """
-        size = self.n_groups * self.n_classes**2
-        table = np.bincount(
-            self._row_offset + predicted, weights=self.sample_weight, minlength=size
-        )
-        return table.reshape(self.n_groups, self.n_classes, self.n_classes).astype(float)
-
-    def group_sums(self, values):
-        """Return the weighted sum of `values` (None: of ones) over each group."""
-        weights = self.sample_weight
-        if values is not None:
-            weights = values if weights is None else values * weights
-        sums = np.bincount(self.groups.codes, weights=weights, minlength=self.n_groups)
-        return sums.astype(float)
-
-    def group_means(self, values):
-        """Return the weighted mean of `values` over each group; NaN where a group is absent."""
-        sums, totals = self.group_sums(values), self.group_totals
-        return np.divide(sums, totals, out=np.full(self.n_groups, np.nan), where=totals > 0)
 
 
 class FairnessMetric:
@@ -147,6 +48,12 @@ class FairnessMetric:
     pos_label = None
     # Whether `statistics` are the groups' confusion matrices, which a search can predict.
     uses_confusion = False
+    # Whether it is a function of unknown cost, to be called once per refit at most.
+    slow = False
+    # Whether `value_and_gradient` exists, so that exact hypergradients can be used.
+    differentiable = False
+    # Whether that gradient jumps, as a largest gap's does where two groups tie.
+    kinked = False
 
     @property
     def ideal(self):
@@ -181,6 +88,10 @@ class FairnessMetric:
         """Return the metric as a function of its statistics."""
         return float(statistics[0])
 
+    def from_many_statistics(self, evaluation_set, statistics):
+        """Return the metric of each row of `statistics`, of shape (T, n_statistics)."""
+        return np.array([self.from_statistics(evaluation_set, row) for row in statistics])
+
     def value(self, evaluation_set, response):
         """Return the exact value users know.
 
@@ -196,6 +107,23 @@ class FairnessMetric:
             NaN where the metric is undefined.
         """
         return self.from_statistics(evaluation_set, self.statistics(evaluation_set, response))
+
+    def value_and_gradient(self, evaluation_set, scores):
+        """Return the value and its gradient in the scores, where `differentiable` is True.
+
+        Parameters
+        ----------
+        evaluation_set : EvaluationSet
+        scores : ndarray of shape (n, m)
+            Decision function of a classifier (m = 1 for two classes, else one per class), or
+            predictions of a regressor.
+
+        Returns
+        -------
+        value : float
+        gradient : ndarray of shape (n, m)
+        """
+        raise NotImplementedError(f"{self.name} has no gradient.")
 
     def undefined(self, evaluation_set):
         """Return one sentence per group for which the metric has no meaning on this data."""
@@ -220,92 +148,35 @@ class FairnessMetric:
         Raises
         ------
         ValueError
-            If lengths differ, sensitive values are missing, or `y_pred` holds probabilities
-            where labels are needed.
+            If lengths differ, values are missing, weights are negative or all zero, or `y_pred`
+            holds probabilities where labels are needed.
 
         Warns
         -----
         UndefinedMetricWarning
             If a group leaves the metric undefined, naming it.
         """
-        evaluation_set, response = evaluation_set_from_labels(
-            self, y_true, y_pred, sensitive_features, sample_weight
-        )
-        for sentence in self.undefined(evaluation_set):
-            warnings.warn(sentence, UndefinedMetricWarning, stacklevel=2)
-        return float(self.value(evaluation_set, response))
+        return evaluate(self, y_true, y_pred, sensitive_features, sample_weight)
 
 
-def evaluation_set_from_labels(metric, y_true, y_pred, sensitive_features, sample_weight):
-    """Encode what a user passes to a metric; see `FairnessMetric.__call__`."""
-    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
-    if y_true.ndim == 2 and y_true.shape[1] == 1:
-        y_true = y_true.ravel()
-    if y_pred.ndim == 2 and y_pred.shape[1] == 1:
-        y_pred = y_pred.ravel()
-    if y_true.ndim != 1:
-        raise ValueError(f"y_true must be 1-dimensional, got shape {y_true.shape}.")
-    groups = make_groups(sensitive_features)
-    weight = None if sample_weight is None else np.asarray(sample_weight, dtype=float)
-    for name, values in (("y_pred", y_pred), ("sensitive_features", groups),
-                         ("sample_weight", weight)):  # fmt: skip
-        if values is not None and len(values) != len(y_true):
-            raise ValueError(
-                f"{name} has {len(values)} rows but y_true has {len(y_true)}: give one per sample."
-            )
-    if len(y_true) == 0:
-        raise ValueError("y_true is empty: give at least one sample.")
-    if "classification" not in metric.tasks:
-        y, response, classes = y_true.astype(float), y_pred.astype(float), None
-    elif metric.response_method == "predict":
-        y, response, classes = _encode_predictions(y_true, y_pred, metric)
-    else:
-        codes, labels = encode_labels(y_true)
-        y, classes = codes, np.asarray(_binary_labels(labels, metric.pos_label))
-        if len(classes) > len(labels):
-            y = np.searchsorted(classes, np.asarray(labels))[codes]
-        response = np.column_stack([1 - y_pred, y_pred]) if y_pred.ndim == 1 else y_pred
-    return EvaluationSet(y, groups, classes, weight, sensitive_features), response
+def evaluate(metric, y_true, y_pred, sensitive_features, sample_weight=None, **known):
+    """Return a metric's value for predictions; see `FairnessMetric.__call__`.
 
+    Parameters
+    ----------
+    metric : FairnessMetric
+    y_true, y_pred, sensitive_features, sample_weight
+        As passed to the metric.
+    **known
+        What an estimator tells beyond the data: ``task`` and ``classes`` of `encode`.
 
-def _encode_predictions(y_true, y_pred, metric):
-    if y_pred.ndim != 1:
-        raise ValueError(
-            f"{metric.name} takes predicted labels of shape (n,), got shape {y_pred.shape}: pass "
-            "the output of predict."
-        )
-    if y_pred.dtype.kind == "f" and y_true.dtype.kind in "biu":
-        if not np.array_equal(y_pred, np.rint(y_pred)):
-            raise ValueError(
-                f"{metric.name} takes predicted labels, but y_pred holds fractions, probably "
-                "probabilities or scores: pass the output of predict."
-            )
-        y_pred = y_pred.astype(np.intp)
-    kinds = {y_true.dtype.kind, y_pred.dtype.kind}
-    if kinds & set("OUS") and not kinds <= set("OUS"):
-        raise ValueError(
-            f"y_true ({y_true.dtype}) and y_pred ({y_pred.dtype}) hold labels of different types: "
-            "pass predictions in the labels of y_true."
-        )
-    codes, labels = encode_labels(np.concatenate([y_true, y_pred]))
-    known = _binary_labels(labels, metric.pos_label)
-    if len(known) > len(labels):
-        codes = np.full(len(codes), known.index(labels[0]))
-    classes = np.empty(len(known), dtype=object)
-    classes[:] = known
-    return codes[: len(y_true)], codes[len(y_true) :], classes
-
-
-def _binary_labels(labels, pos_label):
-    """Add the class that did not occur where a single one of two did."""
-    if len(labels) != 1:
-        return labels
-    for usual in ([0, 1], [-1, 1]):
-        if labels[0] in usual:
-            return usual
-    if pos_label is None:
-        raise ValueError(
-            f"y_true and y_pred hold the single label {labels[0]!r}: give pos_label to say "
-            "whether it is the positive class."
-        )
-    return [None, pos_label] if labels[0] == pos_label else [labels[0], pos_label]
+    Returns
+    -------
+    value : float
+    """
+    evaluation_set, response = encode(
+        metric, y_true, y_pred, sensitive_features, sample_weight, **known
+    )
+    for sentence in metric.undefined(evaluation_set):
+        warnings.warn(sentence, UndefinedMetricWarning, stacklevel=3)
+    return float(metric.value(evaluation_set, response))

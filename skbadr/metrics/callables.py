@@ -5,7 +5,7 @@ import inspect
 import numpy as np
 
 from skbadr._sklearn import _safe_indexing
-from skbadr.metrics.aggregate import aggregate_groups
+from skbadr.metrics.aggregate import METHODS, TRANSFORMS, aggregate_groups, check_option
 from skbadr.metrics.base import FairnessMetric
 
 RESPONSE_METHODS = ("predict", "predict_proba")
@@ -30,10 +30,7 @@ class CallableMetric(FairnessMetric):
     def __init__(self, func, *, response_method="predict", greater_is_better=False, name=None):
         if not callable(func):
             raise TypeError(f"func must be callable, got {type(func).__name__}.")
-        if response_method not in RESPONSE_METHODS:
-            raise ValueError(
-                f"response_method must be one of {RESPONSE_METHODS}, got {response_method!r}."
-            )
+        check_option("response_method", response_method, RESPONSE_METHODS)
         self.func = func
         self.takes_sample_weight = accepts_sample_weight(func)
         super().__init__(
@@ -44,6 +41,8 @@ class CallableMetric(FairnessMetric):
             if response_method == "predict_proba"
             else ("classification", "regression"),
         )
+
+    slow = True
 
     def value(self, evaluation_set, response):  # noqa: D102
         y_true, y_pred = user_labels(evaluation_set, response, self.response_method)
@@ -75,7 +74,8 @@ class PerGroupMetric(FairnessMetric):
     method : {"between_groups", "to_overall"}, default="between_groups"
     response_method : {"predict", "predict_proba"}, default="predict"
     takes_sample_weight : bool, default=True
-        Whether the user's weights are passed on to `func`.
+        Whether the user's weights are passed on to `func`; samples of weight zero are left out
+        where they are not.
     takes_labels : bool, default=False
         Whether `func` needs ``labels=`` because a group may lack a class (log loss).
     options : dict or None, default=None
@@ -97,6 +97,8 @@ class PerGroupMetric(FairnessMetric):
         tasks=("classification", "regression"),
         name,
     ):
+        check_option("transform", transform, TRANSFORMS)
+        check_option("method", method, METHODS)
         self.func, self.transform, self.method = func, transform, method
         self.takes_sample_weight, self.takes_labels = takes_sample_weight, takes_labels
         self.options = options or {}
@@ -107,19 +109,26 @@ class PerGroupMetric(FairnessMetric):
             tasks=tasks,
         )
 
+    slow = True
+
     def value(self, evaluation_set, response):  # noqa: D102
         y_true, y_pred = user_labels(evaluation_set, response, self.response_method)
         order = np.argsort(evaluation_set.groups.codes, kind="stable")
-        counts = np.bincount(evaluation_set.groups.codes, minlength=evaluation_set.n_groups)
-        slices = np.split(order, np.cumsum(counts)[:-1])
+        weight = evaluation_set.sample_weight
+        if weight is not None and not self.takes_sample_weight:
+            order = order[weight[order] > 0]
+        counts = np.bincount(evaluation_set.groups.codes[order], minlength=evaluation_set.n_groups)
         by_group = [
             self._call(evaluation_set, y_true, y_pred, rows)
-            for rows, present in zip(slices, evaluation_set.present, strict=True)
+            for rows, present in zip(
+                np.split(order, np.cumsum(counts)[:-1]), evaluation_set.present, strict=True
+            )
             if present
         ]
         overall = None
         if self.method == "to_overall":
-            overall = np.array([self._call(evaluation_set, y_true, y_pred, slice(None))])
+            rows = np.sort(order)
+            overall = np.array([self._call(evaluation_set, y_true, y_pred, rows)])
         values = np.array(by_group, dtype=float)[:, None]
         return float(aggregate_groups(values, overall, self.transform)[0])
 
@@ -151,9 +160,11 @@ def accepts_sample_weight(func):
 
 
 def take_rows(container, rows):
-    """Return rows of a list, dict of columns, array, Series or DataFrame."""
+    """Return rows of a list, dict of columns, array, Index, Series or DataFrame."""
     if isinstance(container, dict):
         return {name: take_rows(column, rows) for name, column in container.items()}
+    if hasattr(container, "take") and not hasattr(container, "iloc"):
+        container = np.asarray(container)  # an array of pandas, or an Index
     return _safe_indexing(container, rows)
 
 

@@ -7,7 +7,7 @@ import sklearn.metrics as skm
 from fairlearn.metrics._make_derived_metric import _DerivedMetric
 
 from skbadr.losses import absolute_error, squared_error
-from skbadr.metrics.callables import PerGroupMetric
+from skbadr.metrics.callables import PerGroupMetric, accepts_sample_weight
 from skbadr.metrics.predictions import GroupMeanMetric, prediction
 from skbadr.metrics.rates import RateMetric
 
@@ -119,7 +119,7 @@ def _from_derived(derived, options):
     if _is(base, BASE_MEANS):
         return GroupMeanMetric(BASE_MEANS[base], **options)
     call = BASE_FUNCTIONS[base] if _is(base, BASE_FUNCTIONS) else {}
-    weighted = "sample_weight" in derived._sample_param_names
+    weighted = "sample_weight" in derived._sample_param_names and accepts_sample_weight(base)
     return PerGroupMetric(base, takes_sample_weight=weighted, **call, **options)
 
 

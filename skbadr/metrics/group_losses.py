@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from skbadr.losses import LOSSES
+from skbadr.losses import LOSS_GRADIENTS, LOSSES
+from skbadr.metrics.aggregate import check_option
 from skbadr.metrics.base import FairnessMetric
 
 
@@ -24,6 +25,30 @@ def _ratio(losses):
         return np.max(losses) / smallest
     return np.nan if np.max(losses) == 0 else np.inf
 
+
+def _worst_gradient(losses):
+    return np.arange(len(losses)) == np.argmax(losses)
+
+
+def _variance_gradient(losses):
+    return 2.0 * (losses - losses.mean()) / len(losses)
+
+
+def _gap_gradient(losses):
+    return 1.0 * _worst_gradient(losses) - _worst_gradient(-losses)
+
+
+def _ratio_gradient(losses):
+    smallest, largest = losses.min(), losses.max()
+    return _worst_gradient(losses) / smallest - _worst_gradient(-losses) * largest / smallest**2
+
+
+_GRADIENTS = {
+    "worst_group_loss": _worst_gradient,
+    "group_loss_variance": _variance_gradient,
+    "group_loss_gap": _gap_gradient,
+    "group_loss_ratio": _ratio_gradient,
+}
 
 # name -> function of the losses of the groups that are present
 SUMMARIES = {
@@ -52,10 +77,8 @@ class GroupLossMetric(FairnessMetric):
     """
 
     def __init__(self, summary, *, loss):
-        if summary not in SUMMARIES:
-            raise ValueError(f"summary must be one of {list(SUMMARIES)}, got {summary!r}.")
-        if loss not in LOSSES:
-            raise ValueError(f"loss must be one of {list(LOSSES)}, got {loss!r}.")
+        check_option("summary", summary, SUMMARIES)
+        check_option("loss", loss, LOSSES)
         self.summary, self.loss = summary, loss
         self._loss, response_method, task = LOSSES[loss]
         super().__init__(f"{summary}[{loss}]", response_method=response_method, tasks=(task,))
@@ -65,3 +88,23 @@ class GroupLossMetric(FairnessMetric):
 
     def from_statistics(self, evaluation_set, statistics):  # noqa: D102
         return float(SUMMARIES[self.summary](statistics[evaluation_set.present]))
+
+    @property
+    def differentiable(self):  # noqa: D102
+        return self.loss in LOSS_GRADIENTS
+
+    @property
+    def kinked(self):  # noqa: D102
+        return self.summary != "group_loss_variance"
+
+    def value_and_gradient(self, evaluation_set, scores):  # noqa: D102
+        losses, slopes = LOSS_GRADIENTS[self.loss](evaluation_set.y, scores)
+        means = evaluation_set.group_means(losses)
+        present = evaluation_set.present
+        by_group = np.zeros(len(means))
+        by_group[present] = _GRADIENTS[self.summary](means[present])
+        by_group[present] /= evaluation_set.group_totals[present]
+        factor = by_group[evaluation_set.groups.codes]
+        if evaluation_set.sample_weight is not None:
+            factor = factor * evaluation_set.sample_weight
+        return self.from_statistics(evaluation_set, means), factor[:, None] * slopes

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skbadr.metrics.aggregate import aggregate_groups
+from skbadr.metrics.aggregate import METHODS, TRANSFORMS, aggregate_groups, check_option
 from skbadr.metrics.base import FairnessMetric
 
 
@@ -20,10 +20,8 @@ class GroupMeanMetric(FairnessMetric):
     """
 
     def __init__(self, quantity, *, transform="difference", method="between_groups", name):
-        if method not in ("between_groups", "to_overall"):
-            raise ValueError(
-                f"method must be one of ['between_groups', 'to_overall'], got {method!r}."
-            )
+        check_option("transform", transform, TRANSFORMS)
+        check_option("method", method, METHODS)
         self.quantity, self.transform, self.method = quantity, transform, method
         super().__init__(
             name, greater_is_better=transform in ("ratio", "group_min"), tasks=("regression",)
@@ -45,6 +43,28 @@ class GroupMeanMetric(FairnessMetric):
         return float(aggregate_groups(means[:, None], overall, self.transform)[0])
 
 
+class PredictionGap(GroupMeanMetric):
+    """Largest difference between groups' mean predictions: demographic parity of a regressor."""
+
+    differentiable = True
+    kinked = True
+
+    def __init__(self, *, name="demographic_parity"):
+        super().__init__(prediction, name=name)
+
+    def value_and_gradient(self, evaluation_set, scores):  # noqa: D102
+        means = evaluation_set.group_means(scores[:, 0])
+        present = np.flatnonzero(evaluation_set.present)
+        high, low = present[np.argmax(means[present])], present[np.argmin(means[present])]
+        by_group = np.zeros(len(means))
+        by_group[high] += 1.0 / evaluation_set.group_totals[high]
+        by_group[low] -= 1.0 / evaluation_set.group_totals[low]
+        gradient = by_group[evaluation_set.groups.codes]
+        if evaluation_set.sample_weight is not None:
+            gradient = gradient * evaluation_set.sample_weight
+        return float(means[high] - means[low]), gradient[:, None]
+
+
 class KolmogorovSmirnovMetric(FairnessMetric):
     """Statistical parity of a regressor: distance between distributions of predictions.
 
@@ -62,10 +82,7 @@ class KolmogorovSmirnovMetric(FairnessMetric):
     """
 
     def __init__(self, *, method="between_groups"):
-        if method not in ("between_groups", "to_overall"):
-            raise ValueError(
-                f"method must be one of ['between_groups', 'to_overall'], got {method!r}."
-            )
+        check_option("method", method, METHODS)
         self.method = method
         super().__init__("kolmogorov_smirnov", tasks=("regression",))
 

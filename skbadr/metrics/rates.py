@@ -2,70 +2,71 @@
 
 import numpy as np
 
-from skbadr.metrics.aggregate import aggregate_groups
+from skbadr.metrics.aggregate import METHODS, TRANSFORMS, aggregate_groups, check_option
 from skbadr.metrics.base import FairnessMetric
 
-# A rate takes tables of shape (G, true class, predicted class) and returns numerators and
-# denominators of shape (G, C): one rate per group and class, that class being the positive one.
+# A rate takes tables of shape (..., true class, predicted class) and returns numerators and
+# denominators of shape (..., C): one rate per table and class, that class being the positive one.
 
 
 def _off_diagonal(table):
-    return table * (1.0 - np.eye(table.shape[1]))
+    return table * (1.0 - np.eye(table.shape[-1]))
 
 
 def _diagonal(table):
-    return np.einsum("gcc->gc", table)
+    return np.einsum("...cc->...c", table)
 
 
 def _others(per_class):
-    return per_class @ (1.0 - np.eye(per_class.shape[1]))
+    return per_class @ (1.0 - np.eye(per_class.shape[-1]))
+
+
+def _total(table):
+    return table.sum(axis=(-2, -1))[..., None]
 
 
 def _selection(table):
-    total = table.sum(axis=(1, 2))[:, None]
-    return table.sum(axis=1), np.broadcast_to(total, (len(table), table.shape[1]))
+    return table.sum(axis=-2), _total(table) * np.ones(table.shape[-1])
 
 
 def _true_positive(table):
-    return _diagonal(table), table.sum(axis=2)
+    return _diagonal(table), table.sum(axis=-1)
 
 
 def _false_negative(table):
-    return _off_diagonal(table).sum(axis=2), table.sum(axis=2)
+    return _off_diagonal(table).sum(axis=-1), table.sum(axis=-1)
 
 
 def _false_positive(table):
-    return _off_diagonal(table).sum(axis=1), _others(table.sum(axis=2))
+    return _off_diagonal(table).sum(axis=-2), _others(table.sum(axis=-1))
 
 
 def _true_negative(table):
     # Among the rows of other classes, the columns of other classes.
-    n_classes = table.shape[1]
-    keep = 1.0 - np.eye(n_classes)
-    return np.einsum("gtp,tc,pc->gc", table, keep, keep), _others(table.sum(axis=2))
+    keep = 1.0 - np.eye(table.shape[-1])
+    return np.einsum("...tp,tc,pc->...c", table, keep, keep), _others(table.sum(axis=-1))
 
 
 def _precision(table):
-    return _diagonal(table), table.sum(axis=1)
+    return _diagonal(table), table.sum(axis=-2)
 
 
 def _f1(table):
-    return 2 * _diagonal(table), table.sum(axis=1) + table.sum(axis=2)
+    return 2 * _diagonal(table), table.sum(axis=-2) + table.sum(axis=-1)
 
 
 def _accuracy(table):
-    return _diagonal(table).sum(axis=1, keepdims=True), table.sum(axis=(1, 2))[:, None]
+    return _diagonal(table).sum(axis=-1, keepdims=True), _total(table)
 
 
 def _zero_one(table):
-    wrong = _off_diagonal(table).sum(axis=(1, 2))[:, None]
-    return wrong, table.sum(axis=(1, 2))[:, None]
+    return _off_diagonal(table).sum(axis=(-2, -1))[..., None], _total(table)
 
 
 def _balanced_accuracy(table):
     recall = divide(*_true_positive(table))
-    supported = table.sum(axis=2) > 0
-    return (recall * supported).sum(axis=1, keepdims=True), supported.sum(axis=1, keepdims=True)
+    supported = table.sum(axis=-1) > 0
+    return (recall * supported).sum(axis=-1, keepdims=True), supported.sum(axis=-1, keepdims=True)
 
 
 # name -> (function, whether the rate is one per class, what it is conditioned on)
@@ -90,11 +91,20 @@ def divide(numerator, denominator):
     )
 
 
+def _nan_mean(values, axis):
+    """Return the mean of what is defined; NaN where nothing is."""
+    defined = ~np.isnan(values)
+    count = defined.sum(axis=axis)
+    total = np.where(defined, values, 0.0).sum(axis=axis)
+    return np.divide(total, count, out=np.full(np.shape(total), np.nan), where=count > 0)
+
+
 class RateMetric(FairnessMetric):
     """Compare rates of the groups' confusion matrices.
 
     For two classes the rates are those of the positive class; for more, each class in turn is
-    the positive one and `class_agg` says what becomes of the C values.
+    the positive one and `class_agg` says what becomes of the C values, unless `pos_label` names
+    one.
 
     Parameters
     ----------
@@ -111,7 +121,8 @@ class RateMetric(FairnessMetric):
     class_agg : {"worst_case", "mean"}, default="worst_case"
         Aggregation over classes where there are more than two.
     pos_label : label or None, default=None
-        Positive class where there are two; None: the greater one, ``classes_[1]``.
+        Positive class, against all others. None: the greater of two, ``classes_[1]``; of more,
+        each in turn.
     multiclass_rates : sequence of str or None, default=None
         Rates to use instead of `rates` where there are more than two classes.
     name : str or None, default=None
@@ -146,11 +157,11 @@ class RateMetric(FairnessMetric):
     ):
         self.rates = (rates,) if isinstance(rates, str) else tuple(rates)
         for rate in self.rates:
-            _check_option("rates", rate, RATES)
-        _check_option("transform", transform, ("difference", "ratio", "group_min", "group_max"))
-        _check_option("method", method, ("between_groups", "to_overall"))
-        _check_option("agg", agg, ("worst_case", "mean"))
-        _check_option("class_agg", class_agg, ("worst_case", "mean"))
+            check_option("rates", rate, RATES)
+        check_option("transform", transform, TRANSFORMS)
+        check_option("method", method, METHODS)
+        check_option("agg", agg, ("worst_case", "mean"))
+        check_option("class_agg", class_agg, ("worst_case", "mean"))
         self.transform, self.method, self.agg, self.class_agg = transform, method, agg, class_agg
         self.pos_label = pos_label
         self.multiclass_rates = multiclass_rates
@@ -168,46 +179,53 @@ class RateMetric(FairnessMetric):
         return evaluation_set.confusion(response).ravel()
 
     def from_statistics(self, evaluation_set, statistics):  # noqa: D102
+        return float(self.from_many_statistics(evaluation_set, np.reshape(statistics, (1, -1)))[0])
+
+    def from_many_statistics(self, evaluation_set, statistics):  # noqa: D102
         n_classes = evaluation_set.n_classes
-        tables = np.reshape(statistics, (-1, n_classes, n_classes))[evaluation_set.present]
+        shape = (len(statistics), -1, n_classes, n_classes)
+        tables = np.reshape(statistics, shape)[:, evaluation_set.present]
         values = [self._rate_value(evaluation_set, tables, r) for r in self._rates(evaluation_set)]
         if self.agg == "mean":
-            defined = [value for value in values if value == value]
-            return float(np.mean(defined)) if defined else np.nan
-        # min and max of Python: see the note on NaN in the class docstring.
-        return float(min(values) if self.greater_is_better else max(values))
+            return _nan_mean(np.stack(values), axis=0)
+        worst = values[0]
+        for value in values[1:]:
+            # As min and max of Python compare: see the note on NaN in the class docstring.
+            better = value < worst if self.greater_is_better else value > worst
+            worst = np.where(better, value, worst)
+        return worst
+
+    def _has_many_classes(self, evaluation_set):
+        return evaluation_set.n_classes > 2 and self.pos_label is None
 
     def _rates(self, evaluation_set):
-        if evaluation_set.n_classes > 2 and self.multiclass_rates:
+        if self._has_many_classes(evaluation_set) and self.multiclass_rates:
             return self.multiclass_rates
         return self.rates
 
     def _rate_value(self, evaluation_set, tables, rate):
         function, per_class, _ = RATES[rate]
         columns = self._positive_columns(evaluation_set) if per_class else slice(None)
-        # Each class by itself: rates may be asked for of hundreds of candidate tables.
-        by_group = divide(*(part[:, columns] for part in function(tables)))
+        by_group = divide(*(part[..., columns] for part in function(tables)))
         overall = None
         if self.method == "to_overall":
-            pooled = function(tables.sum(axis=0, keepdims=True))
-            overall = divide(*(part[:, columns] for part in pooled))[0]
-        per_class_values = aggregate_groups(by_group, overall, self.transform)
-        defined = per_class_values[~np.isnan(per_class_values)]
-        if len(defined) == 0:
-            return np.nan
+            pooled = function(tables.sum(axis=1))
+            overall = divide(*(part[..., columns] for part in pooled))
+        per_class_values = aggregate_groups(np.moveaxis(by_group, 1, 0), overall, self.transform)
         if self.class_agg == "mean":
-            return float(defined.mean())
-        return float(defined.min() if self.greater_is_better else defined.max())
+            return _nan_mean(per_class_values, axis=1)
+        reduce = np.fmin.reduce if self.greater_is_better else np.fmax.reduce
+        return reduce(per_class_values, axis=1)
 
     def _positive_columns(self, evaluation_set):
-        if evaluation_set.n_classes > 2:
+        if self._has_many_classes(evaluation_set):
             return slice(None)
         return slice(*_positive_range(evaluation_set.classes, self.pos_label))
 
     def undefined(self, evaluation_set):  # noqa: D102
         sentences = []
         totals = evaluation_set.class_totals
-        labels = evaluation_set.groups.labels
+        labels, classes = evaluation_set.groups.labels, evaluation_set.classes.tolist()
         columns = range(evaluation_set.n_classes)[self._positive_columns(evaluation_set)]
         for rate in self._rates(evaluation_set):
             condition = RATES[rate][2]
@@ -219,7 +237,7 @@ class RateMetric(FairnessMetric):
                     kind = "class" if condition == "positive" else "any class but"
                     sentences.append(
                         f"{self.name}: group {labels[g]!r} has no sample of {kind} "
-                        f"{evaluation_set.classes[c]!r}; its {rate} is undefined and counts as 0."
+                        f"{classes[c]!r}; its {rate} is undefined and counts as 0."
                     )
         return sentences
 
@@ -230,9 +248,4 @@ def _positive_range(classes, pos_label):
     for code, label in enumerate(classes):
         if label == pos_label:
             return code, code + 1
-    raise ValueError(f"pos_label={pos_label!r} is not among the classes {list(classes)}.")
-
-
-def _check_option(name, value, valid):
-    if value not in valid:
-        raise ValueError(f"{name} must be one of {list(valid)}, got {value!r}.")
+    raise ValueError(f"pos_label={pos_label!r} is not among the classes {classes.tolist()}.")

@@ -5,11 +5,19 @@ from functools import partial
 
 import fairlearn.metrics as flm
 
+from skbadr.metrics.aggregate import check_option
 from skbadr.metrics.base import TASKS, FairnessMetric
 from skbadr.metrics.callables import CallableMetric
+from skbadr.metrics.dependence import SquaredCovariance
 from skbadr.metrics.fairlearn_metrics import generated_metric_names, metric_from_fairlearn
 from skbadr.metrics.group_losses import SUMMARIES, GroupLossMetric
-from skbadr.metrics.predictions import GroupMeanMetric, KolmogorovSmirnovMetric, prediction
+from skbadr.metrics.individual import IndividualFairness
+from skbadr.metrics.predictions import (
+    GroupMeanMetric,
+    KolmogorovSmirnovMetric,
+    PredictionGap,
+    prediction,
+)
 from skbadr.metrics.rates import RateMetric
 
 _RATE_NAMES = {
@@ -38,12 +46,21 @@ def _classification_metrics():
             )
     for summary in SUMMARIES:
         metrics[summary] = partial(GroupLossMetric, summary, loss="zero_one")
+    metrics["individual"] = partial(IndividualFairness, "classification")
+    metrics["covariance"] = partial(SquaredCovariance, "classification")
     return metrics
+
+
+def _prediction_gap(**options):
+    """Return the gap of mean predictions, with its gradient unless options ask for a variant."""
+    if not options:
+        return PredictionGap()
+    return GroupMeanMetric(prediction, name="demographic_parity", **options)
 
 
 def _regression_metrics():
     metrics = {
-        "demographic_parity": partial(GroupMeanMetric, prediction, name="demographic_parity"),
+        "demographic_parity": _prediction_gap,
         "demographic_parity_ratio": partial(
             GroupMeanMetric, prediction, transform="ratio", name="demographic_parity_ratio"
         ),
@@ -51,6 +68,8 @@ def _regression_metrics():
     }
     for summary in SUMMARIES:
         metrics[summary] = partial(GroupLossMetric, summary, loss="squared_error")
+    metrics["individual"] = partial(IndividualFairness, "regression")
+    metrics["covariance"] = partial(SquaredCovariance, "regression")
     return metrics
 
 
@@ -78,11 +97,10 @@ def get_metric_names(task=None):
     Examples
     --------
     >>> from skbadr.metrics import get_metric_names
-    >>> get_metric_names("regression")[:2]
-    ['demographic_parity', 'demographic_parity_ratio']
+    >>> "kolmogorov_smirnov" in get_metric_names("regression")
+    True
     """
-    if task is not None and task not in TASKS:
-        raise ValueError(f"task must be one of {TASKS} or None, got {task!r}.")
+    check_option("task", task, (*TASKS, None))
     names = set()
     for known in TASKS if task is None else (task,):
         names |= set(_METRICS[known])
@@ -104,8 +122,9 @@ def get_metric(metric, task="classification", **options):
         ``f(y_true, y_pred, *, sensitive_features)``; an object of this module as it is.
     task : {"classification", "regression"}, default="classification"
     **options
-        For names: the metric's own options, for instance ``method="to_overall"``,
-        ``agg="mean"``, ``class_agg="mean"``, ``pos_label`` or ``loss``.
+        For names and fairlearn's metrics: the metric's own options, for instance
+        ``method="to_overall"``, ``agg="mean"``, ``pos_label``, or, for names of this module,
+        ``class_agg="mean"`` or ``loss``.
 
     Returns
     -------
@@ -114,9 +133,10 @@ def get_metric(metric, task="classification", **options):
     Raises
     ------
     ValueError
-        If the name is unknown (listing the valid ones) or the metric is not for this task.
+        If the name or the task is unknown (listing the valid ones), or the metric is not for
+        this task.
     TypeError
-        If `metric` is none of these, or an option does not exist.
+        If `metric` is none of these, or it has no such option.
 
     Examples
     --------
@@ -125,14 +145,17 @@ def get_metric(metric, task="classification", **options):
     >>> mean_odds([0, 1, 0, 1], [0, 1, 1, 1], sensitive_features=["a", "a", "b", "b"])
     0.5
     """
+    check_option("task", task, TASKS)
     if isinstance(metric, str):
         resolved = _from_name(metric, task, options)
     elif isinstance(metric, FairnessMetric):
+        if options:
+            raise TypeError(f"options {sorted(options)} are for names: {metric!r} is made already.")
         resolved = metric
     elif isinstance(metric, type) and issubclass(metric, FairnessMetric):
         raise TypeError(f"metric is the class {metric.__name__}: pass an instance of it.")
     elif callable(metric):
-        resolved = metric_from_fairlearn(metric) or CallableMetric(metric)
+        resolved = _from_callable(metric, options)
     else:
         raise TypeError(
             "metric must be a name, a callable f(y_true, y_pred, *, sensitive_features) or an "
@@ -150,8 +173,7 @@ def _from_name(name, task, options):
     if name in _METRICS[task]:
         return _METRICS[task][name](**options)
     if name in generated_metric_names():
-        func = getattr(flm, name)
-        return metric_from_fairlearn(partial(func, **options) if options else func)
+        return _from_callable(getattr(flm, name), options)
     other = TASKS[1 - TASKS.index(task)]
     if name in _METRICS[other]:
         return _METRICS[other][name](**options)
@@ -161,3 +183,12 @@ def _from_name(name, task, options):
         f"metric={name!r} is not known{hint}; valid names for {task} are "
         f"{get_metric_names(task)}; a callable f(y_true, y_pred, *, sensitive_features) also does."
     )
+
+
+def _from_callable(func, options):
+    metric = metric_from_fairlearn(partial(func, **options) if options else func)
+    if metric is None and options:
+        raise TypeError(
+            f"{getattr(func, '__name__', func)!r} has no such options: {sorted(options)}."
+        )
+    return metric or CallableMetric(func)

@@ -1,10 +1,11 @@
 """Fairness as a scikit-learn scorer."""
 
-import numpy as np
 from sklearn.base import is_regressor
 from sklearn.utils.metadata_routing import MetadataRequest
 
+from skbadr.metrics.base import evaluate
 from skbadr.metrics.registry import get_metric
+from skbadr.metrics.responses import get_response
 from skbadr.partition import select_columns
 
 
@@ -16,7 +17,8 @@ class FairnessScorer:
         self.sensitive_columns = sensitive_columns
         self.metric_options = metric_options or {}
         self._request = {
-            "sensitive_features": True if sensitive_columns is None else None,
+            # With columns of its own, it has no use for groups that are routed to a fit.
+            "sensitive_features": sensitive_columns is None,
             "sample_weight": None,
         }
 
@@ -52,11 +54,11 @@ class FairnessScorer:
             sensitive_features = select_columns(X, self.sensitive_columns, feature_names=names)
         task = "regression" if is_regressor(estimator) else "classification"
         metric = get_metric(self.metric, task, **self.metric_options)
-        y_pred = getattr(estimator, metric.response_method)(X)
-        if metric.response_method == "predict_proba" and np.shape(y_pred)[1] == 2:
-            y_pred = y_pred[:, 1]
-        value = metric(
-            y_true, y_pred, sensitive_features=sensitive_features, sample_weight=sample_weight
+        y_pred = get_response(estimator, X, metric.response_method, task)
+        # A fold may lack classes; the estimator knows all of those it was trained on.
+        classes = getattr(estimator, "classes_", None) if task == "classification" else None
+        value = evaluate(
+            metric, y_true, y_pred, sensitive_features, sample_weight, task=task, classes=classes
         )
         return value if metric.greater_is_better else -value
 

@@ -1,0 +1,38 @@
+"""Dependence between groups and scores."""
+
+import numpy as np
+
+from skbadr.metrics.base import FairnessMetric
+
+
+class SquaredCovariance(FairnessMetric):
+    r"""Sum over groups of the squared covariance of the group's indicator and the score.
+
+    ``sum_g (p_g (mean_g f - mean f))^2`` with p_g the group's share: one indicator per group, so
+    that nothing depends on the order of the groups.
+
+    References
+    ----------
+    Zafar et al. (2017), "Fairness constraints: mechanisms for fair classification", AISTATS.
+    """
+
+    differentiable = True
+
+    def __init__(self, task="classification"):
+        super().__init__("covariance", response_method="decision_function", tasks=(task,))
+
+    def value(self, evaluation_set, response):  # noqa: D102
+        return self.value_and_gradient(evaluation_set, response)[0]
+
+    def value_and_gradient(self, evaluation_set, scores):  # noqa: D102
+        scores = np.reshape(scores, (len(evaluation_set.y), -1)).astype(float, copy=False)
+        shares = evaluation_set.group_totals / evaluation_set.group_totals.sum()
+        total = evaluation_set.group_totals.sum()
+        sums = np.stack([evaluation_set.group_sums(column) for column in scores.T], axis=-1) / total
+        covariance = sums - shares[:, None] * sums.sum(axis=0)
+        # d cov_g / d f_i = w_i / W (1[i in g] - p_g)
+        slope = 2.0 * (covariance - shares @ covariance)
+        gradient = slope[evaluation_set.groups.codes] / total
+        if evaluation_set.sample_weight is not None:
+            gradient = gradient * evaluation_set.sample_weight[:, None]
+        return float((covariance**2).sum()), gradient

@@ -1,0 +1,121 @@
+"""The data a fairness metric is evaluated on."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from skbadr.partition import Groups
+
+
+@dataclass
+class EvaluationSet:
+    """The part of the data on which the upper level is evaluated, without its predictions.
+
+    Everything that does not depend on a model is computed once here, so that evaluating one
+    more model costs a single pass over its predictions.
+
+    Attributes
+    ----------
+    y : ndarray of shape (n,)
+        Class codes for classification, real targets for regression.
+    groups : Groups
+        Sensitive group of each sample.
+    classes : ndarray of shape (C,) or None
+        Class labels in the order of the codes; None for regression.
+    sample_weight : ndarray of shape (n,) or None
+        None stands for equal weights.
+    sensitive_features : object
+        What the user gave, for metrics that are plain callables.
+    """
+
+    y: np.ndarray
+    groups: Groups
+    classes: np.ndarray | None = None
+    sample_weight: np.ndarray | None = None
+    sensitive_features: object = field(default=None, repr=False)
+
+    def take(self, rows):
+        """Return the set of some of the samples, for metrics that need codes alone."""
+        return EvaluationSet(
+            self.y[rows],
+            Groups(self.groups.codes[rows], self.groups.labels, self.groups.names),
+            self.classes,
+            None if self.sample_weight is None else self.sample_weight[rows],
+        )
+
+    @property
+    def task(self):
+        """Return "classification" or "regression"."""
+        return "regression" if self.classes is None else "classification"
+
+    @property
+    def n_groups(self):
+        """Number of groups, present in this set or not."""
+        return len(self.groups.labels)
+
+    @property
+    def n_classes(self):
+        """Number of classes."""
+        return len(self.classes)
+
+    @cached_property
+    def group_totals(self):
+        """Total weight of each group, of shape (n_groups,)."""
+        if self.classes is not None:
+            return self.class_totals.sum(axis=1)
+        return self.group_sums(None)
+
+    @cached_property
+    def present(self):
+        """Mask of the groups with positive weight here, of shape (n_groups,)."""
+        return self.group_totals > 0
+
+    @cached_property
+    def class_totals(self):
+        """Weight of each group and true class, of shape (n_groups, n_classes)."""
+        size = self.n_groups * self.n_classes
+        counts = np.bincount(self._pair, weights=self.sample_weight, minlength=size)
+        return counts.reshape(self.n_groups, self.n_classes).astype(float)
+
+    @cached_property
+    def _pair(self):
+        pair = self.groups.codes * self.n_classes
+        pair += self.y
+        return pair
+
+    @cached_property
+    def _row_offset(self):
+        return self._pair * self.n_classes
+
+    def confusion(self, predicted):
+        """Return the weighted confusion matrix of every group in one pass.
+
+        Parameters
+        ----------
+        predicted : ndarray of shape (n,)
+            Predicted class codes.
+
+        Returns
+        -------
+        table : ndarray of shape (n_groups, n_classes, n_classes)
+            Weight of the samples by group, true class and predicted class.
+        """
+        size = self.n_groups * self.n_classes**2
+        table = np.bincount(
+            self._row_offset + predicted, weights=self.sample_weight, minlength=size
+        )
+        return table.reshape(self.n_groups, self.n_classes, self.n_classes).astype(float)
+
+    def group_sums(self, values):
+        """Return the weighted sum of `values` (None: of ones) over each group."""
+        weights = self.sample_weight
+        if values is not None:
+            weights = values if weights is None else values * weights
+        sums = np.bincount(self.groups.codes, weights=weights, minlength=self.n_groups)
+        return sums.astype(float)
+
+    def group_means(self, values):
+        """Return the weighted mean of `values` over each group; NaN where a group is absent."""
+        sums, totals = self.group_sums(values), self.group_totals
+        return np.divide(sums, totals, out=np.full(self.n_groups, np.nan), where=totals > 0)

@@ -1,0 +1,28 @@
+"""What a metric takes of a fitted estimator."""
+
+import numpy as np
+
+
+def get_response(estimator, X, response_method, task):
+    """Return an estimator's output for a metric's response method.
+
+    Parameters
+    ----------
+    estimator : fitted estimator
+    X : array-like of shape (n, d)
+    response_method : {"predict", "predict_proba", "decision_function"}
+        "decision_function" stands for log odds (log probabilities for more than two classes)
+        where a classifier has probabilities alone.
+    task : {"classification", "regression"}
+        Regressors only predict.
+
+    Returns
+    -------
+    response : ndarray of shape (n,) or (n, C)
+    """
+    if task == "regression":
+        return np.asarray(estimator.predict(X))
+    if response_method != "decision_function" or hasattr(estimator, "decision_function"):
+        return np.asarray(getattr(estimator, response_method)(X))
+    logs = np.log(np.clip(estimator.predict_proba(X), 1e-12, 1.0))
+    return logs[:, 1] - logs[:, 0] if logs.shape[1] == 2 else logs
