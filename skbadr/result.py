@@ -1,5 +1,6 @@
 """What a search visited, and the best of it."""
 
+import pickle
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -52,6 +53,15 @@ class Evaluation:
     model: object = None
     proba: np.ndarray | None = None
 
+    def __getstate__(self):
+        # An error that cannot be pickled must not take a worker process down with it.
+        state = dict(vars(self))
+        try:
+            pickle.loads(pickle.dumps(self.error))
+        except Exception:
+            state["error"] = RuntimeError(f"{type(self.error).__name__}: {self.error}")
+        return state
+
     @property
     def failed(self):
         """Whether the refit failed."""
@@ -80,7 +90,8 @@ class Archive:
         self.evaluations.append(evaluation)
         self.n_iter = max(self.n_iter, evaluation.iteration)
         improved = self.best is None or (
-            not evaluation.failed and self.objective.key(evaluation) < self.objective.key(self.best)
+            not evaluation.failed
+            and (self.best.failed or self.objective.key(evaluation) < self.objective.key(self.best))
         )
         if improved:
             if self.best is not None:

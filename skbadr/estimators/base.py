@@ -1,42 +1,41 @@
 """What the classifier and the regressor share: the fit from arguments to a chosen model."""
 
-import warnings
 from abc import ABCMeta, abstractmethod
 
 import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
-from sklearn.exceptions import ConvergenceWarning, UndefinedMetricWarning
-from sklearn.utils import check_random_state, get_tags
-from sklearn.utils.metadata_routing import (
-    MetadataRouter,
-    MethodMapping,
-    process_routing,
+from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_random_state, indexable
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.validation import (
+    check_consistent_length,
+    check_is_fitted,
+    has_fit_parameter,
+    validate_data,
 )
-from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
-from skbadr._sklearn import CallbackSupportMixin, _num_samples, with_callbacks
+from skbadr._sklearn import CallbackSupportMixin, with_callbacks
+from skbadr._warnings import hold_warnings, warn_user
 from skbadr.estimators import checks
+from skbadr.estimators.inputs import check_X, inner_tags
 from skbadr.estimators.monitor import Monitor
+from skbadr.estimators.outcome import outcome_so_far, store_outcome, warn_about
+from skbadr.estimators.scoring import check_scorer
 from skbadr.lower_level import RefitLowerLevel
 from skbadr.metrics import EvaluationSet, get_metric
 from skbadr.metrics.callables import take_rows
 from skbadr.partition import Groups, make_cells
-from skbadr.problem import BilevelProblem, Evaluator, UpperObjective, make_folds
+from skbadr.problem import (
+    BilevelProblem,
+    Evaluator,
+    UpperObjective,
+    implicit_obstacle,
+    make_folds,
+)
 from skbadr.problem.evaluator import Fold
 from skbadr.solvers import get_solver
-
-
-def _delegates(method):
-    """Whether the wrapped estimator, fitted or not, has a method."""
-
-    def check(self):
-        inner = getattr(self, "estimator_", None)
-        getattr(self._estimator() if inner is None else inner, method)
-        return True
-
-    return check
 
 
 class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
@@ -134,35 +133,39 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         Warns
         -----
         ConvergenceWarning
-            If no visited model meets `bound`, or the search was interrupted.
+            If no visited model meets `bound`, or the search was interrupted. As all warnings of
+            the search, it comes at its end.
         sklearn.exceptions.FitFailedWarning
             For each refit that failed and was skipped.
         sklearn.exceptions.UndefinedMetricWarning
             If the metric has no meaning for a group, naming it.
         """
-        validate_data(self, X, y, skip_check_array=True)
-        params = self.get_params(deep=False)
         estimator = self._estimator()
         checks.check_inner_estimator(estimator, self._task, type(self).__name__)
+        check_X(X, estimator)
+        validate_data(self, X, y, skip_check_array=True)
+        params = self.get_params(deep=False)
         checks.check_numbers(params)
         metric = get_metric(self.metric, self._task)
         checks.check_bound(self.bound, metric)
-        solver = get_solver(self.solver, self.max_iter)
+        checks.check_response(metric, estimator)
         y, target, classes = self._encode_target(y)
         check_consistent_length(X, y)
         base_weight = checks.check_weight(sample_weight, X)
-        sensitive_features, groups = checks.check_groups(
-            X,
-            _num_samples(X),
-            sensitive_features,
-            self.sensitive_columns,
-            getattr(self, "feature_names_in_", None),
-        )
+        sensitive_features, groups = self._groups(X, sensitive_features)
         cells = self._cells(target, groups, base_weight, classes)
         checks.check_numbers(params, cells.n_cells)
-        initial = checks.initial_weights(self.init, cells, self.min_weight)
+        initial = checks.initial_weights(self.init, cells)
         user_weight = None if sample_weight is None else base_weight
-        scoring = checks.check_scorer(self.scoring, estimator, y, user_weight)
+        scoring = check_scorer(self.scoring, self._task, estimator, y, user_weight)
+        obstacle = implicit_obstacle(
+            estimator,
+            classes,
+            loss=self._loss(estimator),
+            scoring=scoring,
+            fit_params=fit_params,
+        )
+        solver = get_solver(self.solver, self.max_iter, obstacle=obstacle, slow_metric=metric.slow)
 
         seed = 0
         if self.random_state is not None:
@@ -171,6 +174,7 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         data = EvaluationSet(target, groups, classes, user_weight, sensitive_features)
         folds = None
         if self.cv is not None:
+            (X,) = indexable(X)
             strata = None if classes is None else target
             folds = make_folds(self.cv, X, y, cells, strata, random_state=seed)
         routing = get_config()["enable_metadata_routing"]
@@ -189,26 +193,46 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
                 routing=routing,
             )
 
-        evaluator = self._evaluator(X, data, cells, metric, scoring, estimator, folds, lower_level)
-        for sentence in metric.undefined(evaluator.evaluation_set):
-            warnings.warn(sentence, UndefinedMetricWarning, stacklevel=2)
-
-        objective = UpperObjective(metric, trade_off=self.trade_off, bound=self.bound)
-        problem = BilevelProblem(
-            evaluator,
-            objective,
-            cells,
-            initial=initial,
-            min_weight=self.min_weight,
-            tol=self.tol,
-            n_jobs=self.n_jobs,
-            seed=seed,
-        )
-        with Monitor(self, X, y, solver.budget(problem), self.verbose) as monitor:
-            problem.monitor = monitor
-            archive = solver.solve(problem)
-        self._store(archive, evaluator, cells, groups, classes, lower_level)
+        with hold_warnings():
+            evaluator = self._evaluator(
+                X, data, cells, metric, scoring, estimator, folds, lower_level
+            )
+            for sentence in metric.undefined(evaluator.evaluation_set):
+                warn_user(sentence, UndefinedMetricWarning)
+            objective = UpperObjective(metric, trade_off=self.trade_off, bound=self.bound)
+            problem = BilevelProblem(
+                evaluator,
+                objective,
+                cells,
+                initial=initial,
+                min_weight=self.min_weight,
+                tol=self.tol,
+                n_jobs=self.n_jobs,
+                seed=seed,
+            )
+            with Monitor(
+                self,
+                X,
+                y,
+                sample_weight=user_weight,
+                budget=solver.budget(problem),
+                verbose=self.verbose,
+                attributes=lambda archive: outcome_so_far(archive, evaluator),
+            ) as monitor:
+                problem.monitor = monitor
+                archive = solver.solve(problem)
+            store_outcome(self, archive, evaluator, cells, lower_level)
+            warn_about(archive, partition=self.partition, evaluated_on=self.evaluated_on_)
         return self
+
+    def _groups(self, X, sensitive_features):
+        return checks.check_groups(
+            X,
+            sensitive_features,
+            self.sensitive_columns,
+            feature_names=getattr(self, "feature_names_in_", None),
+            estimator=self._estimator(),
+        )
 
     def _cells(self, target, groups, base_weight, classes):
         return make_cells(
@@ -254,59 +278,6 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
             parts, data, cells, metric=metric, loss=self._loss(estimator), scoring=scoring
         )
 
-    def _store(self, archive, evaluator, cells, groups, classes, lower_level):
-        best, plain = archive.best, archive.evaluations[0]
-        others = archive.evaluations[1:]
-        if others and all(e.failed for e in others):
-            # Only the plain model could be fitted: it must not pass for a fair one.
-            raise others[0].error
-        n_refits = archive.n_refits
-        fold = evaluator.folds[0]
-        if fold.rows is None:
-            lower, model = fold.lower_level, best.model
-        else:
-            lower = lower_level()
-            model = lower.fit(best.cell_weights)
-            n_refits += 1
-        self.estimator_ = lower.assemble(model)
-        self.group_weights_ = np.array(best.cell_weights)
-        self.groups_ = _label_array(cells.labels)
-        self.group_losses_ = best.cell_losses
-        self.loss_name_ = evaluator.loss
-        self.metric_value_ = best.metric
-        self.erm_metric_value_ = plain.metric
-        self.scoring_value_ = best.score
-        self.erm_scoring_value_ = plain.score
-        self.evaluated_on_ = "training data" if fold.rows is None else "held-out data"
-        self.n_iter_ = archive.n_iter
-        self.n_refits_ = n_refits
-        self.results_ = archive.as_dict()
-        if classes is not None:
-            self.classes_ = classes
-        self._warn(best, plain, archive)
-
-    def _warn(self, best, plain, archive):
-        for message, category in best.warnings:
-            warnings.warn(message, category, stacklevel=3)
-        metric = archive.objective.metric
-        if not archive.objective.is_met(best):
-            relation = ">=" if metric.greater_is_better else "<="
-            warnings.warn(
-                f"no visited model has {metric.name} {relation} {self.bound:g}: the nearest has "
-                f"{best.metric:.4g} (the plain estimator {plain.metric:.4g}) on the "
-                f"{self.evaluated_on_}; allow more (bound), search longer (max_iter), or use "
-                "partition='group_target'.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
-        elif best.constant and not plain.constant:
-            warnings.warn(
-                f"the chosen model predicts a single value for every sample, which {metric.name} "
-                "counts as fair: set bound or trade_off to keep the score in view.",
-                UserWarning,
-                stacklevel=3,
-            )
-
     def compute_sample_weight(self, X, y, *, sensitive_features=None, sample_weight=None):
         """Return the sample weights that `group_weights_` stand for on data as given to fit.
 
@@ -329,10 +300,7 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         check_is_fitted(self)
         _, target, classes = self._encode_target(y)
         base_weight = checks.check_weight(sample_weight, X)
-        names = getattr(self, "feature_names_in_", None)
-        _, groups = checks.check_groups(
-            X, _num_samples(X), sensitive_features, self.sensitive_columns, names
-        )
+        _, groups = self._groups(X, sensitive_features)
         cells = self._cells(target, groups, base_weight, classes)
         if cells.labels != self.groups_.tolist():
             raise ValueError(
@@ -340,41 +308,6 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
                 f"{self.groups_.tolist()}."
             )
         return cells.sample_weight(self.group_weights_)
-
-    def predict(self, X):
-        """Return the predictions of `estimator_`; sensitive features are not needed.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, d)
-
-        Returns
-        -------
-        y_pred : ndarray of shape (n,)
-        """
-        return self._fitted(X).predict(X)
-
-    @available_if(_delegates("score"))
-    def score(self, X, y, sample_weight=None):
-        """Return the score of `estimator_`: accuracy of classifiers, R^2 of regressors.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, d)
-        y : array-like of shape (n,)
-        sample_weight : array-like of shape (n,), default=None
-
-        Returns
-        -------
-        score : float
-        """
-        weight = {} if sample_weight is None else {"sample_weight": sample_weight}
-        return self._fitted(X).score(X, y, **weight)
-
-    def _fitted(self, X):
-        check_is_fitted(self)
-        validate_data(self, X, reset=False, skip_check_array=True)
-        return self.estimator_
 
     def get_metadata_routing(self):
         """Return the routing of metadata: `sensitive_features` here, the rest to the estimator.
@@ -387,14 +320,16 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
             MetadataRouter(owner=self)
             .add_self_request(self)
             .add(
-                estimator=self._estimator(),
+                estimator=_without_weight_request(self._estimator()),
                 method_mapping=MethodMapping().add(caller="fit", callee="fit"),
             )
         )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        inner = get_tags(self._estimator())
+        inner = inner_tags(self._estimator())
+        if inner is None:
+            return tags
         tags.input_tags = inner.input_tags
         tags.no_validation = inner.no_validation
         tags.non_deterministic = inner.non_deterministic
@@ -406,12 +341,16 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         return tags
 
 
-def _label_array(labels):
-    """Return labels as an array: of their own dtype where scalar, of tuples otherwise."""
-    if labels and not isinstance(labels[0], tuple):
-        array = np.asarray(labels)
-        if array.ndim == 1 and array.tolist() == labels:
-            return array
-    array = np.empty(len(labels), dtype=object)
-    array[:] = labels
-    return array
+def _without_weight_request(estimator):
+    """Return a copy whose last step requests no weights: the searched ones are not routed.
+
+    Otherwise weights that are routed to it would arrive here, unasked for.
+    """
+    if not get_config()["enable_metadata_routing"] or not hasattr(estimator, "get_params"):
+        return estimator
+    estimator = final = clone(estimator)
+    while isinstance(final, Pipeline):
+        final = final.steps[-1][1]
+    if has_fit_parameter(final, "sample_weight") and hasattr(final, "set_fit_request"):
+        final.set_fit_request(sample_weight=False)
+    return estimator

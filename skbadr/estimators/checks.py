@@ -1,15 +1,14 @@
 """Refusals: bad arguments get one sentence each, before any refit."""
 
+import inspect
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import is_classifier, is_regressor
-from sklearn.metrics import check_scoring
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
-from skbadr._sklearn import _check_sample_weight
-from skbadr.metrics.callables import accepts_sample_weight
+from skbadr._sklearn import _check_sample_weight, _num_samples
+from skbadr.estimators.inputs import check_readable, inner_tags
 from skbadr.partition import make_groups, select_columns
 
 
@@ -25,27 +24,52 @@ def check_inner_estimator(estimator, task, owner):
         raise TypeError(
             f"estimator must be an estimator instance with a fit method, got {estimator!r}."
         )
-    if task == "classification" and is_regressor(estimator):
+    if not hasattr(estimator, "get_params"):
         raise TypeError(
-            f"{owner} needs a classifier, got the regressor {_name(estimator)}: use BADRRegressor."
+            f"estimator {_name(estimator)} has no get_params, so it cannot be cloned: derive it "
+            "from sklearn.base.BaseEstimator."
         )
-    if task == "regression" and is_classifier(estimator):
+    tags = inner_tags(estimator)
+    kind = None if tags is None else tags.estimator_type
+    wanted = {"classification": "classifier", "regression": "regressor"}[task]
+    if kind not in (None, wanted):
+        other = {"classifier": ": use BADRClassifier", "regressor": ": use BADRRegressor"}
         raise TypeError(
-            f"{owner} needs a regressor, got the classifier {_name(estimator)}: use BADRClassifier."
+            f"{owner} needs a {wanted}, got the {kind} {_name(estimator)}{other.get(kind, '')}."
         )
     final = estimator
     while isinstance(final, Pipeline):
         final = final.steps[-1][1]
-    if isinstance(final, str) or not hasattr(final, "fit"):
+    if isinstance(final, str) or not hasattr(final, "predict"):
         raise TypeError(
             f"the last step of the pipeline is {final!r}: it must be an estimator that predicts."
+            if final is not estimator
+            else f"estimator {_name(final)} has no predict method."
         )
-    if not has_fit_parameter(final, "sample_weight"):
+    unweighted = _without_sample_weight(final)
+    if unweighted is not None:
         inside = "" if final is estimator else ", the last step of the pipeline,"
+        within = "" if unweighted is final else f"{_name(unweighted)} in "
         raise TypeError(
-            f"{_name(final)}{inside} does not take sample_weight in fit, so groups cannot be "
-            "re-weighted: choose an estimator that does."
+            f"{within}{_name(final)}{inside} does not take sample_weight in fit, so groups cannot "
+            "be re-weighted: choose an estimator that does."
         )
+
+
+def _without_sample_weight(estimator):
+    """Return the (sub-)estimator whose fit takes no sample_weight, or None.
+
+    Searches and the like take anything by ``**kwargs`` and pass it on to what they wrap.
+    """
+    if has_fit_parameter(estimator, "sample_weight"):
+        return None
+    parameters = inspect.signature(estimator.fit).parameters.values()
+    if all(p.kind is not p.VAR_KEYWORD for p in parameters):
+        return estimator
+    wrapped = [v for v in estimator.get_params(deep=False).values() if hasattr(v, "fit")]
+    if not wrapped:
+        return estimator
+    return next(filter(None, map(_without_sample_weight, wrapped)), None)
 
 
 def check_weight(sample_weight, X):
@@ -66,8 +90,17 @@ def check_weight(sample_weight, X):
     return weight
 
 
-def check_groups(X, n_samples, sensitive_features, sensitive_columns, feature_names):
+def check_groups(X, sensitive_features, sensitive_columns, *, feature_names, estimator):
     """Return the sensitive features as given and encoded.
+
+    Parameters
+    ----------
+    X : array-like of shape (n, d)
+    sensitive_features, sensitive_columns : see `BADRClassifier`
+    feature_names : ndarray of str or None
+        Names of the columns of X, where X itself has lost them.
+    estimator : estimator
+        Says what an X is at fault for, where a callable finds no groups in it.
 
     Returns
     -------
@@ -88,21 +121,40 @@ def check_groups(X, n_samples, sensitive_features, sensitive_columns, feature_na
                 "Pipeline or a search: step__sensitive_features, or metadata routing), or give "
                 "sensitive_columns, the column(s) of X that define them."
             )
-        sensitive_features = select_columns(X, sensitive_columns, feature_names=feature_names)
         argument = "sensitive_columns"
+        sensitive_features = _select(X, sensitive_columns, feature_names, estimator)
     groups = make_groups(sensitive_features, argument=argument)
+    n_samples = _num_samples(X)
     if len(groups) != n_samples:
         raise ValueError(
             f"{argument} has {len(groups)} rows but X has {n_samples}: give one per sample, in the "
             "order of X."
         )
     if len(groups.labels) < 2:
+        if argument == "sensitive_columns" and callable(sensitive_columns):
+            check_readable(X, estimator)
         samples = " (n_samples=1)" if n_samples == 1 else ""
         raise ValueError(
             f"{argument} holds the single group {groups.labels[0]!r}{samples}: at least two groups "
             "are needed, so check the column."
         )
     return sensitive_features, groups
+
+
+def _select(X, columns, feature_names, estimator):
+    try:
+        return select_columns(X, columns, feature_names=feature_names)
+    except Exception as error:
+        if not callable(columns):
+            raise
+        try:
+            check_readable(X, estimator)
+        except (TypeError, ValueError) as fault:
+            raise fault from error
+        raise ValueError(
+            f"the callable sensitive_columns failed on X, of type {_name(X)}: "
+            f"{type(error).__name__}: {error}"
+        ) from error
 
 
 def check_numbers(params, n_cells=None):
@@ -149,7 +201,22 @@ def check_bound(bound, metric):
         )
 
 
-def initial_weights(init, cells, min_weight):
+def check_response(metric, estimator):
+    """Refuse a metric of probabilities where the estimator has none.
+
+    Raises
+    ------
+    TypeError
+        Naming both.
+    """
+    if not hasattr(estimator, metric.response_method):
+        raise TypeError(
+            f"metric {metric.name!r} needs {metric.response_method}, which {_name(estimator)} does "
+            "not have: choose another metric or estimator."
+        )
+
+
+def initial_weights(init, cells):
     """Return the starting weights that `init` asks for.
 
     Raises
@@ -172,33 +239,6 @@ def initial_weights(init, cells, min_weight):
     if not np.isfinite(weights).all() or (weights < 0).any() or weights.sum() <= 0:
         raise ValueError("init must hold non-negative finite weights, not all zero.")
     return weights / weights.sum()
-
-
-class FoldScorer:
-    """A scikit-learn scorer with the targets and weights of all rows, applied to a fold."""
-
-    def __init__(self, scorer, y, sample_weight):
-        self.scorer, self.y, self.sample_weight = scorer, y, sample_weight
-        self.weighted = sample_weight is not None and accepts_sample_weight(scorer)
-
-    def __call__(self, estimator, X, rows):
-        """Return the score of a fold and the fold's mass."""
-        options = {"sample_weight": self.sample_weight[rows]} if self.weighted else {}
-        y = self.y[rows]
-        return float(self.scorer(estimator, X, y, **options)), float(len(y))
-
-
-def check_scorer(scoring, estimator, y, sample_weight):
-    """Return a FoldScorer, or None for the default score that predictions give for free.
-
-    Raises
-    ------
-    ValueError
-        If scikit-learn knows no such scorer.
-    """
-    if scoring is None or scoring in ("accuracy", "neg_mean_squared_error"):
-        return None
-    return FoldScorer(check_scoring(estimator, scoring=scoring), y, sample_weight)
 
 
 def _is_number(value):

@@ -4,13 +4,13 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils import assert_all_finite, column_or_1d
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
-from skbadr.estimators.base import BaseBADR, _delegates
+from skbadr.estimators.base import BaseBADR
+from skbadr.estimators.delegation import ClassifierDelegation
 
 
-class BADRClassifier(ClassifierMixin, BaseBADR):
+class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
     r"""Fair Pareto-efficient version of any classifier that takes ``sample_weight``.
 
     The cells of the sample (groups, or groups x classes) get weights on the simplex. The lower
@@ -167,45 +167,3 @@ class BADRClassifier(ClassifierMixin, BaseBADR):
 
     def _loss(self, estimator):
         return "log_loss" if hasattr(estimator, "predict_proba") else "zero_one"
-
-    @available_if(_delegates("predict_proba"))
-    def predict_proba(self, X):
-        """Return class probabilities of `estimator_`.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, d)
-
-        Returns
-        -------
-        proba : ndarray of shape (n, C)
-        """
-        return self._fitted(X).predict_proba(X)
-
-    @available_if(_delegates("predict_log_proba"))
-    def predict_log_proba(self, X):
-        """Return logarithms of class probabilities of `estimator_`.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, d)
-
-        Returns
-        -------
-        log_proba : ndarray of shape (n, C)
-        """
-        return self._fitted(X).predict_log_proba(X)
-
-    @available_if(_delegates("decision_function"))
-    def decision_function(self, X):
-        """Return the scores of `estimator_`.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, d)
-
-        Returns
-        -------
-        score : ndarray of shape (n,) or (n, C)
-        """
-        return self._fitted(X).decision_function(X)

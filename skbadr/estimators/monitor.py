@@ -9,38 +9,53 @@ class Monitor:
     owner : estimator
         The BADR estimator being fitted.
     X, y : training data, for callbacks
-    budget : int
-        Largest number of refits.
+    sample_weight : ndarray or None
+        The user's, for callbacks.
+    budget : int or None
+        Largest number of refits, where it is known.
     verbose : int
-        0: silent; 1: a line at the end of each iteration that improved; 2: a line per refit.
+        0: silent; 1: a line at the end of each refit that improved; 2: a line per refit.
+    attributes : callable ``Archive -> dict or None``
+        What it takes to predict as if the search had stopped now.
     """
 
-    def __init__(self, owner, X, y, budget, verbose):
-        self.owner, self.X, self.y, self.budget, self.verbose = owner, X, y, budget, verbose
+    def __init__(self, owner, X, y, *, sample_weight, budget, verbose, attributes):
+        self.owner, self.budget, self.verbose = owner, budget, verbose
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        self.data = {"estimator": owner, "X": X, "y": y, "metadata": metadata}
+        self.attributes = attributes
         self.context = None
+        self.archive = None
 
     def __enter__(self):
         start = getattr(self.owner, "_init_callback_context", None)
         if start is not None:
             self.context = start(max_subtasks=self.budget)
-            self.context.call_on_fit_task_begin(estimator=self.owner, X=self.X, y=self.y)
+            self.context.call_on_fit_task_begin(**self.data)
         return self
 
     def __exit__(self, kind, error, traceback):
         if self.context is not None and kind is None:
-            self.context.call_on_fit_task_end(estimator=self.owner, X=self.X, y=self.y)
+            self.context.call_on_fit_task_end(
+                **self.data, reconstruction_attributes=self._attributes
+            )
         return False
 
     def __call__(self, evaluation, archive):
         """Report an evaluation; return whether a callback asks to stop."""
+        self.archive = archive
         improved = archive.best is evaluation
         if self.verbose > 1 or (self.verbose and improved):
             self._print(evaluation, len(archive.evaluations), improved)
         if self.context is None:
             return False
         task = self.context.subcontext(task_name="refit")
-        task.call_on_fit_task_begin(estimator=self.owner)
-        return bool(task.call_on_fit_task_end(estimator=self.owner))
+        task.call_on_fit_task_begin(**self.data)
+        stop = task.call_on_fit_task_end(**self.data, reconstruction_attributes=self._attributes)
+        return bool(stop)
+
+    def _attributes(self):
+        return None if self.archive is None else self.attributes(self.archive)
 
     def _print(self, evaluation, number, improved):
         name = type(self.owner).__name__
@@ -49,7 +64,8 @@ class Monitor:
             if evaluation.failed
             else f"metric {evaluation.metric:.5f}  score {evaluation.score:.5f}"
         )
+        of_budget = "" if self.budget is None else f"/{self.budget}"
         print(
-            f"[{name}] refit {number}/{self.budget} ({evaluation.origin})  {outcome}"
+            f"[{name}] refit {number}{of_budget} ({evaluation.origin})  {outcome}"
             f"{'  best so far' if improved else ''}"
         )

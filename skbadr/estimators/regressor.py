@@ -6,9 +6,10 @@ from sklearn.linear_model import Ridge
 from sklearn.utils import check_array, column_or_1d
 
 from skbadr.estimators.base import BaseBADR
+from skbadr.estimators.delegation import PredictorDelegation
 
 
-class BADRRegressor(RegressorMixin, BaseBADR):
+class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
     r"""Fair Pareto-efficient version of any regressor that takes ``sample_weight``.
 
     The bilevel problem is that of `BADRClassifier`; ``partition="group_target"`` crosses groups

@@ -34,8 +34,15 @@ class PeeledEstimator:
             estimator = pipeline.steps[-1][1]
         self.final = estimator
 
-    def fit_transform(self, X, y, fit_params):
+    def fit_transform(self, X, y, fit_params, sample_weight=None):
         """Fit the transformers.
+
+        Parameters
+        ----------
+        X, y : training data
+        fit_params : dict
+        sample_weight : ndarray of shape (n,) or None, default=None
+            The user's own weights, for transformers that request them by metadata routing.
 
         Returns
         -------
@@ -44,9 +51,14 @@ class PeeledEstimator:
             The fit parameters that belong to the last step.
         """
         for pipeline, head in zip(self.pipelines, self.heads, strict=True):
-            head_params, fit_params = self._split_params(pipeline, head, fit_params)
+            if self.routing:
+                head_params, fit_params = _route(pipeline, head, fit_params, sample_weight)
+            else:
+                head_params, fit_params = _split(pipeline, fit_params)
             if head is not None:
                 X = head.fit_transform(X, y, **head_params)
+                for name in set(getattr(pipeline, "transform_input", None) or ()) & {*fit_params}:
+                    fit_params[name] = head.transform(fit_params[name])
         return X, fit_params
 
     def transform(self, X):
@@ -70,27 +82,33 @@ class PeeledEstimator:
         """Whether there is any transformer."""
         return any(head is not None for head in self.heads)
 
-    def _split_params(self, pipeline, head, fit_params):
-        if not fit_params:
-            return {}, {}
-        last = pipeline.steps[-1][0]
-        if self.routing:
-            head_params = {}
-            if head is not None:
-                consumed = get_routing_for_object(head).consumes("fit", fit_params)
-                head_params = {name: fit_params[name] for name in consumed}
-            routed = process_routing(pipeline, "fit", **fit_params)
-            return head_params, dict(routed[last]["fit"])
-        head_params, final_params = {}, {}
-        for key, value in fit_params.items():
-            step, separator, name = key.partition("__")
-            if not separator or step not in dict(pipeline.steps):
-                raise ValueError(
-                    f"fit parameter {key!r} reaches no step of the pipeline: name it "
-                    f"step__parameter with a step of {[name for name, _ in pipeline.steps]}."
-                )
-            if step == last:
-                final_params[name] = value
-            else:
-                head_params[key] = value
-        return head_params, final_params
+
+def _route(pipeline, head, fit_params, sample_weight):
+    """Return the parameters of the transformers and of the last step, by metadata routing."""
+    head_params = {}
+    if head is not None:
+        offered = dict(fit_params)
+        if sample_weight is not None:
+            offered.setdefault("sample_weight", sample_weight)
+        consumed = get_routing_for_object(head).consumes("fit_transform", offered)
+        head_params = {name: offered[name] for name in consumed}
+    routed = process_routing(pipeline, "fit", **fit_params)
+    return head_params, dict(routed[pipeline.steps[-1][0]]["fit"])
+
+
+def _split(pipeline, fit_params):
+    """Return the parameters of the transformers and of the last step, by ``step__parameter``."""
+    names = [name for name, _ in pipeline.steps]
+    head_params, final_params = {}, {}
+    for key, value in fit_params.items():
+        step, separator, name = key.partition("__")
+        if not separator or step not in names:
+            raise ValueError(
+                f"fit parameter {key!r} reaches no step of the pipeline: name it step__parameter "
+                f"with a step of {names}."
+            )
+        if step == names[-1]:
+            final_params[name] = value
+        else:
+            head_params[key] = value
+    return head_params, final_params

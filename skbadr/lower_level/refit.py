@@ -1,10 +1,12 @@
 """The lower level of any estimator: a plain weighted fit."""
 
+import dataclasses
+
 import numpy as np
 from scipy import sparse
 from sklearn.base import clone
 
-from skbadr._sklearn import _check_method_params, _safe_indexing
+from skbadr._sklearn import _check_method_params, _num_samples, _safe_indexing
 from skbadr.lower_level.base import LowerLevel
 from skbadr.lower_level.pipeline import PeeledEstimator
 
@@ -26,24 +28,38 @@ class RefitLowerLevel(LowerLevel):
         none, because some estimators tell None from ones.
     fit_params : dict
     rows : ndarray or None, default=None
-        Training rows; None: all.
+        Training rows; None: all. Each has the weight that it has among all rows, so that the
+        plain weights give the plain estimator on any part of the data.
     routing : bool, default=False
         Whether metadata routing is on.
     """
 
     def __init__(self, estimator, X, y, cells, *, weighted, fit_params, rows=None, routing=False):
+        self._all_cells, self._rows = cells, slice(None) if rows is None else rows
         if rows is not None:
             fit_params = _check_method_params(X, fit_params, rows)
-            X, y, cells = _safe_indexing(X, rows), y[rows], cells.take(rows)
+            X, y, cells = _safe_indexing(X, rows), y[rows], _part(cells, rows)
         self.peeled = PeeledEstimator(estimator, routing=routing)
-        self.X, self.final_params = self.peeled.fit_transform(X, y, fit_params)
+        self.X, self.final_params = self.peeled.fit_transform(
+            X, y, fit_params, cells.base_weight if weighted else None
+        )
+        if "sample_weight" in self.final_params:
+            raise ValueError(
+                "the last step's sample_weight is what is searched for: pass base weights to fit "
+                "as sample_weight."
+            )
+        if _num_samples(self.X) != len(y):
+            raise ValueError(
+                f"the transformers turned {len(y)} samples into {_num_samples(self.X)}: weights "
+                "need a pipeline that keeps its rows."
+            )
         self.y, self.cells, self.weighted = y, cells, weighted
 
     def fit(self, cell_weights):  # noqa: D102
         model = clone(self.peeled.final)
-        if self.cells.is_plain(cell_weights) and not self.weighted:
+        if self._all_cells.is_plain(cell_weights) and not self.weighted:
             return model.fit(self.X, self.y, **self.final_params)
-        weight = self.cells.sample_weight(cell_weights)
+        weight = self._all_cells.sample_weight(cell_weights)[self._rows]
         return model.fit(self.X, self.y, sample_weight=weight, **self.final_params)
 
     def assemble(self, model):  # noqa: D102
@@ -59,6 +75,12 @@ class RefitLowerLevel(LowerLevel):
             return X
         transformed = self.peeled.transform(X)
         return self.X if training and _equal(transformed, self.X) else transformed
+
+
+def _part(cells, rows):
+    """Return the cells of some rows, with totals in the proportions of all rows."""
+    part = cells.take(rows)
+    return dataclasses.replace(part, totals=cells.shares * part.base_weight.sum())
 
 
 def _equal(a, b):

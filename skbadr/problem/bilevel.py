@@ -1,11 +1,10 @@
 """The bilevel problem as a solver sees it."""
 
-import warnings
-
 import numpy as np
 from sklearn.exceptions import FitFailedWarning
 from sklearn.utils.parallel import Parallel, delayed
 
+from skbadr._warnings import record_warnings, warn_user
 from skbadr.simplex import project_simplex
 
 
@@ -76,12 +75,18 @@ class BilevelProblem:
         tasks = (
             delayed(self.evaluator)(weights, origin, iteration) for weights, origin in candidates
         )
-        for evaluation in Parallel(n_jobs=self.n_jobs, return_as="generator")(tasks):
-            if evaluation.failed and evaluation.origin != "erm":
-                warnings.warn(
-                    f"the refit at weights {np.round(evaluation.cell_weights, 4).tolist()} failed "
-                    f"and is skipped: {type(evaluation.error).__name__}: {evaluation.error}",
-                    FitFailedWarning,
-                    stacklevel=2,
-                )
-            yield evaluation
+        evaluations = Parallel(n_jobs=self.n_jobs, return_as="generator")(tasks)
+        try:
+            for evaluation in evaluations:
+                if evaluation.failed and evaluation.origin != "erm":
+                    warn_user(
+                        f"the refit at weights {np.round(evaluation.cell_weights, 4).tolist()} "
+                        f"failed and is skipped: {type(evaluation.error).__name__}: "
+                        f"{evaluation.error}",
+                        FitFailedWarning,
+                    )
+                yield evaluation
+        finally:
+            # Whoever stops early means to: joblib need not warn that tasks are cancelled.
+            with record_warnings():
+                evaluations.close()

@@ -1,13 +1,14 @@
 """Evaluation of one point: refit, predict, measure. Runs in worker processes."""
 
 import time
-import warnings
 
 import numpy as np
 from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit, check_cv
 
 from skbadr._sklearn import _safe_indexing
+from skbadr._warnings import record_warnings
 from skbadr.losses import LOSSES
+from skbadr.metrics.responses import get_response
 from skbadr.result import Evaluation
 
 
@@ -52,14 +53,11 @@ class Evaluator:
             origin=origin,
             iteration=iteration,
         )
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
+        with record_warnings() as evaluation.warnings:
             try:
                 self._fill(evaluation)
             except Exception as error:
                 evaluation.error = error
-        seen = {(str(w.message), w.category) for w in caught}
-        evaluation.warnings = sorted(seen, key=lambda pair: pair[0])
         return evaluation
 
     def _fill(self, evaluation):
@@ -84,11 +82,12 @@ class Evaluator:
             responses = {
                 name: np.concatenate([part[name] for part in parts]) for name in self.methods
             }
-        self._measure(evaluation, responses)
+        self.measure(evaluation, responses)
         if self.scoring is not None:
             evaluation.score = float(np.average(scores, weights=masses))
 
-    def _measure(self, evaluation, responses):
+    def measure(self, evaluation, responses):
+        """Fill in what is measured from predictions, by response method."""
         data, cells = self.evaluation_set, self.cells
         loss, method, _ = LOSSES[self.loss]
         per_sample = loss(data.y, responses[method])
@@ -101,24 +100,29 @@ class Evaluator:
         if evaluation.origin == "erm" and data.classes is not None:
             evaluation.proba = responses.get("predict_proba")
         predicted = responses["predict"]
-        evaluation.constant = bool(np.all(predicted == predicted[0]))
-        if data.classes is None:
-            evaluation.score = -float(
-                np.average((data.y - predicted) ** 2, weights=data.sample_weight)
-            )
-        else:
-            evaluation.score = float(np.average(data.y == predicted, weights=data.sample_weight))
+        counted = predicted if data.sample_weight is None else predicted[data.sample_weight > 0]
+        evaluation.constant = bool(np.all(counted == counted[0]))
+        evaluation.score = self.default_score(predicted)
         response = responses[self.metric.response_method]
         evaluation.statistics = np.ravel(self.metric.statistics(data, response))
         evaluation.metric = float(self.metric.from_statistics(data, evaluation.statistics))
 
+    def default_score(self, predicted):
+        """Return accuracy of class codes, or negative mean squared error of real predictions."""
+        data = self.evaluation_set
+        if data.classes is None:
+            return -float(np.average((data.y - predicted) ** 2, weights=data.sample_weight))
+        return float(np.average(data.y == predicted, weights=data.sample_weight))
+
     def _respond(self, model, X, method):
-        response = np.asarray(getattr(model, method)(X))
         classes = self.evaluation_set.classes
         if classes is None:
-            return response.astype(float).ravel()
-        if method == "predict":
-            return encode_predictions(response, classes)
+            return get_response(model, X, method, "regression").astype(float).ravel()
+        response = get_response(model, X, method, "classification")
+        if method == "decision_function":
+            return response
+        if method == "predict":  # some classifiers return a column
+            return encode_predictions(response.ravel(), classes)
         if response.shape[1] == len(classes):
             return response
         # A class that the training rows lack has probability 0.
@@ -155,7 +159,7 @@ def make_folds(cv, X, y, cells, targets, *, random_state):
     Raises
     ------
     ValueError
-        If `cv` is out of range, or evaluation rows overlap or are missing.
+        If `cv` is out of range, names rows that do not exist, or leaves a fold empty.
     """
     rows = np.flatnonzero(cells.base_weight > 0)
     if isinstance(cv, (bool, np.bool_)):
@@ -164,7 +168,8 @@ def make_folds(cv, X, y, cells, targets, *, random_state):
         if not 0.0 < cv < 1.0:
             raise ValueError(f"cv as a fraction must lie strictly between 0 and 1, got {cv}.")
         splitter = StratifiedShuffleSplit(1, test_size=float(cv), random_state=random_state)
-        strata = _strata(cells, targets, rows, 2)
+        n_rows = min(cv, 1 - cv) * len(rows)
+        strata = _strata(cells, targets, rows, 2, most=max(1, int(n_rows)))
     elif isinstance(cv, (int, np.integer)):
         if not 2 <= cv <= len(rows):
             raise ValueError(
@@ -179,13 +184,17 @@ def make_folds(cv, X, y, cells, targets, *, random_state):
     return _check_folds(folds, cells)
 
 
-def _strata(cells, targets, rows, smallest):
-    """Cell and class of each row; strata too small to split fall back to class, then to one."""
-    codes = cells.codes[rows]
-    if targets is None:
-        return _merge_small(codes, np.zeros_like(codes), smallest)
-    n_classes = int(targets.max()) + 1
-    return _merge_small(codes * n_classes + targets[rows], targets[rows], smallest)
+def _strata(cells, targets, rows, smallest, most=np.inf):
+    """Cell and class of each row; strata too small or too many fall back to class, then to one."""
+    fine = cells.codes[rows]
+    coarse = np.zeros_like(fine)
+    if targets is not None:
+        coarse = targets[rows]
+        fine = fine * (int(targets.max()) + 1) + coarse
+    for strata in (_merge_small(fine, coarse, smallest), _merge_small(coarse, coarse, smallest)):
+        if strata.max() < most:
+            return strata
+    return np.zeros_like(coarse)
 
 
 def _merge_small(fine, coarse, smallest):
@@ -201,11 +210,19 @@ def _merge_small(fine, coarse, smallest):
 
 def _check_folds(folds, cells):
     n = len(cells.codes)
-    folds = [tuple(np.flatnonzero(r) if np.asarray(r).dtype == bool else np.asarray(r)
-                   for r in fold) for fold in folds]  # fmt: skip
-    if not folds or any(len(train) == 0 or len(test) == 0 for train, test in folds):
-        raise ValueError("cv leaves a fold without training or evaluation samples.")
-    times = np.bincount(np.concatenate([test for _, test in folds]), minlength=n)
-    if len(times) > n:
-        raise ValueError(f"cv names row {len(times) - 1}, but there are {n} samples.")
+    folds = [tuple(map(_as_rows, fold)) for fold in folds]
+    for rows in (rows for fold in folds for rows in fold):
+        if len(rows) and not -n <= rows.min() <= rows.max() < n:
+            raise ValueError(f"cv names row {rows.max()}, but there are {n} samples.")
+    if not folds or any(not cells.base_weight[rows].any() for fold in folds for rows in fold):
+        raise ValueError(
+            "cv leaves a fold without training or evaluation samples of positive weight."
+        )
     return folds
+
+
+def _as_rows(rows):
+    rows = np.asarray(rows)
+    if rows.dtype == bool:
+        return np.flatnonzero(rows)
+    return rows if len(rows) else rows.astype(np.intp)

@@ -1,10 +1,12 @@
 """Alternating refits: any estimator, one weighted fit per upper-level evaluation."""
 
-import warnings
+from contextlib import closing
+from numbers import Integral
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from skbadr._warnings import warn_user
 from skbadr.result import Archive
 from skbadr.solvers.base import UpperSolver
 from skbadr.solvers.guide import make_guide
@@ -48,6 +50,10 @@ class AlternatingSolver(UpperSolver):
         super().__init__(max_iter)
         self.batch_size = batch_size
         self.patience = patience
+        for name, value in vars(self).items():
+            allowed = isinstance(value, Integral) and not isinstance(value, bool) and value >= 1
+            if not allowed and (name != "max_iter" or value is not None):
+                raise ValueError(f"{name} must be an integer >= 1, got {value!r}.")
 
     def budget(self, problem):  # noqa: D102
         if self.max_iter is not None:
@@ -64,11 +70,10 @@ class AlternatingSolver(UpperSolver):
             if not archive.evaluations:
                 raise
             archive.interrupted = True
-            warnings.warn(
+            warn_user(
                 f"the search was interrupted after {len(archive.evaluations)} of {budget} refits; "
                 "the best model so far is kept.",
                 ConvergenceWarning,
-                stacklevel=2,
             )
         return archive
 
@@ -102,10 +107,11 @@ class AlternatingSolver(UpperSolver):
 
     def _visit(self, problem, archive, candidates, iteration):
         """Evaluate candidates; return whether a monitor asked to stop."""
-        for evaluation in problem.evaluate(candidates, iteration):
-            archive.add(evaluation)
-            if problem.monitor is not None and problem.monitor(evaluation, archive):
-                return True
+        with closing(problem.evaluate(candidates, iteration)) as evaluations:
+            for evaluation in evaluations:
+                archive.add(evaluation)
+                if problem.monitor is not None and problem.monitor(evaluation, archive):
+                    return True
         return False
 
 
@@ -198,6 +204,8 @@ class _Search:
         if self.problem.evaluator.evaluation_set.classes is not None:
             return 1.0
         usable = [e for e in self.archive.evaluations if np.isfinite([e.metric, e.score]).all()]
+        if not usable:
+            return 1.0
         scores, metrics = np.ptp([e.score for e in usable]), np.ptp([e.metric for e in usable])
         return 2.0 * scores / metrics if metrics > 0 and scores > 0 else 1.0
 

@@ -40,9 +40,10 @@ class ScoreShiftGuide:
         if self.n_classes == 2:
             self._sort(logs[:, 1] - logs[:, 0], weight)
         else:
-            step = max(1, len(proba) // max_rows)
-            self._logs, self._weight = logs[::step], weight[::step] * step
-            self._rows = slice(None, None, step)
+            rows = np.flatnonzero(weight)  # the others must not move which ones are kept
+            step = max(1, len(rows) // max_rows)
+            self._rows = rows[::step]
+            self._logs, self._weight = logs[self._rows], weight[self._rows] * step
 
     def _sort(self, scores, weight):
         pair = self.data.groups.codes * 2 + self.data.y

@@ -1,9 +1,6 @@
 """A Gaussian process on what refits returned, to choose the next ones."""
 
-import warnings
-
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import (
     ConstantKernel,
@@ -11,6 +8,8 @@ from sklearn.gaussian_process.kernels import (
     Matern,
     WhiteKernel,
 )
+
+from skbadr._warnings import record_warnings
 
 
 def log_coordinates(weights, shares):
@@ -89,8 +88,7 @@ class Surrogate:
         if self._nonnegative:
             statistics = np.maximum(statistics, 0.0)
         metric = self.objective.metric
-        values = [metric.from_statistics(self.evaluation_set, row) for row in statistics]
-        return np.array(values), score
+        return metric.from_many_statistics(self.evaluation_set, statistics), score
 
     def _guided(self, weights, n_outputs):
         if self.guide is None:
@@ -103,8 +101,7 @@ class _QuietProcess(GaussianProcessRegressor):
     """A Gaussian process whose hyperparameters may end at a bound: that is fine here."""
 
     def fit(self, X, y):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
+        with record_warnings():
             return super().fit(X, y)
 
 

@@ -1,0 +1,110 @@
+"""Methods of a fitted model that are those of its `estimator_`."""
+
+from sklearn.pipeline import Pipeline
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skbadr.estimators.inputs import check_dimensions
+
+
+def delegates(method):
+    """Whether the wrapped estimator, fitted or not, has a method."""
+
+    def check(self):
+        inner = getattr(self, "estimator_", None)
+        getattr(self._estimator() if inner is None else inner, method)
+        return True
+
+    return check
+
+
+class PredictorDelegation:
+    """What classifiers and regressors pass on to `estimator_`."""
+
+    def predict(self, X):
+        """Return the predictions of `estimator_`; sensitive features are not needed.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+
+        Returns
+        -------
+        y_pred : ndarray of shape (n,)
+        """
+        return self._fitted(X).predict(X)
+
+    @available_if(delegates("score"))
+    def score(self, X, y, sample_weight=None):
+        """Return the score of `estimator_`: accuracy of classifiers, R^2 of regressors.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        y : array-like of shape (n,)
+        sample_weight : array-like of shape (n,), default=None
+
+        Returns
+        -------
+        score : float
+        """
+        estimator = self._fitted(X)
+        if sample_weight is None:
+            return estimator.score(X, y)
+        # A Pipeline would route the weights, and refuse those that its steps did not request.
+        while isinstance(estimator, Pipeline):
+            X = estimator[:-1].transform(X) if len(estimator) > 1 else X
+            estimator = estimator[-1]
+        return estimator.score(X, y, sample_weight=sample_weight)
+
+    def _fitted(self, X):
+        check_is_fitted(self)
+        check_dimensions(X, self.estimator_)
+        validate_data(self, X, reset=False, skip_check_array=True)
+        return self.estimator_
+
+
+class ClassifierDelegation(PredictorDelegation):
+    """What classifiers alone pass on to `estimator_`."""
+
+    @available_if(delegates("predict_proba"))
+    def predict_proba(self, X):
+        """Return class probabilities of `estimator_`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+
+        Returns
+        -------
+        proba : ndarray of shape (n, C)
+        """
+        return self._fitted(X).predict_proba(X)
+
+    @available_if(delegates("predict_log_proba"))
+    def predict_log_proba(self, X):
+        """Return logarithms of class probabilities of `estimator_`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n, C)
+        """
+        return self._fitted(X).predict_log_proba(X)
+
+    @available_if(delegates("decision_function"))
+    def decision_function(self, X):
+        """Return the scores of `estimator_`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+
+        Returns
+        -------
+        score : ndarray of shape (n,) or (n, C)
+        """
+        return self._fitted(X).decision_function(X)

@@ -1,0 +1,95 @@
+"""From a search to the fitted attributes, and what the user is told about it."""
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from skbadr._warnings import warn_user
+
+
+def store_outcome(model, archive, evaluator, cells, lower_level):
+    """Set the fitted attributes.
+
+    Parameters
+    ----------
+    model : BADR estimator being fitted
+    archive : Archive
+    evaluator : Evaluator
+    cells : Cells
+        Of all training rows.
+    lower_level : callable
+        Makes the lower level of all training rows, for an upper level on held-out rows.
+
+    Raises
+    ------
+    Exception
+        The first refit's, where only the plain model could be fitted: it must not pass for a
+        fair one.
+    """
+    best, plain = archive.best, archive.evaluations[0]
+    others = archive.evaluations[1:]
+    if others and all(e.failed for e in others):
+        raise others[0].error
+    fold = evaluator.folds[0]
+    held_out = fold.rows is not None
+    lower = lower_level() if held_out else fold.lower_level
+    final = lower.fit(best.cell_weights) if held_out else best.model
+    model.estimator_ = lower.assemble(final)
+    model.group_weights_ = np.array(best.cell_weights)
+    model.groups_ = label_array(cells.labels)
+    model.group_losses_ = best.cell_losses
+    model.loss_name_ = evaluator.loss
+    model.metric_value_, model.erm_metric_value_ = best.metric, plain.metric
+    model.scoring_value_, model.erm_scoring_value_ = best.score, plain.score
+    model.evaluated_on_ = "held-out data" if held_out else "training data"
+    model.n_iter_ = archive.n_iter
+    model.n_refits_ = archive.n_refits + held_out
+    model.results_ = archive.as_dict()
+    _store_classes(vars(model), evaluator)
+
+
+def outcome_so_far(archive, evaluator):
+    """Return what it takes to predict by the best model so far, or None where none is kept."""
+    if archive.best is None or archive.best.model is None:
+        return None
+    attributes = {"estimator_": evaluator.folds[0].lower_level.assemble(archive.best.model)}
+    _store_classes(attributes, evaluator)
+    return attributes
+
+
+def _store_classes(attributes, evaluator):
+    if evaluator.evaluation_set.classes is not None:
+        attributes["classes_"] = evaluator.evaluation_set.classes
+
+
+def warn_about(archive, *, partition, evaluated_on):
+    """Tell the user what is wrong with the chosen model."""
+    best, plain, objective = archive.best, archive.evaluations[0], archive.objective
+    for message, category in best.warnings:
+        warn_user(message, category)
+    metric = objective.metric
+    if not objective.is_met(best):
+        cures = ["allow more (bound)", "search longer (max_iter)"]
+        if isinstance(partition, str) and partition == "group":
+            cures.append("use partition='group_target'")
+        warn_user(
+            f"no visited model has {metric.name} {'>=' if metric.greater_is_better else '<='} "
+            f"{objective.bound:g}: the nearest has {best.metric:.4g} (the plain estimator "
+            f"{plain.metric:.4g}) on the {evaluated_on}; {', '.join(cures[:-1])} or {cures[-1]}.",
+            ConvergenceWarning,
+        )
+    elif best.constant and not plain.constant:
+        warn_user(
+            f"the chosen model predicts a single value for every sample, which {metric.name} "
+            "counts as fair: set bound or trade_off to keep the score in view."
+        )
+
+
+def label_array(labels):
+    """Return labels as an array: of their own dtype where scalar, of tuples otherwise."""
+    if labels and not isinstance(labels[0], tuple):
+        array = np.asarray(labels)
+        if array.ndim == 1 and array.tolist() == labels:
+            return array
+    array = np.empty(len(labels), dtype=object)
+    array[:] = labels
+    return array

@@ -1,0 +1,70 @@
+"""The score that `trade_off` and `bound` protect, where it is not the default one."""
+
+import numpy as np
+from sklearn.metrics import check_scoring
+
+from skbadr._sklearn import _safe_indexing
+from skbadr.metrics.callables import accepts_sample_weight
+
+# What predictions give for free.
+DEFAULTS = {"classification": "accuracy", "regression": "neg_mean_squared_error"}
+
+
+class FoldScorer:
+    """A scikit-learn scorer with the targets and weights of all rows, applied to a fold.
+
+    Parameters
+    ----------
+    scorer : callable ``(estimator, X, y)``
+    y : ndarray of shape (n,)
+    sample_weight : ndarray of shape (n,) or None
+        Passed on to a scorer that takes it; any other gets the rows of positive weight.
+    """
+
+    def __init__(self, scorer, y, sample_weight):
+        self.scorer, self.y, self.sample_weight = scorer, y, sample_weight
+        self.weighted = sample_weight is not None and _takes_sample_weight(scorer)
+
+    def __call__(self, estimator, X, rows):
+        """Return the score of a fold and the fold's mass."""
+        y, options = self.y[rows], {}
+        mass = float(len(y))
+        if self.sample_weight is not None:
+            weight = self.sample_weight[rows]
+            mass = float(weight.sum())
+            if mass == 0:
+                return 0.0, 0.0
+            if self.weighted:
+                options["sample_weight"] = weight
+            elif not weight.all():
+                kept = np.flatnonzero(weight)
+                X, y = _safe_indexing(X, kept), y[kept]
+        score = self.scorer(estimator, X, y, **options)
+        if np.ndim(score) != 0 or isinstance(score, dict):
+            raise ValueError(f"scoring must give one number, got {score!r}.")
+        return float(score), mass
+
+
+def check_scorer(scoring, task, estimator, y, sample_weight):
+    """Return a FoldScorer, or None for the default score.
+
+    Raises
+    ------
+    ValueError
+        If scikit-learn knows no such scorer.
+    TypeError
+        If `scoring` is neither a name nor callable.
+    """
+    if scoring is None or (isinstance(scoring, str) and scoring == DEFAULTS[task]):
+        return None
+    if not (isinstance(scoring, str) or callable(scoring)):
+        raise TypeError(
+            "scoring must be the name of a scorer, or a callable (estimator, X, y) -> number, got "
+            f"{scoring!r}."
+        )
+    return FoldScorer(check_scoring(estimator, scoring=scoring), y, sample_weight)
+
+
+def _takes_sample_weight(scorer):
+    # A scorer of make_scorer takes weights whether or not its function does.
+    return accepts_sample_weight(getattr(scorer, "_score_func", scorer))

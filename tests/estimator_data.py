@@ -1,0 +1,95 @@
+"""Data and models that the tests of the estimators share."""
+
+import re
+import warnings
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.linear_model import LogisticRegression
+
+from skbadr import BADRClassifier, BADRRegressor
+
+
+def make_people(n=240, seed=0, n_classes=2):
+    """Return X, labels and two groups, of which one is selected more often.
+
+    The last column all but tells the group, so that a model can take it back.
+    """
+    rng = np.random.default_rng(seed)
+    group = np.where(rng.random(n) < 0.4, "a", "b")
+    X = rng.normal(size=(n, 4))
+    X[:, 3] = (group == "b") + 0.3 * X[:, 3]
+    score = X[:, 0] + 0.5 * X[:, 1] + (group == "b") + 0.5 * rng.normal(size=n)
+    edges = np.quantile(score, np.arange(1, n_classes) / n_classes)
+    return X, np.digitize(score, edges), group
+
+
+def make_wages(n=240, seed=0):
+    """Return X, real targets and two groups of which one has higher targets."""
+    X, _, group = make_people(n, seed)
+    noise = np.random.default_rng(seed + 1).normal(size=n)
+    return X, 2 * X[:, 0] + X[:, 1] ** 2 + (group == "b") + noise, group
+
+
+def classifier(estimator=None, **params):
+    """Return a classifier that is cheap to fit and refits by the estimator's own fit alone."""
+    return BADRClassifier(estimator, **({"solver": "alternating", "max_iter": 4} | params))
+
+
+def regressor(estimator=None, **params):
+    """Return the regressor of the same kind."""
+    return BADRRegressor(estimator, **({"solver": "alternating", "max_iter": 4} | params))
+
+
+class CountingClassifier(LogisticRegression):
+    """A classifier that counts the fits of all its clones."""
+
+    n_fits = 0
+
+    def fit(self, X, y, sample_weight=None):
+        type(self).n_fits += 1
+        return super().fit(X, y, sample_weight)
+
+
+class ScriptedClassifier(ClassifierMixin, BaseEstimator):
+    """A logistic regression on whose n-th fit something happens: `script` maps n to it.
+
+    An exception is raised, a string is a warning. The key "weighted" stands for every fit with
+    weights. The counter is shared by all clones, which are made of the same list.
+    """
+
+    def __init__(self, script=None, counter=None):
+        self.script = script
+        self.counter = counter
+
+    def __sklearn_clone__(self):
+        return type(self)(self.script, self.counter)
+
+    def fit(self, X, y, sample_weight=None):
+        self.counter.append(sample_weight)
+        event = self.script.get(len(self.counter))
+        if event is None and sample_weight is not None:
+            event = self.script.get("weighted")
+        if isinstance(event, str):
+            warnings.warn(event, RuntimeWarning, stacklevel=2)
+        elif event is not None:
+            raise event
+        self.model_ = LogisticRegression().fit(X, y, sample_weight)
+        self.classes_ = self.model_.classes_
+        return self
+
+    def predict(self, X):
+        return self.model_.predict(X)
+
+    def predict_proba(self, X):
+        return self.model_.predict_proba(X)
+
+
+def scripted(script):
+    """Return a `ScriptedClassifier` with a counter of its own."""
+    return ScriptedClassifier(script, [])
+
+
+def stable_id(value):
+    """Name a parameter without the addresses that differ between test processes."""
+    return re.sub(r" at 0x[0-9a-f]+", "", str(value))
