@@ -1,7 +1,23 @@
 """Lower level: the weighted training problem of the wrapped estimator."""
 
 from skbadr.lower_level.base import LowerLevel
+from skbadr.lower_level.families import (
+    LinearFamily,
+    find_family,
+    known_estimators,
+    register_family,
+)
+from skbadr.lower_level.linear import LinearLowerLevel
 from skbadr.lower_level.pipeline import PeeledEstimator
 from skbadr.lower_level.refit import RefitLowerLevel
 
-__all__ = ["LowerLevel", "PeeledEstimator", "RefitLowerLevel"]
+__all__ = [
+    "LinearFamily",
+    "LinearLowerLevel",
+    "LowerLevel",
+    "PeeledEstimator",
+    "RefitLowerLevel",
+    "find_family",
+    "known_estimators",
+    "register_family",
+]

@@ -3,5 +3,13 @@
 from skbadr.problem.bilevel import BilevelProblem
 from skbadr.problem.evaluator import Evaluator, make_folds
 from skbadr.problem.objective import UpperObjective
+from skbadr.problem.smooth import SmoothProblem, implicit_obstacle
 
-__all__ = ["BilevelProblem", "Evaluator", "UpperObjective", "make_folds"]
+__all__ = [
+    "BilevelProblem",
+    "Evaluator",
+    "SmoothProblem",
+    "UpperObjective",
+    "implicit_obstacle",
+    "make_folds",
+]

@@ -2,11 +2,12 @@
 
 from skbadr.solvers.alternating import AlternatingSolver
 from skbadr.solvers.base import UpperSolver
+from skbadr.solvers.implicit import ImplicitSolver
 
-SOLVERS = {"alternating": AlternatingSolver}
+SOLVERS = {"implicit": ImplicitSolver, "alternating": AlternatingSolver}
 
 
-def get_solver(solver, max_iter=None):
+def get_solver(solver, max_iter=None, *, obstacle=None, slow_metric=False):
     """Return the solver behind a name, or the solver object itself.
 
     Parameters
@@ -15,6 +16,11 @@ def get_solver(solver, max_iter=None):
         "auto", a name, or an instance with its own options.
     max_iter : int or None, default=None
         Overrides the solver's own budget where given.
+    obstacle : str or None, default=None
+        Why the implicit solver does not apply; None where it does.
+    slow_metric : bool, default=False
+        Whether the metric is a user's function, which the implicit solver would call often;
+        "auto" then prefers refits.
 
     Returns
     -------
@@ -23,7 +29,7 @@ def get_solver(solver, max_iter=None):
     Raises
     ------
     ValueError
-        If the name is unknown, listing the valid ones.
+        If the name is unknown, listing the valid ones, or the implicit solver does not apply.
     TypeError
         If it is neither a name nor an instance.
     """
@@ -34,14 +40,22 @@ def get_solver(solver, max_iter=None):
                 f"solver={solver!r} is not known; use one of {names} or an instance of a class of "
                 "skbadr.solvers."
             )
-        kind = AlternatingSolver if solver == "auto" else SOLVERS[solver]
-        return kind(max_iter=max_iter)
-    if not isinstance(solver, UpperSolver):
+        if solver == "auto":
+            solver = "implicit" if obstacle is None and not slow_metric else "alternating"
+        solver = SOLVERS[solver](max_iter=max_iter)
+    elif not isinstance(solver, UpperSolver):
         raise TypeError(
             f"solver must be a name of {['auto', *SOLVERS]} or an instance of a class of "
             f"skbadr.solvers, got {solver!r}."
         )
-    return solver if max_iter is None else solver.with_max_iter(max_iter)
+    elif max_iter is not None:
+        solver = solver.with_max_iter(max_iter)
+    if isinstance(solver, ImplicitSolver) and obstacle is not None:
+        raise ValueError(
+            f"solver='implicit' does not apply: {obstacle}; use solver='alternating', which takes "
+            "any estimator."
+        )
+    return solver
 
 
-__all__ = ["SOLVERS", "AlternatingSolver", "UpperSolver", "get_solver"]
+__all__ = ["SOLVERS", "AlternatingSolver", "ImplicitSolver", "UpperSolver", "get_solver"]

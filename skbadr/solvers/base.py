@@ -24,7 +24,7 @@ class UpperSolver(ABC):
 
     @abstractmethod
     def budget(self, problem):
-        """Return the largest number of evaluations this solver will ask for."""
+        """Return the largest number of evaluations this solver will ask for, None if unknown."""
 
     @abstractmethod
     def solve(self, problem):

@@ -1,0 +1,47 @@
+"""Smooth linear estimators, one file per family; a new one is a file and a line here."""
+
+from skbadr.lower_level.families import glm, huber, least_squares, logistic, svm
+from skbadr.lower_level.families.base import LinearFamily
+
+_FACTORIES = {}
+for _module in (logistic, least_squares, svm, glm, huber):
+    _FACTORIES.update(_module.FAMILIES)
+
+
+def register_family(estimator_class, factory):
+    """Make an estimator class known to the implicit solver.
+
+    Parameters
+    ----------
+    estimator_class : type
+    factory : callable ``(estimator, classes) -> LinearFamily or str``
+        A string is the reason why these parameters have no smooth objective.
+    """
+    _FACTORIES[estimator_class] = factory
+
+
+def find_family(estimator, classes):
+    """Return the family of an estimator, or the reason why there is none.
+
+    Parameters
+    ----------
+    estimator : estimator
+    classes : ndarray of shape (C,) or None
+
+    Returns
+    -------
+    family : LinearFamily or str
+    """
+    # The class itself: a subclass may train something else.
+    factory = _FACTORIES.get(type(estimator))
+    if factory is None:
+        return f"{type(estimator).__name__} is not a known smooth linear model"
+    return factory(estimator, classes)
+
+
+def known_estimators():
+    """Return the names of the estimator classes with a family."""
+    return sorted(kind.__name__ for kind in _FACTORIES)
+
+
+__all__ = ["LinearFamily", "find_family", "known_estimators", "register_family"]

@@ -1,0 +1,127 @@
+"""What a smooth linear estimator is to the lower level."""
+
+import numpy as np
+
+
+class LinearFamily:
+    r"""Training objective ``scale * sum_i v_i l(y_i, z_i) + sum_j penalty_j coef_j^2 / 2``.
+
+    Scores are ``z = X coef (+ intercept)``, of shape (n, m) for m outputs. A subclass states the
+    loss per sample with its first and second derivatives in the scores; the lower level does the
+    rest. Register it with `register_family` for the solver to find it.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The user's, with its parameters.
+    classes : ndarray of shape (C,) or None
+        Class labels; None for regression.
+
+    Examples
+    --------
+    An estimator of one's own that minimises ``sum_i v_i log cosh(z_i - y_i) + alpha ||w||^2``:
+
+    >>> import numpy as np
+    >>> from skbadr.lower_level import LinearFamily
+    >>> class LogCosh(LinearFamily):
+    ...     def __init__(self, estimator, classes):
+    ...         super().__init__(estimator, classes)
+    ...         self.l2 = 2 * estimator.alpha
+    ...
+    ...     def loss(self, target, z):
+    ...         return np.logaddexp(z - target, target - z)[:, 0] - np.log(2)
+    ...
+    ...     def gradient(self, target, z):
+    ...         return np.tanh(z - target)
+    ...
+    ...     def curvature(self, target, z):
+    ...         return 1 - np.tanh(z - target) ** 2
+    """
+
+    n_outputs = 1
+    intercept_scaling = 1.0
+    penalise_intercept = False
+    # Whether adding a constant to all scores of a sample leaves its loss unchanged.
+    shift_invariant = False
+
+    def __init__(self, estimator, classes=None):
+        self.estimator, self.classes = estimator, classes
+        self.fit_intercept = bool(getattr(estimator, "fit_intercept", True))
+        self.l2 = 0.0
+        self.class_weight = getattr(estimator, "class_weight", None)
+
+    # The loss.
+
+    def loss(self, target, z):
+        """Return the loss of each sample, of shape (n,)."""
+        raise NotImplementedError
+
+    def gradient(self, target, z):
+        """Return its derivative in the scores, of shape (n, m)."""
+        raise NotImplementedError
+
+    def curvature(self, target, z):
+        """Return its second derivative: (n, m) where outputs separate, else (n, m, m)."""
+        raise NotImplementedError
+
+    def curvature_diagonal(self, target, z):
+        """Return the diagonal of the second derivative, of shape (n, m)."""
+        curvature = self.curvature(target, z)
+        return curvature if curvature.ndim == 2 else np.einsum("naa->na", curvature)
+
+    def apply_curvature(self, target, z, direction):
+        """Return the second derivative times a direction, of shape (n, m)."""
+        curvature = self.curvature(target, z)
+        if curvature.ndim == 2:
+            return curvature * direction
+        return np.einsum("nab,nb->na", curvature, direction)
+
+    # The estimator's conventions.
+
+    def encode(self, y):
+        """Return the training targets, of shape (n, m), from class codes or real targets."""
+        return np.asarray(y, dtype=float)[:, None]
+
+    def scale(self, n, total_weight):
+        """Return the factor of the weighted sum of losses."""
+        return 1.0
+
+    def penalty(self, p):
+        """Return the quadratic penalty of each of p parameters."""
+        penalty = np.full(p, float(self.l2))
+        if self.fit_intercept and not self.penalise_intercept:
+            penalty[-1] = 0.0
+        return penalty
+
+    def free(self, p):
+        """Return the mask, of shape (p, m), of the parameters that are trained."""
+        return np.ones((p, self.n_outputs), dtype=bool)
+
+    def loss_weight(self, y):
+        """Return the estimator's own factor of each sample's loss, or None."""
+        if self.class_weight is None:
+            return None
+        by_class = [self.class_weight.get(label, 1.0) for label in self.classes.tolist()]
+        return np.array(by_class, dtype=float)[y]
+
+    def start(self, target, weight, p):
+        """Return starting parameters, of shape (p, m)."""
+        return np.zeros((p, self.n_outputs))
+
+    def admissible(self, coef):
+        """Whether parameters lie in the domain of the objective."""
+        return True
+
+    # Predictions.
+
+    def predict(self, z):
+        """Return class codes, or predicted values of a regressor, of shape (n,)."""
+        if self.classes is None:
+            return z[:, 0]
+        if z.shape[1] == 1:
+            return (z[:, 0] > 0).astype(np.intp)
+        return np.argmax(z, axis=1)
+
+    def predict_gradient(self, z):
+        """Return the derivative of a regressor's prediction in its score, of shape (n,)."""
+        return np.ones(len(z))

@@ -1,0 +1,81 @@
+"""Least squares: Ridge, RidgeClassifier, LinearRegression, SGDRegressor."""
+
+import numpy as np
+from sklearn.linear_model import LinearRegression, Ridge, RidgeClassifier, SGDRegressor
+
+from skbadr.lower_level.families.base import LinearFamily
+
+
+class LeastSquares(LinearFamily):
+    """``(z - y)^2`` for each output."""
+
+    def loss(self, target, z):  # noqa: D102
+        return np.square(z - target).sum(axis=1)
+
+    def gradient(self, target, z):  # noqa: D102
+        return 2.0 * (z - target)
+
+    def curvature(self, target, z):  # noqa: D102
+        return np.full_like(z, 2.0)
+
+
+class SignedLeastSquares(LeastSquares):
+    """Least squares on targets -1 and 1: one output for two classes, else one per class."""
+
+    def __init__(self, estimator, classes):
+        super().__init__(estimator, classes)
+        self.n_outputs = 1 if len(classes) == 2 else len(classes)
+
+    def encode(self, y):  # noqa: D102
+        if self.n_outputs == 1:
+            return 2.0 * y[:, None] - 1.0
+        return 2.0 * np.eye(self.n_outputs)[y] - 1.0
+
+
+def ridge(estimator, classes):
+    """Return the family of a Ridge, or the reason why there is none."""
+    if np.ndim(estimator.alpha) > 0:
+        return "alpha is an array"
+    if getattr(estimator, "positive", False):
+        return "positive=True is a constraint"
+    family = LeastSquares(estimator)
+    family.l2 = 2.0 * estimator.alpha
+    return family
+
+
+def ridge_classifier(estimator, classes):
+    """Return the family of a RidgeClassifier, or the reason why there is none."""
+    if estimator.class_weight is not None and not isinstance(estimator.class_weight, dict):
+        return f"class_weight={estimator.class_weight!r} depends on the weights"
+    if getattr(estimator, "positive", False):
+        return "positive=True is a constraint"
+    family = SignedLeastSquares(estimator, classes)
+    family.l2 = 2.0 * estimator.alpha
+    return family
+
+
+def linear_regression(estimator, classes):
+    """Return the family of a LinearRegression, or the reason why there is none."""
+    if estimator.positive:
+        return "positive=True is a constraint"
+    return LeastSquares(estimator)
+
+
+def sgd_regressor(estimator, classes):
+    """Return the family of an SGDRegressor, or the reason why there is none."""
+    if estimator.loss != "squared_error":
+        return f"loss={estimator.loss!r} is not 'squared_error'"
+    if estimator.penalty not in ("l2", None):
+        return f"penalty={estimator.penalty!r} is not smooth"
+    family = LeastSquares(estimator)
+    family.l2 = estimator.alpha if estimator.penalty == "l2" else 0.0
+    family.scale = lambda n, total_weight: 0.5 / n
+    return family
+
+
+FAMILIES = {
+    Ridge: ridge,
+    RidgeClassifier: ridge_classifier,
+    LinearRegression: linear_regression,
+    SGDRegressor: sgd_regressor,
+}

@@ -1,0 +1,387 @@
+"""Smooth lower levels that are linear in their parameters, with exact derivatives."""
+
+import copy
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg, sparse
+from scipy.sparse.linalg import LinearOperator, cg
+
+# Largest number of parameters for which a dense Hessian is formed and factorised.
+DENSE_LIMIT = 1500
+
+
+@dataclass
+class LinearState:
+    """The lower-level solution at some weights.
+
+    Attributes
+    ----------
+    cell_weights : ndarray of shape (K,)
+    coef : ndarray of shape (p, m)
+        Parameters: features, then the intercept where there is one; m outputs.
+    scores : ndarray of shape (n, m)
+        ``X coef`` on the training rows.
+    weight : ndarray of shape (n,)
+        Sample weights, with the family's own factors.
+    gradient_norm : float
+        Largest absolute entry of the objective's gradient, per unit of sample weight.
+    n_iter : int
+        Newton steps taken from the start.
+    factor : object or None
+        Factorised Hessian, near this solution or at it.
+    """
+
+    cell_weights: np.ndarray
+    coef: np.ndarray
+    scores: np.ndarray
+    weight: np.ndarray
+    gradient_norm: float = np.inf
+    n_iter: int = 0
+    factor: object = None
+
+    def moved_to(self, level):
+        """Return these parameters as a starting point on other rows."""
+        weight = level.sample_weight(self.cell_weights)
+        scores = level.forward(self.coef)
+        return LinearState(self.cell_weights, self.coef, scores, weight, factor=self.factor)
+
+
+class LinearLowerLevel:
+    r"""Weighted training of a `LinearFamily`, and what the hypergradient needs of it.
+
+    The objective is the estimator's own, ``scale * sum_i v_i(lam) l(y_i, z_i) + R(coef)`` with
+    scores ``z = X coef`` and sample weights ``v(lam)``. Gradients, Hessian products and sums by
+    cell each cost one pass over X, whatever the number of cells.
+
+    Parameters
+    ----------
+    family : LinearFamily
+    X : ndarray or sparse matrix of shape (n, d)
+    y : ndarray of shape (n,)
+        Class codes or real targets.
+    cells : Cells
+
+    References
+    ----------
+    Tanji, Vaiter and Laguel (2026), arXiv 2601.13448: the implicit hypergradient.
+    """
+
+    def __init__(self, family, X, y, cells):
+        self.family, self.cells = family, cells
+        self.X = X.tocsr() if sparse.issparse(X) else np.asarray(X)
+        if self.X.dtype.kind != "f":
+            self.X = self.X.astype(float)
+        self.target = family.encode(y)
+        self.n, self.d = self.X.shape
+        self.m = family.n_outputs
+        self.p = self.d + bool(family.fit_intercept)
+        self.free = family.free(self.p)
+        self.penalty = np.where(self.free, family.penalty(self.p)[:, None], 0.0)
+        self.scale = family.scale(self.n, cells.totals.sum())
+        # Where adding one vector to all outputs changes no loss, their sum is held at 0, which
+        # the penalty does by itself and which makes the Hessian regular without one.
+        self.gauge = self.scale * cells.totals.sum() / self.m if family.shift_invariant else 0.0
+        self._loss_weight = family.loss_weight(y)
+        self.dense = not sparse.issparse(self.X) and self.free.sum() <= DENSE_LIMIT
+        self.n_passes = 0
+
+    # Products with the design matrix, the only places where X is read.
+
+    def forward(self, coef, X=None):
+        """Return the scores ``X coef`` of shape (n, m)."""
+        X = self.X if X is None else X
+        self.n_passes += 1
+        scores = _in_precision_of(X, coef[: self.d], lambda coef: X @ coef)
+        if self.family.fit_intercept:
+            scores = scores + self.family.intercept_scaling * coef[self.d]
+        return scores
+
+    def backward(self, residual, X=None):
+        """Return ``X' residual`` of shape (p, m)."""
+        X = self.X if X is None else X
+        self.n_passes += 1
+        product = _in_precision_of(X, residual, lambda residual: X.T @ residual)
+        if self.family.fit_intercept:
+            total = self.family.intercept_scaling * residual.sum(axis=0, keepdims=True)
+            product = np.vstack([product, total])
+        return product
+
+    # The lower-level problem.
+
+    def sample_weight(self, cell_weights):
+        """Return the weights of the loss terms, the family's class weights included."""
+        weight = self.cells.sample_weight(cell_weights)
+        return weight if self._loss_weight is None else weight * self._loss_weight
+
+    def objective(self, coef, scores, weight):
+        """Return the estimator's training objective."""
+        loss = weight @ self.family.loss(self.target, scores)
+        penalty = 0.5 * float((self.penalty * coef**2).sum())
+        if self.gauge:
+            penalty += 0.5 * self.gauge * float((coef.sum(axis=1) ** 2).sum())
+        return self.scale * loss + penalty
+
+    def gradient(self, coef, scores, weight):
+        """Return the gradient of the objective, of shape (p, m)."""
+        residual = weight[:, None] * self.family.gradient(self.target, scores)
+        return self._with_penalty(self.scale * self.backward(residual), coef)
+
+    def _with_penalty(self, product, coef):
+        """Add the derivative of the penalty, in place of 0 for what is not trained."""
+        product = product + self.penalty * coef
+        if self.gauge:
+            product = product + self.gauge * coef.sum(axis=1, keepdims=True)
+        return np.where(self.free, product, 0.0)
+
+    def solve(self, cell_weights, start=None, *, tol=1e-10, max_iter=100):
+        """Train by Newton's method with a line search, warm-started.
+
+        Parameters
+        ----------
+        cell_weights : ndarray of shape (K,)
+        start : LinearState or None, default=None
+            Its factorised Hessian, if any, serves for as long as it halves the gradient.
+        tol : float, default=1e-10
+            Tolerance on the largest entry of the gradient per unit of sample weight.
+        max_iter : int, default=100
+
+        Returns
+        -------
+        state : LinearState
+        """
+        weight = self.sample_weight(cell_weights)
+        coef = self.family.start(self.target, weight, self.p) if start is None else start.coef
+        scores = self.forward(coef) if start is None else start.scores
+        factor = None if start is None else start.factor
+        state = LinearState(cell_weights, coef, scores, weight, factor=factor)
+        unit, previous = self.scale * weight.sum(), np.inf
+        # A factorised Hessian serves until it shrinks the gradient too little: a loose solution
+        # is cheaper by a few more passes, an accurate one by a new Hessian.
+        enough = 0.5 if tol >= 1e-6 else 0.1
+        gradient = self.gradient(coef, scores, weight)
+        for iteration in range(max_iter + 1):
+            state.gradient_norm = float(np.abs(gradient).max()) / unit
+            state.n_iter = iteration
+            if state.gradient_norm <= tol or iteration == max_iter:
+                break
+            if state.gradient_norm > enough * previous:
+                state.factor = None
+            previous = state.gradient_norm
+            step = -self.hessian_solve(state, gradient, tol=min(0.1, previous**0.5))
+            gradient, moved = self._take(state, gradient, step)
+            if not moved:
+                break
+        return state
+
+    def _take(self, state, gradient, step):
+        """Move along a step; return the new gradient and whether there was a decrease.
+
+        A full step that halves the gradient of a convex objective needs no look at its value;
+        otherwise the step is shortened until the value decreases, without another pass over X.
+        """
+        along = self.forward(step)
+        if self.family.admissible(state.coef + step):
+            coef, scores = state.coef + step, state.scores + along
+            new = self.gradient(coef, scores, state.weight)
+            if np.abs(new).max() <= 0.5 * np.abs(gradient).max():
+                state.coef, state.scores = coef, scores
+                return new, True
+        value = self.objective(state.coef, state.scores, state.weight)
+        slope = float((gradient * step).sum())
+        length = 1.0
+        while length > 1e-10:
+            coef, scores = state.coef + length * step, state.scores + length * along
+            if self.family.admissible(coef):
+                new_value = self.objective(coef, scores, state.weight)
+                # Near the solution differences of values drown in rounding.
+                if new_value <= value + 1e-4 * length * slope + 1e-14 * (1.0 + abs(value)):
+                    state.coef, state.scores = coef, scores
+                    return self.gradient(coef, scores, state.weight), True
+            length *= 0.5
+        return gradient, False
+
+    def subset(self, rows):
+        """Return the same problem on some rows, with the penalty scaled to their weight."""
+        smaller = copy.copy(self)
+        smaller.X, smaller.n = self.X[rows], len(rows)
+        smaller.cells, smaller.target = self.cells.take(rows), self.target[rows]
+        if self._loss_weight is not None:
+            smaller._loss_weight = self._loss_weight[rows]
+        smaller.scale = self.scale * self.cells.totals.sum() / smaller.cells.totals.sum()
+        return smaller
+
+    # The Hessian.
+
+    def hessian_product(self, state, direction):
+        """Return the Hessian times a direction, of shape (p, m): two passes over X."""
+        moved = self.forward(direction)
+        curved = self.family.apply_curvature(self.target, state.scores, moved)
+        product = self.scale * self.backward(state.weight[:, None] * curved)
+        return self._with_penalty(product, direction)
+
+    def hessian_solve(self, state, rhs, *, tol=1e-10):
+        """Return ``H^-1 rhs``: by factorisation where H is small and X dense, else by CG.
+
+        Where H is singular (no penalty and dependent columns) the solution of a slightly
+        stabilised system is returned; along such directions the scores do not move.
+        """
+        if self.dense:
+            if state.factor is None:
+                state.factor = self._factorise(state)
+            solution = np.zeros_like(rhs)
+            solution[self.free] = linalg.cho_solve(state.factor, rhs[self.free])
+            return solution
+        return self._conjugate_gradients(state, rhs, tol)
+
+    def _factorise(self, state):
+        return _cholesky(self._dense_hessian(state))
+
+    def _dense_hessian(self, state):
+        curvature = self.family.curvature(self.target, state.scores)
+        if curvature.ndim == 2:
+            blocks = [[self._gram(state.weight * curvature[:, a]) if a == b else None
+                       for b in range(self.m)] for a in range(self.m)]  # fmt: skip
+        else:
+            blocks = [[None] * self.m for _ in range(self.m)]
+            for a in range(self.m):
+                for b in range(a + 1):
+                    blocks[a][b] = self._gram(state.weight * curvature[:, a, b])
+                    blocks[b][a] = blocks[a][b]
+        full = np.zeros((self.p, self.m, self.p, self.m))
+        for a in range(self.m):
+            for b in range(self.m):
+                if blocks[a][b] is not None:
+                    full[:, a, :, b] = self.scale * blocks[a][b]
+        size = self.p * self.m
+        free = self.free.ravel()
+        hessian = full.reshape(size, size)
+        hessian[np.arange(size), np.arange(size)] += self.penalty.ravel()
+        if self.gauge:
+            hessian += self.gauge * np.kron(np.eye(self.p), np.ones((self.m, self.m)))
+        return hessian if free.all() else hessian[np.ix_(free, free)]
+
+    def _gram(self, weight, X=None):
+        """Return ``X' diag(weight) X`` with the intercept's row and column."""
+        X = self.X if X is None else X
+        self.n_passes += 1
+        gram = np.empty((self.p, self.p))
+        weighted = weight[:, None].astype(X.dtype, copy=False) * X
+        gram[: self.d, : self.d] = X.T @ weighted
+        if self.family.fit_intercept:
+            column = self.family.intercept_scaling * (weight.astype(X.dtype, copy=False) @ X)
+            gram[self.d, : self.d] = gram[: self.d, self.d] = column
+            gram[self.d, self.d] = self.family.intercept_scaling**2 * weight.sum()
+        return gram
+
+    def _conjugate_gradients(self, state, rhs, tol):
+        size = self.p * self.m
+        preconditioner = self._diagonal(state).ravel()
+
+        def product(vector):
+            return self.hessian_product(state, vector.reshape(self.p, self.m)).ravel()
+
+        operator = LinearOperator((size, size), matvec=product, dtype=float)
+        inverse = LinearOperator((size, size), matvec=lambda v: v.ravel() / preconditioner)
+        flat, _ = cg(operator, rhs.ravel(), rtol=tol, atol=0.0, maxiter=10 * size, M=inverse)
+        return np.where(self.free, flat.reshape(self.p, self.m), 0.0)
+
+    def _diagonal(self, state):
+        curvature = self.family.curvature_diagonal(self.target, state.scores)
+        squared = self.X.multiply(self.X) if sparse.issparse(self.X) else np.square(self.X)
+        diagonal = np.empty((self.p, self.m))
+        weighted = state.weight[:, None] * curvature
+        diagonal[: self.d] = np.asarray(squared.T @ weighted)
+        if self.family.fit_intercept:
+            diagonal[self.d] = self.family.intercept_scaling**2 * weighted.sum(axis=0)
+        diagonal = self.scale * diagonal + self.penalty + self.gauge
+        return np.where(diagonal > 0, diagonal, 1.0)
+
+    # The upper level's derivatives.
+
+    def cell_gradients(self, state):
+        """Return the gradients J_k of all cells' mean losses, of shape (K, p, m), in one pass."""
+        residual = self.family.gradient(self.target, state.scores)
+        factor = self.cells.base_weight / self.cells.totals[self.cells.codes]
+        if self._loss_weight is not None:
+            factor = factor * self._loss_weight
+        residual = factor[:, None] * residual
+        n_cells = self.cells.n_cells
+        self.n_passes += 1
+        gradients = np.empty((n_cells, self.p, self.m))
+        for a in range(self.m):
+            values = residual[:, a].astype(self.X.dtype)
+            by_cell = sparse.csr_matrix(
+                (values, (self.cells.codes, np.arange(self.n))), shape=(n_cells, self.n)
+            )
+            product = by_cell @ self.X
+            gradients[:, : self.d, a] = product.toarray() if sparse.issparse(product) else product
+            if self.family.fit_intercept:
+                sums = np.bincount(self.cells.codes, residual[:, a], minlength=n_cells)
+                gradients[:, self.d, a] = self.family.intercept_scaling * sums
+        return np.where(self.free, gradients, 0.0)
+
+    def sensitivities(self, state):
+        """Return d coef / d t for log weights t, of shape (p, m, K).
+
+        ``lam = shares * exp(t)``, normalised; K right-hand sides for one factorised Hessian,
+        which is left in `state` for refits nearby.
+        """
+        gradients = self.cell_gradients(state)
+        lam = state.cell_weights
+        centered = lam[:, None, None] * (gradients - np.tensordot(lam, gradients, axes=1))
+        unit = self.scale * self.cells.totals.sum()
+        state.factor = None
+        if self.dense:
+            return self.hessian_solve(state, np.moveaxis(-unit * centered, 0, -1))
+        columns = [self.hessian_solve(state, -unit * column, tol=1e-3) for column in centered]
+        return np.stack(columns, axis=-1)
+
+    def pull_back(self, score_gradient, X=None):
+        """Return the gradient in the parameters of a function of scores on (other) rows."""
+        return np.where(self.free, self.backward(score_gradient, X), 0.0)
+
+    def hypergradient(self, state, parameter_gradient, *, tol=1e-10):
+        r"""Return d Phi / d lam of a function of the parameters: one adjoint solve.
+
+        With ``H u = grad Phi``, the derivative is ``-scale * W * <grad F_k, u>``; the products
+        are sums of one vector of length n by cell.
+
+        Parameters
+        ----------
+        state : LinearState
+            Converged.
+        parameter_gradient : ndarray of shape (p, m)
+        tol : float, default=1e-10
+            Of the conjugate gradients, where they are used.
+
+        Returns
+        -------
+        gradient : ndarray of shape (K,)
+        """
+        state.factor = None  # the adjoint needs the Hessian at the solution itself
+        adjoint = self.hessian_solve(state, parameter_gradient, tol=tol)
+        along = self.family.gradient(self.target, state.scores) * self.forward(adjoint)
+        per_sample = along.sum(axis=1) * self.cells.base_weight
+        if self._loss_weight is not None:
+            per_sample = per_sample * self._loss_weight
+        sums = np.bincount(self.cells.codes, weights=per_sample, minlength=self.cells.n_cells)
+        return -self.scale * self.cells.totals.sum() * sums / self.cells.totals
+
+
+def _in_precision_of(X, operand, product):
+    """Multiply in the precision of X, which an operand of another would have copied."""
+    return np.asarray(product(operand.astype(X.dtype, copy=False))).astype(float, copy=False)
+
+
+def _cholesky(hessian):
+    """Factorise, with as little added to the diagonal as it takes."""
+    diagonal = np.einsum("ii->i", hessian)
+    size = max(float(np.abs(diagonal).max()), np.finfo(float).tiny)
+    for jitter in (0.0, 1e-12, 1e-10, 1e-8, 1e-6, 1e-3):
+        try:
+            diagonal += jitter * size
+            return linalg.cho_factor(hessian, lower=True, check_finite=False)
+        except linalg.LinAlgError:
+            continue
+    raise linalg.LinAlgError("the lower-level Hessian is not positive semi-definite.")

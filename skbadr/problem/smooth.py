@@ -1,0 +1,185 @@
+"""The bilevel problem where the lower level is smooth: solutions, sensitivities, gradients."""
+
+import copy
+import time
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import check_array
+
+from skbadr.lower_level import (
+    LinearLowerLevel,
+    PeeledEstimator,
+    find_family,
+    known_estimators,
+)
+from skbadr.result import Evaluation
+
+
+class SmoothProblem:
+    """Lower-level solutions of all folds, and the upper level as a function of their scores.
+
+    Parameters
+    ----------
+    problem : BilevelProblem
+        Whose wrapped estimator has a `LinearFamily`.
+    dtype : dtype or None, default=None
+        Precision of the passes over a dense X; None: its own.
+
+    Raises
+    ------
+    ValueError
+        If it has none, saying why.
+    """
+
+    def __init__(self, problem, *, dtype=None):
+        self.problem, self.evaluator = problem, problem.evaluator
+        self.data = self.evaluator.evaluation_set
+        self.levels, self.held_out = [], []
+        for fold in self.evaluator.folds:
+            refit = fold.lower_level
+            family = find_family(refit.peeled.final, self.data.classes)
+            if isinstance(family, str):
+                raise ValueError(family)
+            y = refit.y
+            if self.data.classes is not None:
+                y = np.searchsorted(self.data.classes, y)
+            self.levels.append(LinearLowerLevel(family, _numeric(refit.X, dtype), y, refit.cells))
+            self.held_out.append(None if fold.rows is None else _numeric(fold.X_final, dtype))
+        self.family = self.levels[0].family
+
+    def subset(self, step):
+        """Return the problem on every `step`-th row, or None where that would empty a cell.
+
+        Only for an upper level on the training rows.
+        """
+        if len(self.levels) > 1 or self.held_out[0] is not None:
+            return None
+        rows = np.arange(0, self.levels[0].n, step)
+        smaller = copy.copy(self)
+        smaller.levels = [self.levels[0].subset(rows)]
+        smaller.data = self.data.take(rows)
+        cells = smaller.levels[0].cells
+        smaller.evaluator = copy.copy(self.evaluator)
+        smaller.evaluator.evaluation_set, smaller.evaluator.cells = smaller.data, cells
+        return smaller if (cells.totals > 0).all() else None
+
+    def solve(self, cell_weights, starts=None, *, tol, max_iter=50):
+        """Return the states of all folds at some weights."""
+        starts = [None] * len(self.levels) if starts is None else starts
+        return [
+            level.solve(cell_weights, start, tol=tol, max_iter=max_iter)
+            for level, start in zip(self.levels, starts, strict=True)
+        ]
+
+    def scores(self, states):
+        """Return the scores of the evaluated rows, of shape (n, m)."""
+        parts = [
+            state.scores if X is None else level.forward(state.coef, X)
+            for level, state, X in zip(self.levels, states, self.held_out, strict=True)
+        ]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def sensitivities(self, states):
+        """Return how scores move with log weights: one tensor of shape (n, m, K).
+
+        With ``lam = shares * exp(t)`` normalised, ``d coef / d t_k = -H^-1 lam_k (J_k - sum_j
+        lam_j J_j)``, J_k the gradient of cell k's mean loss.
+
+        Also returned are the derivatives of the parameters, one list entry per fold, of shape
+        (p, m, K).
+        """
+        scores, parameters = [], []
+        for level, state, X in zip(self.levels, states, self.held_out, strict=True):
+            moved = level.sensitivities(state)
+            shape = moved.shape
+            flat = level.forward(moved.reshape(shape[0], -1), X)
+            scores.append(flat.reshape(len(flat), *shape[1:]))
+            parameters.append(moved)
+        return (scores[0] if len(scores) == 1 else np.concatenate(scores)), parameters
+
+    def hypergradient(self, states, score_gradient, *, tol):
+        """Return d Phi / d lam, of shape (K,), from d Phi / d scores, of shape (n, m)."""
+        total, position = 0.0, 0
+        for level, state, X in zip(self.levels, states, self.held_out, strict=True):
+            n = level.n if X is None else X.shape[0]
+            part = score_gradient[position : position + n]
+            position += n
+            total = total + level.hypergradient(state, level.pull_back(part, X), tol=tol)
+        return total
+
+    def responses(self, scores):
+        """Return what the evaluator measures models by: predictions from scores."""
+        responses = {"predict": self.family.predict(scores)}
+        if "decision_function" in self.evaluator.methods:
+            responses["decision_function"] = self._metric_scores(scores)
+        if "predict_proba" in self.evaluator.methods:
+            responses["predict_proba"] = self.family.predict_proba(scores)
+        return responses
+
+    def metric_gradient(self, scores):
+        """Return the value of a differentiable metric and its gradient in the scores."""
+        metric = self.evaluator.metric
+        value, slope = metric.value_and_gradient(self.data, self._metric_scores(scores))
+        if self.data.classes is not None:
+            return value, slope
+        gradient = np.zeros_like(scores)
+        gradient[:, 0] = slope[:, 0] * self.family.predict_gradient(scores)
+        return value, gradient
+
+    def _metric_scores(self, scores):
+        """Return what metrics are functions of: decision functions, or predictions."""
+        return scores if self.data.classes is not None else self.family.predict(scores)[:, None]
+
+    def evaluate(self, cell_weights, states, origin, iteration, start_time):
+        """Return the `Evaluation` of solved states."""
+        evaluation = Evaluation(cell_weights, origin=origin, iteration=iteration)
+        evaluation.n_refits = len(states)
+        evaluation.refit_time = time.perf_counter() - start_time
+        self.evaluator.measure(evaluation, self.responses(self.scores(states)))
+        return evaluation
+
+    @property
+    def n_passes(self):
+        """Passes over the training data so far."""
+        return sum(level.n_passes for level in self.levels) / len(self.levels)
+
+
+def implicit_obstacle(estimator, classes, *, loss, scoring, fit_params):
+    """Return why a problem is not smooth, or None where it is.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The user's; the last step of a Pipeline counts.
+    classes : ndarray of shape (C,) or None
+    loss : str
+        Name of the loss of which the cells' means are reported.
+    scoring : callable or None
+        A scorer other than the default one.
+    fit_params : dict
+
+    Returns
+    -------
+    reason : str or None
+    """
+    final = PeeledEstimator(estimator).final
+    family = find_family(final, classes)
+    if isinstance(family, str):
+        return f"{family} (known are {', '.join(known_estimators())})"
+    if loss == "log_loss" and not hasattr(family, "predict_proba"):
+        return f"the probabilities of {type(final).__name__} are not a function of its scores"
+    if scoring is not None:
+        return "scoring is not the default score, so that it needs fitted estimators"
+    if fit_params:
+        return f"the fit parameters {sorted(fit_params)} may change the estimator's objective"
+    return None
+
+
+def _numeric(X, dtype):
+    """Return X as floats; the estimator's own validation would refuse what this refuses."""
+    if not sparse.issparse(X) and not (isinstance(X, np.ndarray) and X.dtype.kind == "f"):
+        X = check_array(X, dtype="numeric", accept_sparse="csr")
+    if dtype is None or sparse.issparse(X):
+        return X
+    return X.astype(dtype, copy=False)

@@ -1,0 +1,148 @@
+"""Score-linearised search: after one fit, the whole neighbourhood is nearly free."""
+
+import time
+
+import numpy as np
+
+from skbadr.lower_level.linear import LinearState
+from skbadr.solvers.surrogate import from_log_coordinates, log_coordinates
+from skbadr.solvers.trials import Trials
+
+
+class LinearisedSearch:
+    """Trust-region search on the exact metric of linearised scores.
+
+    At each point the derivative of the scores in the log weights (one adjoint system with K
+    right-hand sides) predicts every nearby refit. The best of many trial moves, by the exact
+    metric, is refitted; the trust region follows from actual over predicted improvement.
+
+    Parameters
+    ----------
+    smooth : SmoothProblem
+    archive : Archive
+        Receives every refit.
+    max_refits : int
+    tol : float
+        Smallest predicted improvement worth a refit.
+    inner_tol : float, default=3e-4
+        Tolerance of refits.
+    """
+
+    def __init__(self, smooth, archive, *, max_refits, tol, inner_tol=3e-4):
+        self.smooth, self.problem = smooth, smooth.problem
+        self.objective, self.archive = smooth.problem.objective, archive
+        self.max_refits, self.tol, self.inner_tol = max_refits, tol, inner_tol
+        self.score_scale = 1.0
+        self.stopped = False
+
+    def refit(self, weights, starts, origin):
+        """Solve the lower level, record the evaluation and return both."""
+        begin = time.perf_counter()
+        states = self.smooth.solve(weights, starts, tol=self.inner_tol)
+        return states, self.record(weights, states, origin, begin)
+
+    def record(self, weights, states, origin, begin):
+        """Evaluate solved states and add them to the archive."""
+        iteration = len(self.archive.evaluations) + 1
+        evaluation = self.smooth.evaluate(weights, states, origin, iteration, begin)
+        self.archive.add(evaluation)
+        monitor = self.problem.monitor
+        if monitor is not None and monitor(evaluation, self.archive):
+            self.stopped = True
+        return evaluation
+
+    def run(self, states, evaluation, *, radius=1.0, max_steps=12):
+        """Search from solved states; return the best states and evaluation found."""
+        for step in range(max_steps):
+            if self.done or self.objective.is_ideal(evaluation):
+                break
+            scores = self.smooth.scores(states)
+            sensitivities, parameters = self.smooth.sensitivities(states)
+            trials = Trials(self.smooth, scores, sensitivities)
+            while not self.done:
+                move, predicted, current = self._best_move(trials, evaluation, radius, step)
+                if current - predicted <= self.tol:
+                    radius *= 0.3
+                    if radius < 0.02:
+                        return states, evaluation
+                    continue
+                weights, starts = self._start(states, parameters, move, scores, sensitivities)
+                new_states, new = self.refit(weights, starts, "linearised")
+                actual = current - self._merit(new.metric, new.score)
+                ratio = actual / (current - predicted)
+                if ratio > 0.6 and np.abs(move).max() > 0.5 * radius:
+                    radius = min(1.6 * radius, 4.0)
+                elif ratio < 0.25:
+                    radius *= 0.35
+                if actual > 0:
+                    states, evaluation = new_states, new
+                    break
+                if radius < 0.02:
+                    return states, evaluation
+        return states, evaluation
+
+    @property
+    def done(self):
+        """Whether the budget is spent or a monitor asked to stop."""
+        return self.stopped or len(self.archive.evaluations) >= self.max_refits
+
+    def _merit(self, metric, score):
+        bound = self.objective.bound
+        # Predictions err and the final fit has its own tolerance: stay a little inside.
+        room = 0.0 if bound is None else abs(bound - (self.objective.ideal or 0.0))
+        merit = self.objective.merit(
+            metric, score, score_scale=self.score_scale, margin=0.03 * room
+        )
+        return float(merit) if np.ndim(merit) == 0 else merit
+
+    def _best_move(self, trials, evaluation, radius, step):
+        """Return the best move within the radius, its predicted merit and the current merit.
+
+        Two rounds of shrinking spread find the region, on some of the rows where these are many;
+        the last round is exact, around the point found.
+        """
+        n_cells = self.problem.n_cells
+        rng = np.random.default_rng([self.problem.seed, len(self.archive.evaluations), step])
+        sizes = (96, 48, 48) if trials.fast else (32, 16, 16)
+        center = np.zeros(n_cells)
+        for spread, size in zip((1.0, 0.35), sizes, strict=False):
+            steps = rng.standard_normal((size, n_cells)) * (rng.random((size, 1)) + 0.1)
+            moves = np.clip(center + spread * radius * steps, -radius, radius)
+            moves[0] = center
+            metric, score = trials(moves, coarse=True)
+            if spread == 1.0:
+                self._set_scale(metric, score)
+            center = moves[int(np.argmin(self._merit(metric, score)))]
+        small = 0.1 * radius * rng.standard_normal((sizes[2], n_cells))
+        small = np.clip(center + small, -radius, radius) - center
+        small[0] = 0.0
+        merit = self._merit(*trials.moved(center)(small))
+        best = int(np.argmin(merit))
+        current = self._merit(evaluation.metric, evaluation.score)
+        return center + small[best], float(merit[best]), current
+
+    def _set_scale(self, metric, score):
+        """Weigh excess over the bound against the score where these have other units."""
+        if self.smooth.data.classes is not None or self.objective.bound is None:
+            return
+        spread = np.std(metric)
+        if spread > 0:
+            self.score_scale = max(self.score_scale if self.score_scale != 1.0 else 0.0,
+                                   4.0 * float(np.std(score) / spread))  # fmt: skip
+
+    def _start(self, states, parameters, move, scores, sensitivities):
+        shares = self.problem.shares
+        t = log_coordinates(states[0].cell_weights, shares) + move
+        weights = self.problem.project(from_log_coordinates(np.clip(t, -12.0, 12.0), shares))
+        starts = []
+        for level, state, moved, X in zip(
+            self.smooth.levels, states, parameters, self.smooth.held_out, strict=True
+        ):
+            coef = state.coef + moved @ move
+            if not level.family.admissible(coef):
+                starts.append(state)
+                continue
+            known = X is None and len(states) == 1
+            new_scores = scores + sensitivities @ move if known else level.forward(coef)
+            starts.append(LinearState(weights, coef, new_scores, state.weight, factor=state.factor))
+        return weights, starts
