@@ -88,6 +88,10 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
         One entry per visited point: "group_weights", "metric", "score", "group_losses",
         "refit_time" (seconds), "pareto_optimal" (not dominated in metric and score),
         "iteration", "origin", "failed", "constant".
+    pareto_residual_ : float
+        Norm of the smallest convex combination of the cells' loss gradients (and of the
+        regularisation's) at `estimator_`: 0 at a Pareto-stationary model. Only for linear models
+        with a smooth objective.
     classes_ : ndarray of shape (C,)
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)

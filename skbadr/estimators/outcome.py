@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skbadr._warnings import warn_user
+from skbadr.problem import pareto_residual
 
 
 def store_outcome(model, archive, evaluator, cells, lower_level):
@@ -44,6 +45,9 @@ def store_outcome(model, archive, evaluator, cells, lower_level):
     model.n_iter_ = archive.n_iter
     model.n_refits_ = archive.n_refits + held_out
     model.results_ = archive.as_dict()
+    residual = pareto_residual(lower, final, evaluator.evaluation_set.classes)
+    if residual is not None:
+        model.pareto_residual_ = residual
     _store_classes(vars(model), evaluator)
 
 

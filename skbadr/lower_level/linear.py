@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import linalg, sparse
+from scipy.optimize import nnls
 from scipy.sparse.linalg import LinearOperator, cg
 
 # Largest number of parameters for which a dense Hessian is formed and factorised.
@@ -320,6 +321,34 @@ class LinearLowerLevel:
                 sums = np.bincount(self.cells.codes, residual[:, a], minlength=n_cells)
                 gradients[:, self.d, a] = self.family.intercept_scaling * sums
         return np.where(self.free, gradients, 0.0)
+
+    def pareto_residual(self, coef):
+        r"""Return how far parameters are from Pareto stationarity for the cells' losses.
+
+        ``min || sum_k beta_k grad F_k + grad R ||`` over beta in the simplex, R being the
+        regularisation per unit of sample weight: 0 where some weights make the parameters
+        optimal, so that for a convex loss no cell can gain without another losing.
+
+        Parameters
+        ----------
+        coef : ndarray of shape (p, m)
+
+        Returns
+        -------
+        residual : float
+        """
+        shares = self.cells.shares
+        state = LinearState(shares, coef, self.forward(coef), self.sample_weight(shares))
+        gradients = self.cell_gradients(state)[:, self.free]
+        unit = self.scale * self.cells.totals.sum()
+        penalty = ((self.penalty * coef) / unit)[self.free]
+        size = max(float(np.abs(gradients).max()), float(np.abs(penalty).max()), 1e-300)
+        # The constraint that beta sums to one is a heavy row of a non-negative least squares.
+        heavy = 1e4 * size
+        system = np.vstack([gradients.T, np.full(len(shares), heavy)])
+        beta, _ = nnls(system, np.r_[-penalty, heavy])
+        beta = beta / beta.sum()
+        return float(np.linalg.norm(beta @ gradients + penalty))
 
     def sensitivities(self, state):
         """Return d coef / d t for log weights t, of shape (p, m, K).

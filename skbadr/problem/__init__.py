@@ -3,7 +3,7 @@
 from skbadr.problem.bilevel import BilevelProblem
 from skbadr.problem.evaluator import Evaluator, make_folds
 from skbadr.problem.objective import UpperObjective
-from skbadr.problem.smooth import SmoothProblem, implicit_obstacle
+from skbadr.problem.smooth import SmoothProblem, implicit_obstacle, pareto_residual
 
 __all__ = [
     "BilevelProblem",
@@ -12,4 +12,5 @@ __all__ = [
     "UpperObjective",
     "implicit_obstacle",
     "make_folds",
+    "pareto_residual",
 ]

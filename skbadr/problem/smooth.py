@@ -176,6 +176,29 @@ def implicit_obstacle(estimator, classes, *, loss, scoring, fit_params):
     return None
 
 
+def pareto_residual(lower_level, model, classes):
+    """Return the Pareto certificate of a fitted last step, or None where it has none.
+
+    Parameters
+    ----------
+    lower_level : RefitLowerLevel
+        Of all training rows.
+    model : fitted estimator
+    classes : ndarray of shape (C,) or None
+
+    Returns
+    -------
+    residual : float or None
+        See `LinearLowerLevel.pareto_residual`.
+    """
+    family = find_family(lower_level.peeled.final, classes)
+    if isinstance(family, str) or lower_level.final_params:
+        return None
+    y = lower_level.y if classes is None else np.searchsorted(classes, lower_level.y)
+    level = LinearLowerLevel(family, _numeric(lower_level.X, None), y, lower_level.cells)
+    return level.pareto_residual(family.parameters(model))
+
+
 def _numeric(X, dtype):
     """Return X as floats; the estimator's own validation would refuse what this refuses."""
     if not sparse.issparse(X) and not (isinstance(X, np.ndarray) and X.dtype.kind == "f"):

@@ -2,11 +2,11 @@
 
 import copy
 import time
-import warnings
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from skbadr._warnings import warn_user
 from skbadr.problem import SmoothProblem
 from skbadr.result import Archive
 from skbadr.solvers.base import UpperSolver
@@ -76,11 +76,10 @@ class ImplicitSolver(UpperSolver):
             if not archive.evaluations:
                 raise
             archive.interrupted = True
-            warnings.warn(
+            warn_user(
                 f"the search was interrupted after {len(archive.evaluations)} refits; the best "
                 "weights so far are kept.",
                 ConvergenceWarning,
-                stacklevel=2,
             )
         self._finish(problem, archive)
         return archive

@@ -112,6 +112,16 @@ class LinearFamily:
         """Whether parameters lie in the domain of the objective."""
         return True
 
+    # Fitted models.
+
+    def parameters(self, model):
+        """Return the parameters, of shape (p, m), of a fitted estimator of the user's class."""
+        coef = np.atleast_2d(model.coef_).T.astype(float)
+        if not self.fit_intercept:
+            return coef
+        intercept = np.atleast_1d(model.intercept_) / self.intercept_scaling
+        return np.vstack([coef, intercept])
+
     # Predictions.
 
     def predict(self, z):

@@ -40,6 +40,10 @@ class HuberScale(LinearFamily):
         coef[-1] = center, max(spread, 1e-3)
         return coef
 
+    def parameters(self, model):  # noqa: D102
+        last = [model.intercept_ if self.with_intercept else 0.0, model.scale_]
+        return np.vstack([np.column_stack([model.coef_, np.zeros(len(model.coef_))]), last])
+
     def admissible(self, coef):  # noqa: D102
         return coef[-1, 1] > 0
 
