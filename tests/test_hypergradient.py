@@ -127,6 +127,7 @@ def test_hypergradient_equals_differences_of_refits(case, partition, layout):
 SMOOTH = [
     ("individual", {}),
     ("covariance", {}),
+    ("hsic", {}),
     ("group_loss_variance", {"loss": "log_loss"}),
     ("worst_group_loss", {"loss": "log_loss"}),
     ("group_loss_gap", {"loss": "log_loss"}),
@@ -135,6 +136,7 @@ SMOOTH = [
 SMOOTH_REGRESSION = [
     ("individual", {}),
     ("covariance", {}),
+    ("hsic", {}),
     ("demographic_parity", {}),
     ("group_loss_variance", {}),
     ("worst_group_loss", {}),
@@ -186,6 +188,54 @@ def test_individual_fairness_equals_its_definition_by_pairs(n_classes, seed, n):
     expected = (pairs * kernel * (scores - scores.T) ** 2).sum() / pairs.sum()
     metric = get_metric("individual", "classification" if n_classes else "regression")
     assert metric.value(data, scores) == pytest.approx(expected, rel=1e-10, abs=1e-12)
+
+
+def test_hsic_equals_its_definition_by_matrices():
+    rng = np.random.default_rng(0)
+    codes, scores = rng.integers(0, 3, 60), rng.normal(size=(60, 1))
+    data = EvaluationSet(rng.integers(0, 2, 60), make_groups(codes), np.arange(2))
+    center = np.eye(60) - 1 / 60
+    indicator = np.eye(3)[codes]
+    gram = scores @ scores.T @ center @ indicator @ indicator.T @ center
+    expected = np.trace(gram) / 59**2
+    assert get_metric("hsic").value(data, scores) == pytest.approx(expected, rel=1e-12)
+
+
+CLASSIFIERS = [case for case in CASES if case[1]]
+REGRESSORS = [case for case in CASES if not case[1]]
+
+
+@pytest.mark.parametrize("layout", ["dense", "sparse"])
+@pytest.mark.parametrize("partition", ["group", "group_target"])
+@pytest.mark.parametrize(
+    "case, metric",
+    [(case, metric) for case in CLASSIFIERS for metric in SMOOTH]
+    + [(case, metric) for case in REGRESSORS for metric in SMOOTH_REGRESSION],
+    ids=lambda value: name(value) if isinstance(value[1], int) else value[0],
+)
+def test_hypergradients_of_metrics(case, metric, partition, layout):
+    estimator, n_classes = case
+    level, lam, data = make_problem(estimator, n_classes, partition, layout, n=80)
+    metric = get_metric(metric[0], "classification" if n_classes else "regression", **metric[1])
+    state = level.solve(lam, tol=1e-13)
+
+    def metric_scores(state):
+        return state.scores if n_classes else level.family.predict(state.scores)[:, None]
+
+    def phi(weights):
+        refit = level.solve(weights, state, tol=1e-14)
+        return metric.value_and_gradient(data, metric_scores(refit))[0]
+
+    slope = np.zeros_like(state.scores)
+    value, by_score = metric.value_and_gradient(data, metric_scores(state))
+    if n_classes:
+        slope[:] = by_score
+    else:
+        slope[:, 0] = by_score[:, 0] * level.family.predict_gradient(state.scores)
+    gradient = level.hypergradient(state, level.pull_back(slope), tol=1e-13)
+    steps = 1e-5 * np.eye(len(lam))
+    differences = np.array([phi(lam + step) - phi(lam - step) for step in steps]) / 2e-5
+    assert np.abs(gradient - differences).max() < 1e-5 * np.abs(differences).max() + 1e-9 * value
 
 
 def test_sensitivities_equal_differences_of_refits():

@@ -18,8 +18,8 @@ class SquaredCovariance(FairnessMetric):
 
     differentiable = True
 
-    def __init__(self, task="classification"):
-        super().__init__("covariance", response_method="decision_function", tasks=(task,))
+    def __init__(self, task="classification", *, name="covariance"):
+        super().__init__(name, response_method="decision_function", tasks=(task,))
 
     def value(self, evaluation_set, response):  # noqa: D102
         return self.value_and_gradient(evaluation_set, response)[0]
@@ -36,3 +36,26 @@ class SquaredCovariance(FairnessMetric):
         if evaluation_set.sample_weight is not None:
             gradient = gradient * evaluation_set.sample_weight[:, None]
         return float((covariance**2).sum()), gradient
+
+
+class LinearHSIC(SquaredCovariance):
+    r"""Hilbert-Schmidt independence criterion with linear kernels.
+
+    ``tr(K H L H) / (n - 1)^2`` with K the scores' and L the group indicators' inner products and
+    H the centring matrix: the squared covariance times ``(n / (n - 1))^2``, n being the sum of
+    the sample weights.
+
+    References
+    ----------
+    Gretton, Bousquet, Smola and Schoelkopf (2005), "Measuring statistical dependence with
+    Hilbert-Schmidt norms", ALT, definition of the empirical criterion.
+    """
+
+    def __init__(self, task="classification"):
+        super().__init__(task, name="hsic")
+
+    def value_and_gradient(self, evaluation_set, scores):  # noqa: D102
+        value, gradient = super().value_and_gradient(evaluation_set, scores)
+        total = evaluation_set.group_totals.sum()
+        factor = (total / (total - 1.0)) ** 2 if total != 1.0 else np.nan
+        return factor * value, factor * gradient

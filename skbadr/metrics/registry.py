@@ -8,7 +8,7 @@ import fairlearn.metrics as flm
 from skbadr.metrics.aggregate import check_option
 from skbadr.metrics.base import TASKS, FairnessMetric
 from skbadr.metrics.callables import CallableMetric
-from skbadr.metrics.dependence import SquaredCovariance
+from skbadr.metrics.dependence import LinearHSIC, SquaredCovariance
 from skbadr.metrics.fairlearn_metrics import generated_metric_names, metric_from_fairlearn
 from skbadr.metrics.group_losses import SUMMARIES, GroupLossMetric
 from skbadr.metrics.individual import IndividualFairness
@@ -48,6 +48,7 @@ def _classification_metrics():
         metrics[summary] = partial(GroupLossMetric, summary, loss="zero_one")
     metrics["individual"] = partial(IndividualFairness, "classification")
     metrics["covariance"] = partial(SquaredCovariance, "classification")
+    metrics["hsic"] = partial(LinearHSIC, "classification")
     return metrics
 
 
@@ -70,6 +71,7 @@ def _regression_metrics():
         metrics[summary] = partial(GroupLossMetric, summary, loss="squared_error")
     metrics["individual"] = partial(IndividualFairness, "regression")
     metrics["covariance"] = partial(SquaredCovariance, "regression")
+    metrics["hsic"] = partial(LinearHSIC, "regression")
     return metrics
 
 
