@@ -267,8 +267,7 @@ class LinearLowerLevel:
         X = self.X if X is None else X
         self.n_passes += 1
         gram = np.empty((self.p, self.p))
-        weighted = weight[:, None].astype(X.dtype, copy=False) * X
-        gram[: self.d, : self.d] = X.T @ weighted
+        gram[: self.d, : self.d] = _weighted_gram(X, weight.astype(X.dtype, copy=False))
         if self.family.fit_intercept:
             column = self.family.intercept_scaling * (weight.astype(X.dtype, copy=False) @ X)
             gram[self.d, : self.d] = gram[: self.d, self.d] = column
@@ -396,6 +395,15 @@ class LinearLowerLevel:
             per_sample = per_sample * self._loss_weight
         sums = np.bincount(self.cells.codes, weights=per_sample, minlength=self.cells.n_cells)
         return -self.scale * self.cells.totals.sum() * sums / self.cells.totals
+
+
+def _weighted_gram(X, weight):
+    """Return ``X' diag(weight) X``, by half the work where no weight is negative."""
+    if weight.min(initial=0.0) < 0 or not X.flags.c_contiguous:
+        return X.T @ (weight[:, None] * X)
+    scaled = np.sqrt(weight)[:, None] * X
+    lower = linalg.get_blas_funcs("syrk", (scaled,))(1.0, scaled.T, lower=1)
+    return np.tril(lower) + np.tril(lower, -1).T
 
 
 def _in_precision_of(X, operand, product):

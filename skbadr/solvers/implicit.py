@@ -10,14 +10,14 @@ from skbadr._warnings import warn_user
 from skbadr.problem import SmoothProblem
 from skbadr.result import Archive
 from skbadr.solvers.base import UpperSolver
+from skbadr.solvers.descent import Descents, apart, subset_start
 from skbadr.solvers.linearised import LinearisedSearch
-from skbadr.solvers.projected_gradient import ProjectedGradient
 from skbadr.solvers.starts import group_moves, tilts
 
 # Rows of the search itself, where there are at least twice as many.
 SEARCH_ROWS = 30_000
-# Rows of the first, cheap fit that the plain model starts from.
-SUBSET = 5000
+# Below this a second start is always tried.
+FEW_ROWS = 10_000
 
 
 class ImplicitSolver(UpperSolver):
@@ -31,8 +31,9 @@ class ImplicitSolver(UpperSolver):
     ----------
     max_iter : int or None, default=None
         Budget of warm-started refits; None: 40.
-    n_starts : int, default=1
-        Starting points besides the plain model.
+    n_starts : int or None, default=None
+        Starting points besides the plain model that are always tried; more are where a bound is
+        missed. None: one below 10,000 rows, where refits cost next to nothing, else none.
     inner_tol : float, default=3e-4
         Tolerance of the refits during the search: largest entry of the gradient per unit of
         sample weight.
@@ -42,7 +43,7 @@ class ImplicitSolver(UpperSolver):
     Tanji, Vaiter and Laguel (2026), arXiv 2601.13448, section on the implicit hypergradient.
     """
 
-    def __init__(self, max_iter=None, *, n_starts=1, inner_tol=3e-4):
+    def __init__(self, max_iter=None, *, n_starts=None, inner_tol=3e-4):
         super().__init__(max_iter)
         self.n_starts = n_starts
         self.inner_tol = inner_tol
@@ -70,8 +71,11 @@ class ImplicitSolver(UpperSolver):
             inner_tol=self.inner_tol,
         )
         try:
-            run = self._descend if smooth_upper else self._search
-            run(problem, smooth, search)
+            if smooth_upper:
+                descents = Descents(search, self.max_refits, 2 + (self.n_starts or 1))
+                archive.converged = descents.run()
+            else:
+                self._search(problem, smooth, search)
         except KeyboardInterrupt:
             if not archive.evaluations:
                 raise
@@ -87,7 +91,7 @@ class ImplicitSolver(UpperSolver):
     def _search(self, problem, smooth, search):
         begin = time.perf_counter()
         states = [
-            level.solve(problem.shares, *_subset_start(level), tol=0.1 * self.inner_tol)
+            level.solve(problem.shares, *subset_start(level), tol=0.3 * self.inner_tol)
             for level in smooth.levels
         ]
         plain = search.record(problem.shares, states, "erm", begin)
@@ -126,7 +130,7 @@ class ImplicitSolver(UpperSolver):
         """Search from the plain model and from `n_starts` others; return the best."""
         best = search.run(*plain)
         starts = [(problem.project(w), origin) for w, origin in self._starts(problem)]
-        for weights, origin in starts[: self.n_starts]:
+        for weights, origin in starts[: self._n_starts(search.smooth)]:
             best = self._try(problem, search, weights, origin, best)
         return best
 
@@ -140,74 +144,10 @@ class ImplicitSolver(UpperSolver):
                 break
             search.score_scale *= harder
             best = _better(problem.objective, best, search.run(*best))
-            for weights, origin in starts[self.n_starts :]:
+            for weights, origin in starts[self._n_starts(search.smooth) :]:
                 if problem.objective.is_met(best[1]):
                     break
                 best = self._try(problem, search, weights, origin, best)
-
-    def _descend(self, problem, smooth, search):
-        """Projected gradients from several points, for differentiable metrics.
-
-        Where there are many rows, the points are compared and improved on a few thousand of
-        them first, so that the whole data are only needed for the last steps.
-        """
-        begin = time.perf_counter()
-        small = None
-        if smooth.levels[0].n >= 4 * SUBSET:
-            small = smooth.subset(smooth.levels[0].n // SUBSET)
-        starts = [None] * len(smooth.levels)
-        if small is not None:
-            starts = small.solve(problem.shares, tol=1e-4)
-            starts = [starts[0].moved_to(smooth.levels[0])]
-        states = smooth.solve(problem.shares, starts, tol=1e-6)
-        search.record(problem.shares, states, "erm", begin)
-        screen = smooth if small is None else small
-        found = self._screen(problem, screen)
-        descents = []
-        for _, weights, there in _apart(found, 1 + self.n_starts):
-            start = states if small is not None else there
-            descents.append(self._descent(problem, smooth, search.record))
-            descents[-1].begin(weights, start)
-        if small is not None:  # what is best on some rows may not be on all
-            descents = [min(descents, key=lambda descent: descent.value)]
-        reached = [descent.run() for descent in descents]
-        search.archive.converged = all(descent.converged for descent in descents)
-        if problem.evaluator.metric.kinked:
-            # Gradients stall where groups tie; a search by exact values does not.
-            begin = time.perf_counter()
-            _, weights, states = min(reached, key=lambda item: item[0])
-            states = smooth.solve(weights, states, tol=1e-6)
-            evaluation = search.record(weights, states, "gradient", begin)
-            search.max_refits += len(search.archive.evaluations)
-            search.run(states, evaluation, radius=0.3, max_steps=8)
-
-    def _screen(self, problem, smooth):
-        """Return (value, weights, states) of starting points, the best improved, best first."""
-        n_cells, shares = problem.n_cells, problem.shares
-        points = [shares, problem.initial, np.full(n_cells, 1.0 / n_cells)]
-        for k in range(min(n_cells, 8)):
-            corner = np.eye(n_cells)[k]
-            points += [corner, 0.99 * corner + 0.01 * shares]
-        points = list({tuple(problem.project(point)) for point in points})
-        reached, states = [], smooth.solve(shares, tol=1e-6)
-        for point in points:
-            weights = np.array(point)
-            there = smooth.solve(weights, states, tol=1e-4)
-            reached.append((smooth.metric_gradient(smooth.scores(there))[0], weights, there))
-        reached.sort(key=lambda item: item[0])
-        if smooth.data is smooth.evaluator.evaluation_set:
-            return reached
-        improved = []
-        for _, weights, there in _apart(reached, 3 + self.n_starts):
-            descent = self._descent(problem, smooth, None, looser=10.0)
-            descent.begin(weights, there)
-            improved.append(descent.run())
-        return sorted(improved, key=lambda item: item[0])
-
-    def _descent(self, problem, smooth, record, looser=1.0):
-        return ProjectedGradient(
-            smooth, record, tol=looser * problem.tol, max_refits=self.max_refits
-        )
 
     def _try(self, problem, search, weights, origin, best):
         if search.done or problem.objective.is_ideal(best[1]):
@@ -216,6 +156,11 @@ class ImplicitSolver(UpperSolver):
         return _better(
             problem.objective, best, search.run(begun, evaluation, radius=0.5, max_steps=6)
         )
+
+    def _n_starts(self, smooth):
+        if self.n_starts is not None:
+            return self.n_starts
+        return int(smooth.levels[0].n < FEW_ROWS)
 
     def _starts(self, problem):
         """Return starting points, of which `n_starts` are always tried."""
@@ -230,15 +175,15 @@ class ImplicitSolver(UpperSolver):
     def _finish(self, problem, archive):
         """Fit the wrapped estimator itself at the best weights, and check what it does.
 
-        Its tolerance moves the metric a little: where it misses the bound, the next best
-        points with more room are tried.
+        Its tolerance moves the metric: where it misses the bound, or ends far from the solution,
+        the next best points are tried.
         """
         objective = problem.objective
         visited = sorted(archive.evaluations, key=objective.key)
         plain, tried = archive.evaluations[0], []
         for candidate in _with_room(visited, objective)[:3]:
             tried.append(self._fit(problem, archive, candidate))
-            if objective.is_met(tried[-1]) or not objective.is_met(candidate):
+            if _as_promised(objective, plain, candidate, tried[-1]):
                 break
         best = min(tried, key=objective.key)
         if objective.key(plain) <= objective.key(best) and candidate is not plain:
@@ -258,35 +203,25 @@ class ImplicitSolver(UpperSolver):
         return final
 
 
-def _apart(found, count, distance=0.2):
-    """Return the first points that are not near an earlier one: different valleys."""
-    chosen = []
-    for item in found:
-        if all(np.abs(item[1] - other[1]).max() > distance for other in chosen):
-            chosen.append(item)
-    return chosen[:count]
-
-
 def _better(objective, one, other):
     return other if objective.key(other[1]) < objective.key(one[1]) else one
 
 
+def _as_promised(objective, plain, candidate, final):
+    """Whether the estimator itself does at some weights what the solution there does."""
+    if objective.bound is not None:
+        return objective.is_met(final) or not objective.is_met(candidate)
+    promised = objective.key(plain)[0] - objective.key(candidate)[0]
+    return objective.key(plain)[0] - objective.key(final)[0] >= 0.9 * promised
+
+
 def _with_room(visited, objective):
-    """Order candidates: the best, then ever safer ones inside the bound."""
+    """Order candidates: the best, then ever safer ones inside the bound, or elsewhere."""
     if objective.bound is None:
-        return visited[:1]
+        found = [(None, evaluation.cell_weights, evaluation) for evaluation in visited]
+        return [item[-1] for item in apart(found, 3, distance=1e-5)]
     chosen = visited[:1]
     for candidate in visited[1:]:
         if objective.cost(candidate.metric) < objective.cost(chosen[-1].metric) - 1e-3:
             chosen.append(candidate)
     return chosen
-
-
-def _subset_start(level):
-    """Return a cheap first solution, from a few thousand rows where there are many."""
-    if level.n < 4 * SUBSET:
-        return (None,)
-    smaller = level.subset(np.arange(0, level.n, level.n // SUBSET))
-    if (smaller.cells.totals <= 0).any():
-        return (None,)
-    return (smaller.solve(smaller.cells.shares, tol=1e-3).moved_to(level),)
