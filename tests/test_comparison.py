@@ -308,3 +308,16 @@ def test_picture_shows_all_methods_and_the_visited_models(full):
             assert low <= 1 - row[f"accuracy_{part}"] <= high
             low, high = ax.get_ylim()
             assert low <= row[f"metric_{part}"] <= high
+
+
+def test_metrics_of_scores_see_the_decision_function():
+    X, y, _, groups = make_data()
+    result = compare(
+        LogisticRegression(), X, y, sensitive_features=groups, metric="covariance", bound=1.0
+    )
+    X_train, X_test, y_train, y_test, _, g_test = stratified_split(
+        X, y, groups, test_size=0.3, random_state=0, stratify_by_class=True
+    )
+    scores = LogisticRegression().fit(X_train, y_train).decision_function(X_test)
+    expected = get_metric("covariance")(y_test, scores, sensitive_features=g_test)
+    assert result.rows[0]["metric_test"] == pytest.approx(expected)

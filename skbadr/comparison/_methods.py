@@ -1,10 +1,12 @@
 """The plain estimator and BADR as lines of the comparison table."""
 
 from dataclasses import dataclass, field
+from functools import partial
 
 from sklearn.base import clone
 
 from skbadr.estimators import BADRClassifier, BADRRegressor
+from skbadr.metrics.responses import get_response
 
 from ._problem import Fitted, Method
 
@@ -50,7 +52,5 @@ class Badr(Method):
 
 
 def _fitted(model, n_refits, front=None):
-    predict_proba = None
-    if hasattr(model, "predict_proba"):
-        predict_proba = lambda X, groups: model.predict_proba(X)  # noqa: E731
-    return Fitted(lambda X, groups: model.predict(X), model, n_refits, predict_proba, front)
+    respond = partial(get_response, model)
+    return Fitted(lambda X, groups: model.predict(X), model, n_refits, respond, front)

@@ -51,13 +51,14 @@ class Problem:
 class Fitted:
     """A trained method: ``predict(X, groups)``, the model itself and how it came about.
 
-    `predict_proba` takes the same arguments; None where the method has no probabilities.
+    ``respond(X, response_method, task)`` gives probabilities or scores; None where the method only
+    predicts.
     """
 
     predict: Callable
     model: Any
     n_refits: int
-    predict_proba: Callable | None = None
+    respond: Callable | None = None
     front: dict | None = None
 
 

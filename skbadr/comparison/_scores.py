@@ -49,10 +49,12 @@ def part_scores(problem, fitted, X, y, groups):
 
 
 def _response(problem, fitted, X, y_pred, groups):
-    """Return what the metric takes: predictions, or probabilities (None if there are none)."""
-    if problem.fairness.response_method == "predict":
+    """Return what the metric takes of the model, or None where it has no such output."""
+    method = problem.fairness.response_method
+    if method == "predict":
         return y_pred
-    return None if fitted.predict_proba is None else fitted.predict_proba(X, groups)
+    task = "classification" if problem.is_classification else "regression"
+    return None if fitted.respond is None else fitted.respond(X, method, task)
 
 
 def chance_level(problem, fitted):
