@@ -82,9 +82,14 @@ def warn_about(archive, *, partition, evaluated_on):
             ConvergenceWarning,
         )
     elif best.constant and not plain.constant:
+        cure = (
+            "set bound or trade_off to keep the score in view"
+            if not objective.uses_score
+            else f"ask for less ({'trade_off' if objective.bound is None else 'bound'})"
+        )
         warn_user(
             f"the chosen model predicts a single value for every sample, which {metric.name} "
-            "counts as fair: set bound or trade_off to keep the score in view."
+            f"counts as fair: {cure}."
         )
 
 

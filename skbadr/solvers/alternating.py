@@ -201,7 +201,7 @@ class _Search:
         One point of accuracy per point of a rate: a model that pays more is degenerate. Scores
         on other scales, as squared errors are, count by how they vary against the metric.
         """
-        if self.problem.evaluator.evaluation_set.classes is not None:
+        if self.problem.objective.metric.uses_confusion:
             return 1.0
         usable = [e for e in self.archive.evaluations if np.isfinite([e.metric, e.score]).all()]
         if not usable:

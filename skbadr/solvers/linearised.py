@@ -122,8 +122,12 @@ class LinearisedSearch:
         return center + small[best], float(merit[best]), current
 
     def _set_scale(self, metric, score):
-        """Weigh excess over the bound against the score where these have other units."""
-        if self.smooth.data.classes is not None or self.objective.bound is None:
+        """Weigh excess over the bound against the score where these have other units.
+
+        A point of accuracy for a point of a rate is the most a good model pays, so that there
+        the scale stays at one.
+        """
+        if self.objective.metric.uses_confusion or self.objective.bound is None:
             return
         spread = np.std(metric)
         if spread > 0:
