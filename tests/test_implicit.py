@@ -6,11 +6,20 @@ import warnings
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge, RidgeClassifier
+from sklearn.linear_model import (
+    LinearRegression,
+    LogisticRegression,
+    PoissonRegressor,
+    Ridge,
+    RidgeClassifier,
+    SGDClassifier,
+    TweedieRegressor,
+)
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import StandardScaler, TargetEncoder
 from sklearn.svm import LinearSVC
 
 from skbadr import BADRClassifier, BADRRegressor
@@ -218,6 +227,85 @@ def test_refusal_names_the_reason_and_the_cure():
         model.fit(X, y, sensitive_features=group)
 
 
+@pytest.mark.parametrize("metric", ["individual", "covariance", "hsic"])
+@pytest.mark.parametrize(
+    "model", [BADRClassifier(RandomForestClassifier(5, random_state=0)), BADRRegressor()], ids=repr
+)
+def test_metrics_of_scores_take_any_estimator(model, metric):
+    X, y, group = people(n=200)
+    model.set_params(metric=metric, max_iter=4).fit(X, y, sensitive_features=group)
+    assert model.metric_value_ <= model.erm_metric_value_
+
+
+@pytest.mark.filterwarnings("ignore:lbfgs failed to converge", "ignore:Maximum number of iteration")
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        LogisticRegression(max_iter=2),
+        SGDClassifier("log_loss", max_iter=2, tol=None, learning_rate="constant", eta0=1.0,
+                      random_state=0),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_an_estimator_that_stops_early_is_judged_by_its_own_fits(estimator):
+    X, y, group = people(n=400, seed=4)
+    X[:, 0] *= 30.0  # slow for first-order methods
+    plain = clone(estimator).fit(X, y)
+    true = get_metric("demographic_parity")(y, plain.predict(X), sensitive_features=group)
+    model = BADRClassifier(estimator, partition="group_target", trade_off=1.0)
+    model.fit(X, y, sensitive_features=group)
+    assert model.erm_metric_value_ == true
+    value = model.metric_value_ - model.scoring_value_
+    assert value <= true - plain.score(X, y)
+
+
+@pytest.mark.parametrize("shift, spread", [(0.0, 1.0), (1e7, 1e3), (1.6e9, 1e5), (1.7e18, 1e15)])
+def test_columns_with_an_offset(shift, spread):
+    X, _, group = people(n=600)
+    y = X @ [1.0, 2.0, -1.0, 0.5] + group
+    X[:, 0] = shift + spread * X[:, 0]
+    plain = LinearRegression().fit(X, y).predict(X)
+    gap = np.ptp([plain[group == k].mean() for k in (0, 1)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = BADRRegressor(LinearRegression(), partition="group_target", bound=0.7 * gap)
+        model.fit(X, y, sensitive_features=group)
+    assert model.erm_metric_value_ == pytest.approx(gap, rel=1e-6)
+    assert model.metric_value_ <= gap
+
+
+@pytest.mark.parametrize("solver", ["implicit", "alternating"])
+def test_an_estimator_that_overwrites_x(solver):
+    X, _, group = people(n=300)
+    y = X @ [1.0, 2.0, -1.0, 0.5] + group
+    model = BADRRegressor(LinearRegression(copy_X=False), solver=solver, partition="group_target")
+    kept = X.copy()
+    model.fit(X, y, sensitive_features=group)
+    np.testing.assert_array_equal(X, kept)
+    predicted = model.predict(X)
+    gap = np.ptp([predicted[group == k].mean() for k in (0, 1)])
+    assert model.metric_value_ == pytest.approx(gap, abs=1e-9)
+
+
+def test_a_loss_that_is_not_convex_is_left_to_refits():
+    X, _, group = people(n=500)
+    rng = np.random.default_rng(0)
+    y = np.exp(0.3 * X[:, 0] + 1.5 * rng.normal(size=500))
+    estimator = TweedieRegressor(power=3, link="log", alpha=0.0, max_iter=10_000)
+    model = BADRRegressor(estimator).fit(X, y, sensitive_features=group)
+    assert model.metric_value_ <= model.erm_metric_value_
+
+
+def test_out_of_fold_encodings_are_judged_as_predictions_see_them():
+    X, y, group = people(n=600)
+    letters = np.array(list("abcdefgh"))[np.clip(np.floor(2 * X[:, :1] + 4), 0, 7).astype(int)]
+    inner = make_pipeline(TargetEncoder(), LogisticRegression())
+    model = BADRClassifier(inner, partition="group_target", bound=0.03)
+    model.fit(letters, y, sensitive_features=group)
+    value = get_metric("demographic_parity")(y, model.predict(letters), sensitive_features=group)
+    assert model.metric_value_ == value
+
+
 def test_missed_bound_warns_with_both_values():
     X, y, group = people(n=400)
     model = BADRClassifier(partition="group", bound=0.0, metric="worst_group_loss")
@@ -231,7 +319,7 @@ def test_budget_and_determinism():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         few = BADRClassifier(max_iter=3, **settings).fit(X, y, sensitive_features=group)
-    assert few.n_refits_ <= 3 + 4  # the last fits come on top
+    assert few.n_refits_ <= 2 + 5 + 3  # plain and final fits, or refits instead
     first, second = (
         BADRClassifier(solver=ImplicitSolver(n_starts=2), **settings).fit(
             X, y, sensitive_features=group

@@ -164,6 +164,7 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
             loss=self._loss(estimator),
             scoring=scoring,
             fit_params=fit_params,
+            held_out=self.cv is not None,
         )
         solver = get_solver(self.solver, self.max_iter, obstacle=obstacle, slow_metric=metric.slow)
 

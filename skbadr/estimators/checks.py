@@ -202,14 +202,18 @@ def check_bound(bound, metric):
 
 
 def check_response(metric, estimator):
-    """Refuse a metric of probabilities where the estimator has none.
+    """Refuse a metric of probabilities or scores where the estimator has none.
 
     Raises
     ------
     TypeError
         Naming both.
     """
-    if not hasattr(estimator, metric.response_method):
+    # Log odds stand in for a decision function.
+    methods = {metric.response_method}
+    if metric.response_method == "decision_function":
+        methods.add("predict_proba")
+    if not any(hasattr(estimator, method) for method in methods):
         raise TypeError(
             f"metric {metric.name!r} needs {metric.response_method}, which {_name(estimator)} does "
             "not have: choose another metric or estimator."

@@ -1,5 +1,6 @@
 """The lower level of any estimator: a plain weighted fit."""
 
+import copy
 import dataclasses
 
 import numpy as np
@@ -57,10 +58,13 @@ class RefitLowerLevel(LowerLevel):
 
     def fit(self, cell_weights):  # noqa: D102
         model = clone(self.peeled.final)
+        X = self.X
+        if getattr(model, "copy_X", True) is False:
+            X = copy.copy(X)  # it overwrites what the next refit needs
         if self._all_cells.is_plain(cell_weights) and not self.weighted:
-            return model.fit(self.X, self.y, **self.final_params)
+            return model.fit(X, self.y, **self.final_params)
         weight = self._all_cells.sample_weight(cell_weights)[self._rows]
-        return model.fit(self.X, self.y, sample_weight=weight, **self.final_params)
+        return model.fit(X, self.y, sample_weight=weight, **self.final_params)
 
     def assemble(self, model):  # noqa: D102
         return self.peeled.assemble(model)

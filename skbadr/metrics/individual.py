@@ -23,7 +23,8 @@ class IndividualFairness(FairnessMetric):
     differentiable = True
 
     def __init__(self, task="classification"):
-        super().__init__("individual", response_method="decision_function", tasks=(task,))
+        response_method = "predict" if task == "regression" else "decision_function"
+        super().__init__("individual", response_method=response_method, tasks=(task,))
 
     def value(self, evaluation_set, response):  # noqa: D102
         return self.value_and_gradient(evaluation_set, response)[0]

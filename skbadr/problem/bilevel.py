@@ -72,10 +72,11 @@ class BilevelProblem:
         FitFailedWarning
             For each refit that failed; it is recorded and skipped.
         """
+        n_jobs = self.n_jobs if len(candidates) > 1 else 1  # no pool for a single fit
         tasks = (
             delayed(self.evaluator)(weights, origin, iteration) for weights, origin in candidates
         )
-        evaluations = Parallel(n_jobs=self.n_jobs, return_as="generator")(tasks)
+        evaluations = Parallel(n_jobs=n_jobs, return_as="generator")(tasks)
         try:
             for evaluation in evaluations:
                 if evaluation.failed and evaluation.origin != "erm":

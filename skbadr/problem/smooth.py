@@ -23,8 +23,9 @@ class SmoothProblem:
     ----------
     problem : BilevelProblem
         Whose wrapped estimator has a `LinearFamily`.
-    dtype : dtype or None, default=None
-        Precision of the passes over a dense X; None: its own.
+    single : bool, default=False
+        Whether passes over a dense X may be in single precision, which halves them; not where
+        columns have offsets or scales that it would not resolve.
 
     Raises
     ------
@@ -32,7 +33,7 @@ class SmoothProblem:
         If it has none, saying why.
     """
 
-    def __init__(self, problem, *, dtype=None):
+    def __init__(self, problem, *, single=False):
         self.problem, self.evaluator = problem, problem.evaluator
         self.data = self.evaluator.evaluation_set
         self.levels, self.held_out = [], []
@@ -44,8 +45,10 @@ class SmoothProblem:
             y = refit.y
             if self.data.classes is not None:
                 y = np.searchsorted(self.data.classes, y)
-            self.levels.append(LinearLowerLevel(family, _numeric(refit.X, dtype), y, refit.cells))
-            self.held_out.append(None if fold.rows is None else _numeric(fold.X_final, dtype))
+            self.levels.append(LinearLowerLevel(family, _numeric(refit.X, single), y, refit.cells))
+            # What is trained on is what is evaluated, but for encoders that fit out of fold.
+            same = fold.rows is None and fold.X_final is refit.X
+            self.held_out.append(None if same else _numeric(fold.X_final, single))
         self.family = self.levels[0].family
 
     def subset(self, step):
@@ -145,7 +148,7 @@ class SmoothProblem:
         return sum(level.n_passes for level in self.levels) / len(self.levels)
 
 
-def implicit_obstacle(estimator, classes, *, loss, scoring, fit_params):
+def implicit_obstacle(estimator, classes, *, loss, scoring, fit_params, held_out):
     """Return why a problem is not smooth, or None where it is.
 
     Parameters
@@ -158,6 +161,8 @@ def implicit_obstacle(estimator, classes, *, loss, scoring, fit_params):
     scoring : callable or None
         A scorer other than the default one.
     fit_params : dict
+    held_out : bool
+        Whether the upper level is evaluated on held-out data.
 
     Returns
     -------
@@ -171,6 +176,8 @@ def implicit_obstacle(estimator, classes, *, loss, scoring, fit_params):
         return f"the probabilities of {type(final).__name__} are not a function of its scores"
     if scoring is not None:
         return "scoring is not the default score, so that it needs fitted estimators"
+    if held_out and family.averages:
+        return f"{type(final).__name__} divides by the weights of a fold, which vary"
     if fit_params:
         return f"the fit parameters {sorted(fit_params)} may change the estimator's objective"
     return None
@@ -195,14 +202,24 @@ def pareto_residual(lower_level, model, classes):
     if isinstance(family, str) or lower_level.final_params:
         return None
     y = lower_level.y if classes is None else np.searchsorted(classes, lower_level.y)
-    level = LinearLowerLevel(family, _numeric(lower_level.X, None), y, lower_level.cells)
-    return level.pareto_residual(family.parameters(model))
+    level = LinearLowerLevel(family, _numeric(lower_level.X), y, lower_level.cells)
+    try:
+        return level.pareto_residual(family.parameters(model))
+    except RuntimeError:  # nnls gave up
+        return None
 
 
-def _numeric(X, dtype):
+def _numeric(X, single=False):
     """Return X as floats; the estimator's own validation would refuse what this refuses."""
     if not sparse.issparse(X) and not (isinstance(X, np.ndarray) and X.dtype.kind == "f"):
         X = check_array(X, dtype="numeric", accept_sparse="csr")
-    if dtype is None or sparse.issparse(X):
+    if not single or sparse.issparse(X) or not _suits_single(X):
         return X
-    return X.astype(dtype, copy=False)
+    return X.astype(np.float32, copy=False)
+
+
+def _suits_single(X):
+    some = np.asarray(X[:: max(1, len(X) // 2000)], dtype=float)
+    spread, size = some.std(axis=0), np.abs(some).max(axis=0, initial=0.0)
+    varying = spread > 0
+    return bool((size[varying] <= 100 * spread[varying]).all() and size.max(initial=0.0) < 1e6)

@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 
+from skbadr.lower_level.linear import LinearState
 from skbadr.simplex import project_simplex
 from skbadr.solvers.projected_gradient import ProjectedGradient
 
@@ -33,17 +34,13 @@ class Descents:
         self.search, self.smooth, self.problem = search, search.smooth, search.problem
         self.max_refits, self.n_valleys = max_refits, n_valleys
 
-    def run(self):
-        """Run the search; return whether the last descents converged."""
+    def run(self, starts):
+        """Search from states near the plain solution; return whether the descents converged."""
         problem, smooth, search = self.problem, self.smooth, self.search
         begin = time.perf_counter()
         small = None
         if smooth.levels[0].n >= 4 * SUBSET:
             small = smooth.subset(smooth.levels[0].n // SUBSET)
-        starts = [None] * len(smooth.levels)
-        if small is not None:
-            starts = small.solve(problem.shares, tol=1e-4)
-            starts = [starts[0].moved_to(smooth.levels[0])]
         states = smooth.solve(problem.shares, starts, tol=1e-6)
         search.record(problem.shares, states, "erm", begin)
         screen = smooth if small is None else small
@@ -118,11 +115,26 @@ def apart(found, count, distance=0.2):
     return chosen[:count]
 
 
-def subset_start(level):
-    """Return a cheap first solution, from a few thousand rows where there are many."""
+def first_state(level, model):
+    """Return a starting point at the plain weights: a fitted model, or a cheap solution.
+
+    Parameters
+    ----------
+    level : LinearLowerLevel
+    model : fitted estimator or None
+        On the same rows.
+
+    Returns
+    -------
+    state : LinearState or None
+    """
+    shares = level.cells.shares
+    if model is not None:
+        coef = level.family.parameters(model)
+        return LinearState(shares, coef, level.forward(coef), level.sample_weight(shares))
     if level.n < 4 * SUBSET:
-        return (None,)
+        return None
     smaller = level.subset(np.arange(0, level.n, level.n // SUBSET))
     if (smaller.cells.totals <= 0).any():
-        return (None,)
-    return (smaller.solve(smaller.cells.shares, tol=1e-3).moved_to(level),)
+        return None
+    return smaller.solve(smaller.cells.shares, tol=1e-3).moved_to(level)

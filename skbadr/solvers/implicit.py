@@ -4,13 +4,15 @@ import copy
 import time
 
 import numpy as np
+from scipy.linalg import LinAlgError
 from sklearn.exceptions import ConvergenceWarning
 
 from skbadr._warnings import warn_user
 from skbadr.problem import SmoothProblem
 from skbadr.result import Archive
+from skbadr.solvers.alternating import AlternatingSolver
 from skbadr.solvers.base import UpperSolver
-from skbadr.solvers.descent import Descents, apart, subset_start
+from skbadr.solvers.descent import Descents, apart, first_state
 from skbadr.solvers.linearised import LinearisedSearch
 from skbadr.solvers.starts import group_moves, tilts
 
@@ -23,9 +25,10 @@ FEW_ROWS = 10_000
 class ImplicitSolver(UpperSolver):
     """Search with the lower level's own derivatives, for smooth linear models.
 
-    The plain model is trained by Newton's method; from then on refits are warm-started and
-    their number is small, because the derivative of the scores in the weights predicts each of
-    them. The wrapped estimator itself is fitted once, at the end.
+    From the plain model on, refits are warm-started Newton solves, and their number is small
+    because the derivative of the scores in the weights predicts each of them. The wrapped
+    estimator itself is fitted twice: plain, and at the weights found. Where its own solver does
+    not return the solutions (it stops early, say), alternating refits take over.
 
     Parameters
     ----------
@@ -59,41 +62,73 @@ class ImplicitSolver(UpperSolver):
 
     def solve(self, problem):  # noqa: D102
         archive = Archive(problem.objective)
-        metric = problem.evaluator.metric
-        smooth_upper = metric.differentiable and not problem.objective.uses_score
-        # Single precision is ample for choosing weights; the estimator's own fit is the last word.
-        smooth = SmoothProblem(problem, dtype=None if smooth_upper else np.float32)
-        search = LinearisedSearch(
-            smooth,
-            archive,
-            max_refits=self.max_refits,
-            tol=problem.tol,
-            inner_tol=self.inner_tol,
-        )
+        plain = next(iter(problem.evaluate([(problem.shares, "erm")], 1)))
+        if plain.failed:
+            raise plain.error
+        archive.add(plain)
+        visited = Archive(problem.objective)
         try:
-            if smooth_upper:
-                descents = Descents(search, self.max_refits, 2 + (self.n_starts or 1))
-                archive.converged = descents.run()
-            else:
-                self._search(problem, smooth, search)
+            self._visit(problem, plain, visited)
+            archive.converged, trusted = visited.converged, True
         except KeyboardInterrupt:
-            if not archive.evaluations:
-                raise
-            archive.interrupted = True
+            archive.interrupted, trusted = True, True
             warn_user(
-                f"the search was interrupted after {len(archive.evaluations)} refits; the best "
+                f"the search was interrupted after {len(visited.evaluations)} refits; the best "
                 "weights so far are kept.",
                 ConvergenceWarning,
             )
-        self._finish(problem, archive)
+        except (NotTheEstimators, LinAlgError, ValueError, FloatingPointError):
+            trusted = False
+        # The first is the plain model once more. None of them is a fit of the estimator's class.
+        archive.evaluations += visited.evaluations[1:]
+        archive.n_iter = max(archive.n_iter, visited.n_iter)
+        for evaluation in archive.evaluations[1:]:
+            evaluation.n_refits = 0
+        kept = trusted and self._finish(problem, archive, visited.evaluations)
+        if not kept and not archive.interrupted:
+            self._refit_instead(problem, archive)
         return archive
 
-    def _search(self, problem, smooth, search):
+    def _visit(self, problem, plain, visited):
+        """Search among solutions of the lower level, recorded in `visited`."""
+        metric = problem.evaluator.metric
+        smooth_upper = metric.differentiable and not problem.objective.uses_score
+        smooth = SmoothProblem(problem, single=not smooth_upper)
+
+        def check(evaluation):
+            if not _agree(plain, evaluation):
+                raise NotTheEstimators
+
+        search = LinearisedSearch(
+            smooth,
+            visited,
+            max_refits=self.max_refits,
+            tol=problem.tol,
+            inner_tol=self.inner_tol,
+            check=check,
+        )
+        starts = [first_state(level, plain.model) for level in smooth.levels]
+        if smooth_upper:
+            descents = Descents(search, self.max_refits, 2 + (self.n_starts or 1))
+            visited.converged = descents.run(starts)
+        else:
+            self._search(problem, smooth, search, starts)
+
+    def _refit_instead(self, problem, archive):
+        """Alternate refits where the smooth problem does not lead to a model of the estimator.
+
+        Its own solver may stop early, or overfit a rate of a few samples differently.
+        """
+        other = AlternatingSolver(self.max_iter).solve(problem)
+        archive.n_iter += other.n_iter
+        archive.converged, archive.interrupted = other.converged, other.interrupted
+        archive.evaluations += other.evaluations[1:]
+        if archive.objective.key(other.best) < archive.objective.key(archive.best):
+            archive.best = other.best
+
+    def _search(self, problem, smooth, search, starts):
         begin = time.perf_counter()
-        states = [
-            level.solve(problem.shares, *subset_start(level), tol=0.3 * self.inner_tol)
-            for level in smooth.levels
-        ]
+        states = smooth.solve(problem.shares, starts, tol=0.3 * self.inner_tol)
         plain = search.record(problem.shares, states, "erm", begin)
         found = self._search_subset(smooth)
         if found is None:
@@ -107,7 +142,7 @@ class ImplicitSolver(UpperSolver):
     def _search_subset(self, smooth):
         """Return the weights that some of the rows prefer, or None where there are few."""
         n = smooth.levels[0].n
-        if n < 2 * SEARCH_ROWS or smooth.evaluator.scoring is not None:
+        if n < 2 * SEARCH_ROWS:
             return None
         small = smooth.subset(n // SEARCH_ROWS)
         if small is None:
@@ -172,35 +207,34 @@ class ImplicitSolver(UpperSolver):
             starts += [(weights, "group") for weights in group_moves(problem.cells, 8.0)]
         return starts
 
-    def _finish(self, problem, archive):
-        """Fit the wrapped estimator itself at the best weights, and check what it does.
+    def _finish(self, problem, archive, visited):
+        """Fit the estimator itself at the best weights; return whether it does what they promise.
 
         Its tolerance moves the metric: where it misses the bound, or ends far from the solution,
         the next best points are tried.
         """
-        objective = problem.objective
-        visited = sorted(archive.evaluations, key=objective.key)
-        plain, tried = archive.evaluations[0], []
-        for candidate in _with_room(visited, objective)[:3]:
-            tried.append(self._fit(problem, archive, candidate))
-            if _as_promised(objective, plain, candidate, tried[-1]):
-                break
-        best = min(tried, key=objective.key)
-        if objective.key(plain) <= objective.key(best) and candidate is not plain:
-            tried.append(self._fit(problem, archive, plain))
-            best = min(tried, key=objective.key)
-        archive.best = best
-        for final in tried:
-            if final is not best:
-                final.model = None
+        objective, plain = archive.objective, archive.evaluations[0]
+        candidates = _with_room(sorted(visited, key=objective.key), objective)
+        for candidate in candidates[:5]:
+            if not objective.key(candidate) < objective.key(plain):
+                return objective.is_met(plain) or archive.best is not plain
+            evaluations = problem.evaluate([(candidate.cell_weights, "final")], archive.n_iter)
+            final = next(iter(evaluations))
+            archive.add(final)
+            if not final.failed and _as_promised(objective, plain, candidate, final):
+                return True
+        return False
 
-    def _fit(self, problem, archive, candidate):
-        evaluations = problem.evaluate([(candidate.cell_weights, "final")], archive.n_iter)
-        final = next(iter(evaluations))
-        if final.failed:
-            raise final.error
-        archive.evaluations.append(final)
-        return final
+
+class NotTheEstimators(Exception):
+    """The solution of the lower level is not what the estimator's own fit returns."""
+
+
+def _agree(one, other):
+    """Whether two evaluations at the same weights are those of nearly the same model."""
+    metrics = abs(one.metric - other.metric) <= 0.01 * (1e-3 + abs(one.metric)) + 2e-3
+    losses = np.abs(one.cell_losses - other.cell_losses)
+    return metrics and bool(np.all(losses <= 0.01 * np.abs(one.cell_losses) + 1e-6))
 
 
 def _better(objective, one, other):
@@ -210,7 +244,7 @@ def _better(objective, one, other):
 def _as_promised(objective, plain, candidate, final):
     """Whether the estimator itself does at some weights what the solution there does."""
     if objective.bound is not None:
-        return objective.is_met(final) or not objective.is_met(candidate)
+        return objective.is_met(final)
     promised = objective.key(plain)[0] - objective.key(candidate)[0]
     return objective.key(plain)[0] - objective.key(final)[0] >= 0.9 * promised
 

@@ -26,12 +26,15 @@ class LinearisedSearch:
         Smallest predicted improvement worth a refit.
     inner_tol : float, default=3e-4
         Tolerance of refits.
+    check : callable or None, default=None
+        Called with the plain model's evaluation; raises to end the search.
     """
 
-    def __init__(self, smooth, archive, *, max_refits, tol, inner_tol=3e-4):
+    def __init__(self, smooth, archive, *, max_refits, tol, inner_tol=3e-4, check=None):
         self.smooth, self.problem = smooth, smooth.problem
         self.objective, self.archive = smooth.problem.objective, archive
         self.max_refits, self.tol, self.inner_tol = max_refits, tol, inner_tol
+        self.check = check
         self.score_scale = 1.0
         self.stopped = False
 
@@ -46,6 +49,8 @@ class LinearisedSearch:
         iteration = len(self.archive.evaluations) + 1
         evaluation = self.smooth.evaluate(weights, states, origin, iteration, begin)
         self.archive.add(evaluation)
+        if origin == "erm" and self.check is not None:
+            self.check(evaluation)
         monitor = self.problem.monitor
         if monitor is not None and monitor(evaluation, self.archive):
             self.stopped = True

@@ -24,12 +24,7 @@ class Trials:
 
     def __init__(self, smooth, scores, sensitivities):
         self.smooth, self.data, self.metric = smooth, smooth.data, smooth.evaluator.metric
-        self.fast = (
-            self.metric.uses_confusion
-            and self.data.n_classes == 2
-            and scores.shape[1] == 1
-            and smooth.evaluator.scoring is None
-        )
+        self.fast = self.metric.uses_confusion and self.data.n_classes == 2 and scores.shape[1] == 1
         self.scores, self.sensitivities = scores, sensitivities
         if self.fast:
             self.scores = scores[:, 0].astype(np.float32)

@@ -43,6 +43,8 @@ class LinearFamily:
     penalise_intercept = False
     # Whether adding a constant to all scores of a sample leaves its loss unchanged.
     shift_invariant = False
+    # Whether the objective divides by the sum of the weights.
+    averages = False
 
     def __init__(self, estimator, classes=None):
         self.estimator, self.classes = estimator, classes

@@ -9,6 +9,8 @@ from skbadr.lower_level.families.base import LinearFamily
 class _MeanDeviance(LinearFamily):
     """Half deviance averaged over the sample weights, plus ``alpha ||w||^2 / 2``."""
 
+    averages = True
+
     def __init__(self, estimator, classes=None):
         super().__init__(estimator, classes)
         self.l2 = estimator.alpha
