@@ -83,9 +83,10 @@ def load_csv(path, target, sensitive, *, task="auto", drop_sensitive=False, merg
     notes = []
     complete = frame[[target, *sensitive]].notna().all(axis=1)
     if not complete.all():
+        named = [name for name in (target, *sensitive) if frame[name].isna().any()]
         notes.append(
             f"dropped {(~complete).sum()} of {len(frame)} rows where "
-            f"{_listed([target, *sensitive])} is missing."
+            f"{' or '.join(map(repr, named))} is missing."
         )
         frame = frame[complete].reset_index(drop=True)
     if len(frame) < _MIN_ROWS:
@@ -108,9 +109,7 @@ def _read(path):
     try:
         import pandas as pd
     except ImportError:
-        raise UsageError(
-            "reading a table needs pandas: pip install 'skbadr[plot]' or pip install pandas."
-        ) from None
+        raise UsageError("reading a table needs pandas: pip install pandas.") from None
     if not os.path.isfile(path):
         raise UsageError(f"there is no file {path!r}.")
     # "?" is how several public tables write a missing value.
@@ -136,7 +135,9 @@ def _find_column(frame, name, path):
     near = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.5)
     hint = f"did you mean {_listed([by_lower[n] for n in near], 'or')}? " if near else ""
     shown = ", ".join(columns[:30]) + (", ..." if len(columns) > 30 else "")
-    raise UsageError(f"{path} has no column {name!r}; {hint}Its columns are {shown}.")
+    raise UsageError(
+        f"{path} has no column {name!r}; {hint}{'Its' if hint else 'its'} columns are {shown}."
+    )
 
 
 def _find_sensitive(frame, names, path):

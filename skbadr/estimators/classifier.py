@@ -29,14 +29,18 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
     metric : str, callable or FairnessMetric, default="demographic_parity"
         A name of `skbadr.metrics.get_metric_names`, a fairness function of fairlearn or any
         ``f(y_true, y_pred, *, sensitive_features)``, or a metric object.
-    solver : {"auto", "alternating"} or UpperSolver, default="auto"
+    solver : {"auto", "implicit", "alternating"} or UpperSolver, default="auto"
+        "implicit": exact derivatives, for linear models with a smooth objective, a few plain fits
+        in all; "alternating": refits of any estimator; "auto": the former where it applies.
     partition : {"group", "group_target"} or callable, default="group"
         What carries a weight: each group, each group x class, or the labels that a callable
         ``(y, groups)`` returns.
     trade_off : float, default=0.0
         Minimise ``metric - trade_off * score``.
     bound : float, default=None
-        Maximise the score subject to ``metric <= bound`` (``>=`` for ratios).
+        Maximise the score subject to ``metric <= bound`` (``>=`` for ratios). With
+        ``partition="group_target"`` give a bound or a trade-off: the fairest of all models may be
+        one that predicts the same for everybody.
     scoring : str or callable, default=None
         What `trade_off` and `bound` protect; None: accuracy.
     cv : float, int or splitter, default=None
@@ -83,7 +87,8 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
     n_iter_ : int
         Upper-level iterations.
     n_refits_ : int
-        Fits of the estimator, the last one included.
+        Fits of the estimator itself, the plain and the last one included; the implicit solver's own
+        solutions in between do not count.
     results_ : dict of ndarrays
         One entry per visited point: "group_weights", "metric", "score", "group_losses",
         "refit_time" (seconds), "pareto_optimal" (not dominated in metric and score),

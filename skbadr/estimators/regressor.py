@@ -21,7 +21,7 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
         Its (last step's) fit takes ``sample_weight``. None: ``Ridge()``.
     metric : str, callable or FairnessMetric, default="demographic_parity"
         For regression, demographic parity is the gap between the groups' mean predictions.
-    solver : {"auto", "alternating"} or UpperSolver, default="auto"
+    solver : {"auto", "implicit", "alternating"} or UpperSolver, default="auto"
     partition : {"group", "group_target"} or callable, default="group"
     trade_off : float, default=0.0
         Minimise ``metric - trade_off * score``.
