@@ -7,10 +7,10 @@ import argparse
 import json
 import statistics
 import time
-import warnings
 from pathlib import Path
 
 import numpy as np
+from _timing import interleaved
 from plain_fits import make_table
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
@@ -60,16 +60,8 @@ def benchmark(n_cells, n_rows, n_features, repeats):
     }
     plain = LogisticRegression(max_iter=1000)
     for kind, (metric, settings) in SETTINGS.items():
-        model, plain_times, times = BADRClassifier(plain, metric, **settings), [], []
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            for _ in range(repeats):
-                begin = time.perf_counter()
-                plain.fit(table.X, table.y)
-                middle = time.perf_counter()
-                model.fit(table.X, table.y, sensitive_features=table.group)
-                plain_times.append(middle - begin)
-                times.append(time.perf_counter() - middle)
+        model = BADRClassifier(plain, metric, **settings)
+        plain_times, times = interleaved(plain, model, table.X, table.y, table.group, repeats)
         row["plain_s"] = statistics.median(plain_times)
         row[f"{kind}_s"] = statistics.median(times)
         row[f"{kind}_ratio"] = row[f"{kind}_s"] / row["plain_s"]

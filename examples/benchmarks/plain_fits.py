@@ -9,12 +9,11 @@ one BLAS thread. Synthetic data always, real tables from a folder of CSV files:
 import argparse
 import json
 import statistics
-import time
-import warnings
 from pathlib import Path
 
 import numpy as np
 from _tables import Table, load_table
+from _timing import interleaved
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
@@ -51,16 +50,7 @@ def benchmark(table, repeats):
     rows = []
     for kind, name, options, settings in PROBLEMS:
         model = BADRClassifier(plain, get_metric(name, **options), **settings)
-        plain_times, times = [], []
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            for _ in range(repeats):
-                begin = time.perf_counter()
-                plain.fit(table.X, table.y)
-                middle = time.perf_counter()
-                model.fit(table.X, table.y, sensitive_features=table.group)
-                plain_times.append(middle - begin)
-                times.append(time.perf_counter() - middle)
+        plain_times, times = interleaved(plain, model, table.X, table.y, table.group, repeats)
         ratios = [own / other for own, other in zip(times, plain_times, strict=True)]
         rows.append(
             {

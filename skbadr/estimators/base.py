@@ -47,7 +47,6 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
     # Requested without a call by the user, so that pipelines and searches route it at once.
     __metadata_request__fit = {"sensitive_features": True}
 
-    @abstractmethod
     def __init__(
         self,
         estimator=None,

@@ -119,45 +119,6 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
     True
     """
 
-    def __init__(
-        self,
-        estimator=None,
-        metric="demographic_parity",
-        *,
-        solver="auto",
-        partition="group",
-        trade_off=0.0,
-        bound=None,
-        scoring=None,
-        cv=None,
-        sensitive_columns=None,
-        init="erm",
-        max_iter=None,
-        tol=1e-4,
-        min_weight=1e-6,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
-    ):
-        super().__init__(
-            estimator,
-            metric,
-            solver=solver,
-            partition=partition,
-            trade_off=trade_off,
-            bound=bound,
-            scoring=scoring,
-            cv=cv,
-            sensitive_columns=sensitive_columns,
-            init=init,
-            max_iter=max_iter,
-            tol=tol,
-            min_weight=min_weight,
-            n_jobs=n_jobs,
-            random_state=random_state,
-            verbose=verbose,
-        )
-
     _task = "classification"
 
     def _default_estimator(self):

@@ -137,3 +137,16 @@ class LinearFamily:
     def predict_gradient(self, z):
         """Return the derivative of a regressor's prediction in its score, of shape (n,)."""
         return np.ones(len(z))
+
+
+class SignedTargets(LinearFamily):
+    """Targets -1 and 1: one output for two classes, else one for each class against the rest."""
+
+    def __init__(self, estimator, classes):
+        super().__init__(estimator, classes)
+        self.n_outputs = 1 if len(classes) == 2 else len(classes)
+
+    def encode(self, y):  # noqa: D102
+        if self.n_outputs == 1:
+            return 2.0 * y[:, None] - 1.0
+        return 2.0 * np.eye(self.n_outputs)[y] - 1.0

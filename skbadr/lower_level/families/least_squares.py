@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.linear_model import LinearRegression, Ridge, RidgeClassifier, SGDRegressor
 
-from skbadr.lower_level.families.base import LinearFamily
+from skbadr.lower_level.families.base import LinearFamily, SignedTargets
 
 
 class LeastSquares(LinearFamily):
@@ -19,17 +19,8 @@ class LeastSquares(LinearFamily):
         return np.full_like(z, 2.0)
 
 
-class SignedLeastSquares(LeastSquares):
-    """Least squares on targets -1 and 1: one output for two classes, else one per class."""
-
-    def __init__(self, estimator, classes):
-        super().__init__(estimator, classes)
-        self.n_outputs = 1 if len(classes) == 2 else len(classes)
-
-    def encode(self, y):  # noqa: D102
-        if self.n_outputs == 1:
-            return 2.0 * y[:, None] - 1.0
-        return 2.0 * np.eye(self.n_outputs)[y] - 1.0
+class SignedLeastSquares(SignedTargets, LeastSquares):
+    """Least squares on targets -1 and 1."""
 
 
 def ridge(estimator, classes):

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.svm import LinearSVC, LinearSVR
 
-from skbadr.lower_level.families.base import LinearFamily
+from skbadr.lower_level.families.base import LinearFamily, SignedTargets
 
 
 class _Liblinear(LinearFamily):
@@ -15,17 +15,8 @@ class _Liblinear(LinearFamily):
         self.l2 = 1.0 / estimator.C
 
 
-class SquaredHinge(_Liblinear):
+class SquaredHinge(SignedTargets, _Liblinear):
     """``max(0, 1 - y z)^2`` with y in {-1, 1}, each class against the rest where there are more."""
-
-    def __init__(self, estimator, classes):
-        super().__init__(estimator, classes)
-        self.n_outputs = 1 if len(classes) == 2 else len(classes)
-
-    def encode(self, y):  # noqa: D102
-        if self.n_outputs == 1:
-            return 2.0 * y[:, None] - 1.0
-        return 2.0 * np.eye(self.n_outputs)[y] - 1.0
 
     def loss(self, target, z):  # noqa: D102
         return np.square(np.maximum(0.0, 1.0 - target * z)).sum(axis=1)
