@@ -42,21 +42,14 @@ class SquaredCovariance(FairnessMetric):
 class LinearHSIC(SquaredCovariance):
     r"""Hilbert-Schmidt independence criterion with linear kernels.
 
-    ``tr(K H L H) / (n - 1)^2`` with K the scores' and L the group indicators' inner products and
-    H the centring matrix: the squared covariance times ``(n / (n - 1))^2``, n being the sum of
-    the sample weights.
+    ``tr(K H L H) / n^2`` with K the scores' and L the group indicators' inner products and H the
+    centring matrix, which is the squared covariance. Dividing by ``(n - 1)^2`` instead, as some
+    do, changes no comparison, but the value would depend on the unit of sample weights.
 
     References
     ----------
-    Gretton, Bousquet, Smola and Schoelkopf (2005), "Measuring statistical dependence with
-    Hilbert-Schmidt norms", ALT, definition of the empirical criterion.
+    Gretton et al. (2008), "A kernel statistical test of independence", NeurIPS, equation 4.
     """
 
     def __init__(self, task="classification"):
         super().__init__(task, name="hsic")
-
-    def value_and_gradient(self, evaluation_set, scores):  # noqa: D102
-        value, gradient = super().value_and_gradient(evaluation_set, scores)
-        total = evaluation_set.group_totals.sum()
-        factor = (total / (total - 1.0)) ** 2 if total != 1.0 else np.nan
-        return factor * value, factor * gradient

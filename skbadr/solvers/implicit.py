@@ -218,7 +218,8 @@ class ImplicitSolver(UpperSolver):
         for candidate in candidates[:5]:
             if not objective.key(candidate) < objective.key(plain):
                 return objective.is_met(plain) or archive.best is not plain
-            evaluations = problem.evaluate([(candidate.cell_weights, "final")], archive.n_iter)
+            weights = problem.project(_rounded(candidate.cell_weights))
+            evaluations = problem.evaluate([(weights, "final")], archive.n_iter)
             final = next(iter(evaluations))
             archive.add(final)
             if not final.failed and _as_promised(objective, plain, candidate, final):
@@ -235,6 +236,12 @@ def _agree(one, other):
     metrics = abs(one.metric - other.metric) <= 0.01 * (1e-3 + abs(one.metric)) + 2e-3
     losses = np.abs(one.cell_losses - other.cell_losses)
     return metrics and bool(np.all(losses <= 0.01 * np.abs(one.cell_losses) + 1e-6))
+
+
+def _rounded(weights):
+    """Round to five digits, so that the last ones of a solver do not reach the model."""
+    unit = 10.0 ** (np.floor(np.log10(weights)) - 4)
+    return np.round(weights / unit) * unit
 
 
 def _better(objective, one, other):
