@@ -1,6 +1,7 @@
 """Smooth lower levels that are linear in their parameters, with exact derivatives."""
 
 import copy
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -345,7 +346,10 @@ class LinearLowerLevel:
         # The constraint that beta sums to one is a heavy row of a non-negative least squares.
         heavy = 1e4 * size
         system = np.vstack([gradients.T, np.full(len(shares), heavy)])
-        beta, _ = nnls(system, np.r_[-penalty, heavy])
+        with warnings.catch_warnings():
+            # More cells than parameters leave beta, but not the residual, undetermined.
+            warnings.simplefilter("ignore", linalg.LinAlgWarning)
+            beta, _ = nnls(system, np.r_[-penalty, heavy])
         beta = beta / beta.sum()
         return float(np.linalg.norm(beta @ gradients + penalty))
 
