@@ -13,19 +13,22 @@ from skbadr.simplex import project_simplex
 
 
 def project_by_enumeration(point, minimum):
-    """Return the nearest of the projections onto all faces: exact for few coordinates."""
-    best, distance = None, np.inf
+    """Return the projection onto the one face that meets the optimality conditions.
+
+    On the face all coordinates move by the same shift; off it the shift would take none above
+    the floor. Comparing distances instead would lose faces that differ in the eighth digit.
+    """
     n = len(point)
     for size in range(1, n + 1):
         for active in map(list, itertools.combinations(range(n), size)):
             candidate = np.full(n, minimum)
             mass = 1.0 - minimum * (n - size)
-            candidate[active] = point[active] + (mass - point[active].sum()) / size
-            if (candidate >= minimum - 1e-12).all():
-                gap = ((candidate - point) ** 2).sum()
-                if gap < distance:
-                    best, distance = candidate, gap
-    return best
+            shift = (mass - point[active].sum()) / size
+            candidate[active] = point[active] + shift
+            others = np.delete(point, active) + shift
+            if (candidate >= minimum - 1e-12).all() and (others <= minimum + 1e-12).all():
+                return candidate
+    raise AssertionError("no face meets the optimality conditions")
 
 
 points = hnp.arrays(float, st.integers(1, 6), elements=st.floats(-4, 4))
