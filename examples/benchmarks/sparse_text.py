@@ -9,12 +9,12 @@ more columns than rows, column frequencies following Zipf's law, and wide dense 
 import argparse
 import json
 import statistics
-import time
 import tracemalloc
 import warnings
 from pathlib import Path
 
 import numpy as np
+from _timing import interleaved
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
@@ -72,16 +72,9 @@ def benchmark(name, X, y, group, repeats):
     for metric, kind, settings in PROBLEMS:
         chosen = get_metric(metric, **kind)
         model = BADRClassifier(plain, chosen, **settings)
-        plain_times, times = [], []
+        plain_times, times = interleaved(plain, model, X, y, group, repeats)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            for _ in range(repeats):
-                begin = time.perf_counter()
-                plain.fit(X, y)
-                middle = time.perf_counter()
-                model.fit(X, y, sensitive_features=group)
-                plain_times.append(middle - begin)
-                times.append(time.perf_counter() - middle)
             tracemalloc.start()
             model.fit(X, y, sensitive_features=group)
             peak = tracemalloc.get_traced_memory()[1]

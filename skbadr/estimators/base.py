@@ -1,6 +1,7 @@
 """What the classifier and the regressor share: the fit from arguments to a chosen model."""
 
 from abc import ABCMeta, abstractmethod
+from dataclasses import replace
 
 import numpy as np
 from sklearn import get_config
@@ -26,7 +27,7 @@ from skbadr.estimators.scoring import check_scorer
 from skbadr.lower_level import RefitLowerLevel
 from skbadr.metrics import EvaluationSet, get_metric
 from skbadr.metrics.callables import take_rows
-from skbadr.partition import Groups, make_cells
+from skbadr.partition import make_cells
 from skbadr.problem import (
     BilevelProblem,
     Evaluator,
@@ -266,14 +267,8 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
             parts = [Fold(lower_level(train), X, test) for train, test in folds]
             rows = np.concatenate([test for _, test in folds])
             cells = cells.take(rows)
-            groups = Groups(data.groups.codes[rows], data.groups.labels, data.groups.names)
-            data = EvaluationSet(
-                data.y[rows],
-                groups,
-                data.classes,
-                None if data.sample_weight is None else data.sample_weight[rows],
-                take_rows(data.sensitive_features, rows),
-            )
+            features = take_rows(data.sensitive_features, rows)
+            data = replace(data.take(rows), sensitive_features=features)
         return Evaluator(
             parts, data, cells, metric=metric, loss=self._loss(estimator), scoring=scoring
         )
