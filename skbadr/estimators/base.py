@@ -24,7 +24,7 @@ from skbadr.estimators.inputs import check_X, inner_tags
 from skbadr.estimators.monitor import Monitor
 from skbadr.estimators.outcome import outcome_so_far, store_outcome, warn_about
 from skbadr.estimators.scoring import check_scorer
-from skbadr.lower_level import RefitLowerLevel
+from skbadr.lower_level import PeeledEstimator, RefitLowerLevel, find_family
 from skbadr.metrics import EvaluationSet, get_metric
 from skbadr.metrics.callables import take_rows
 from skbadr.partition import make_cells
@@ -158,6 +158,7 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         initial = checks.initial_weights(self.init, cells)
         user_weight = None if sample_weight is None else base_weight
         scoring = check_scorer(self.scoring, self._task, estimator, y, user_weight)
+        family = find_family(PeeledEstimator(estimator).final, classes)
         obstacle = implicit_obstacle(
             estimator,
             classes,
@@ -198,6 +199,7 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
             evaluator = self._evaluator(
                 X, data, cells, metric, scoring, estimator, folds, lower_level
             )
+            evaluator.family = None if isinstance(family, str) else family
             for sentence in metric.undefined(evaluator.evaluation_set):
                 warn_user(sentence, UndefinedMetricWarning)
             objective = UpperObjective(metric, trade_off=self.trade_off, bound=self.bound)

@@ -38,11 +38,14 @@ class Evaluator:
         Name of the loss of which cells' means are reported.
     scoring : callable or None
         Scorer; None: accuracy or negative mean squared error, from the predictions at hand.
+    family : LinearFamily or None
+        Of a classifier whose predictions are known functions of its decision function, which is
+        then all that is asked of it.
     """
 
-    def __init__(self, folds, evaluation_set, cells, *, metric, loss, scoring=None):
+    def __init__(self, folds, evaluation_set, cells, *, metric, loss, scoring=None, family=None):
         self.folds, self.evaluation_set, self.cells = folds, evaluation_set, cells
-        self.metric, self.loss, self.scoring = metric, loss, scoring
+        self.metric, self.loss, self.scoring, self.family = metric, loss, scoring, family
         self.methods = {metric.response_method, LOSSES[loss][1], "predict"}
 
     def __call__(self, cell_weights, origin="", iteration=0):
@@ -68,7 +71,7 @@ class Evaluator:
             start = time.perf_counter()
             model = fold.lower_level.fit(evaluation.cell_weights)
             evaluation.refit_time += time.perf_counter() - start
-            parts.append({name: self._respond(model, fold.X_final, name) for name in self.methods})
+            parts.append(self._responses(model, fold.X_final))
             if self.scoring is not None:
                 estimator = fold.lower_level.assemble(model)
                 rows = slice(None) if fold.rows is None else fold.rows
@@ -86,14 +89,16 @@ class Evaluator:
         if self.scoring is not None:
             evaluation.score = float(np.average(scores, weights=masses))
 
-    def measure(self, evaluation, responses):
-        """Fill in what is measured from predictions, by response method."""
+    def measure(self, evaluation, responses, value=None, losses=None):
+        """Fill in what is measured from predictions, by response method.
+
+        `value` is the metric's, and `losses` are the samples', where these are known already.
+        """
         data, cells = self.evaluation_set, self.cells
-        loss, method, _ = LOSSES[self.loss]
-        per_sample = loss(data.y, responses[method])
-        sums = np.bincount(
-            cells.codes, weights=per_sample * cells.base_weight, minlength=cells.n_cells
-        )
+        if losses is None:
+            loss, method, _ = LOSSES[self.loss]
+            losses = loss(data.y, responses[method])
+        sums = np.bincount(cells.codes, weights=losses * cells.base_weight, minlength=cells.n_cells)
         evaluation.cell_losses = np.divide(
             sums, cells.totals, out=np.full(cells.n_cells, np.nan), where=cells.totals > 0
         )
@@ -103,6 +108,9 @@ class Evaluator:
         counted = predicted if data.sample_weight is None else predicted[data.sample_weight > 0]
         evaluation.constant = bool(np.all(counted == counted[0]))
         evaluation.score = self.default_score(predicted)
+        if value is not None:
+            evaluation.metric = value
+            return
         response = responses[self.metric.response_method]
         evaluation.statistics = np.ravel(self.metric.statistics(data, response))
         evaluation.metric = float(self.metric.from_statistics(data, evaluation.statistics))
@@ -113,6 +121,19 @@ class Evaluator:
         if data.classes is None:
             return -float(np.average((data.y - predicted) ** 2, weights=data.sample_weight))
         return float(np.average(data.y == predicted, weights=data.sample_weight))
+
+    def _responses(self, model, X):
+        """Return the response of each method; an own `predict_proba` where the metric takes it."""
+        classes = self.evaluation_set.classes
+        own = self.metric.response_method == "predict_proba" or classes is None
+        if self.family is None or own or len(model.classes_) < len(classes):
+            return {name: self._respond(model, X, name) for name in self.methods}
+        scores = self._respond(model, X, "decision_function")
+        columns = scores.reshape(len(scores), -1)
+        responses = {"predict": self.family.predict(columns), "decision_function": scores}
+        if "predict_proba" in self.methods:
+            responses["predict_proba"] = self.family.predict_proba(columns)
+        return responses
 
     def _respond(self, model, X, method):
         classes = self.evaluation_set.classes
