@@ -42,7 +42,7 @@ def newton(level, state, *, tol, max_iter):
             along = level.forward(step)
             size = level.score_size(along)
         # What is left after this step: Newton's error is quadratic, a frozen Hessian's linear.
-        share = size / level.score_scale if fresh else size / min(previous, level.score_scale)
+        share = size / level.score_scale if fresh else max(enough, size / previous)
         left = size * min(1.0, max(share, loose))
         previous = size
         if left <= unit and level.family.admissible(state.coef + step):

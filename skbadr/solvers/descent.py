@@ -11,7 +11,7 @@ from skbadr.solvers.gauss_newton import GaussNewton
 # Rows of the race that picks a valley, where there are many.
 SUBSET = 5_000
 # Refits that each runner of the race gets before half of them are dropped.
-LAP = 2
+LAP = 3
 # Tolerances of the lower level: for few rows, for many, and for a race on some of these.
 INNER_TOL, MANY_INNER_TOL, RACE_INNER_TOL = 1e-8, 5e-3, 1e-2
 # Tolerance of the upper level in such a race, which only picks a valley.
@@ -33,11 +33,13 @@ class Descents:
         Of each descent.
     n_finalists : int
         Descents that are run to their end.
+    rough : bool
+        Whether of the finalists on some rows only those that are close are tried on all.
     """
 
-    def __init__(self, smooth, record, *, max_refits, n_finalists):
+    def __init__(self, smooth, record, *, max_refits, n_finalists, rough):
         self.smooth, self.problem, self.record = smooth, smooth.problem, record
-        self.max_refits, self.n_finalists = max_refits, n_finalists
+        self.max_refits, self.n_finalists, self.rough = max_refits, n_finalists, rough
 
     def run(self, model):
         """Search, from the fitted plain model where it is known; return the best descent."""
@@ -49,38 +51,46 @@ class Descents:
         reference, _ = smooth.metric_gradient(smooth.scores(plain))
         self.record(problem.shares, plain, "erm", begin, reference)
         if few.smooth is None:
-            return self._race(smooth, plain, inner_tol)
-        winner = self._race(few.smooth, few.states, RACE_INNER_TOL).point
-        descent = GaussNewton(
-            smooth, self.record, tol=problem.tol, max_refits=self.max_refits, inner_tol=inner_tol
+            return self._race(smooth, plain, inner_tol)[0]
+        finalists = self._race(few.smooth, few.states, RACE_INNER_TOL)
+        descents = []
+        if self.rough:
+            finalists = _close(finalists)
+        for finalist in finalists[: self.n_finalists]:
+            point = finalist.point
+            descents.append(self._descent(smooth, inner_tol))
+            descents[-1].begin(point.weights, few.moved(point.states, plain), reference)
+        best = min(descents, key=_value)
+        best.run()
+        return best
+
+    def _descent(self, smooth, inner_tol):
+        rough = smooth is not self.smooth
+        return GaussNewton(
+            smooth,
+            None if rough else self.record,
+            tol=RACE_TOL if rough else self.problem.tol,
+            max_refits=self.max_refits,
+            inner_tol=inner_tol,
         )
-        descent.begin(winner.weights, few.moved(winner.states, plain), reference).run()
-        return descent
 
     def _race(self, smooth, plain, inner_tol):
-        """Return the best of the descents that were run to their end."""
-        rough = smooth is not self.smooth
+        """Return the descents that were run to their end, best first."""
         reference, _ = smooth.metric_gradient(smooth.scores(plain))
-        runners = []
-        for weights in self._points():
-            runner = GaussNewton(
-                smooth,
-                None if rough else self.record,
-                tol=RACE_TOL if rough else self.problem.tol,
-                max_refits=self.max_refits,
-                inner_tol=inner_tol,
-            )
-            runners.append(runner.begin(weights, plain, reference))
+        runners = [
+            self._descent(smooth, inner_tol).begin(weights, plain, reference)
+            for weights in self._points()
+        ]
         while len(runners) > self.n_finalists:
             for runner in runners:
                 runner.run(LAP)
-            runners.sort(key=lambda runner: runner.point.value)
+            runners.sort(key=_value)
             runners = _apart(runners)[: max(self.n_finalists, len(runners) // 2)]
             if all(runner.converged or runner.stopped for runner in runners):
                 break
         for runner in runners[: self.n_finalists]:
             runner.run()
-        return min(runners, key=lambda runner: runner.point.value)
+        return sorted(runners, key=_value)
 
     def _points(self):
         """Return starting weights: the plain and equal ones, and near vertices and edges."""
@@ -92,6 +102,17 @@ class Descents:
             points += [0.5 * (one + other) for one, other in itertools.combinations(vertices, 2)]
         points = [problem.project(0.98 * point + 0.02 * shares) for point in points]
         return [np.array(point) for point in dict.fromkeys(map(tuple, points))]
+
+
+def _value(runner):
+    return runner.point.value
+
+
+def _close(runners, share=0.5):
+    """Return the runners, best first, that gained at least a share of what the best did."""
+    best = runners[0]
+    most = best.point.value + (1.0 - share) * max(best.reference - best.point.value, 0.0)
+    return [runner for runner in runners if runner.point.value <= most]
 
 
 def _apart(runners, distance=0.02):

@@ -10,11 +10,11 @@ from skbadr.lower_level.linear import LinearState
 from skbadr.simplex import project_simplex
 
 # Rows on which a step's model of the metric is evaluated, where there are more.
-MODEL_ROWS = 4_000
+MODEL_ROWS = 2_000
 # Longest step: a weight grows by at most this many natural logarithms at once.
 LARGEST_RADIUS = 3.0
 # Tolerance of the first solutions of the lower level.
-FIRST_INNER_TOL = 1e-5
+FIRST_INNER_TOL = 1e-3
 
 
 @dataclass
@@ -135,7 +135,7 @@ class GaussNewton:
                     self.point = self.evaluate(point.weights, point.states)
                 return True
             longest = np.abs(step).max()
-            self._tol = float(np.clip(1e-3 * longest, self.inner_tol, self._tol))
+            self._tol = float(np.clip(1e-2 * longest**2, self.inner_tol, self._tol))
             trial = self._move(point, step)
             ratio = (point.value - trial.value) / predicted
             if ratio > 0.75 and longest > 0.9 * self.radius:
@@ -226,7 +226,7 @@ class ScoreModel:
         size = max(abs(self.value), 1e-300)
         bounds = np.column_stack([lower, upper])
         start = np.zeros(len(lower))
-        options = {"maxiter": 30, "ftol": 1e-9, "gtol": 1e-9}
+        options = {"maxiter": 10, "ftol": 1e-7, "gtol": 1e-7}
         found = minimize(model, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
         step, change = found.x, float(found.fun)
         if self.smooth.evaluator.metric.kinked:

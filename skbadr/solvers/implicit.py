@@ -110,12 +110,13 @@ class ImplicitSolver(UpperSolver):
             check=finals.check_plain,
         )
         if problem.evaluator.metric.differentiable and not problem.objective.uses_score:
-            few = smooth.levels[0].n < MANY_ROWS
             descents = Descents(
                 smooth,
                 lambda *visit: search.record(*visit) and search.done,
                 max_refits=self.max_refits,
-                n_finalists=1 + (few if self.n_starts is None else self.n_starts),
+                # What the estimator does not resolve need not be searched as thoroughly.
+                n_finalists=self.n_starts or (2 if finals.tolerant else 4),
+                rough=finals.tolerant,
             )
             descent = descents.run(finals.plain_model)
             visited.converged = descent.converged
