@@ -26,6 +26,15 @@ class IndividualFairness(FairnessMetric):
         response_method = "predict" if task == "regression" else "decision_function"
         super().__init__("individual", response_method=response_method, tasks=(task,))
 
+    def undefined(self, evaluation_set):  # noqa: D102
+        present = np.flatnonzero(evaluation_set.present)
+        if len(present) != 1:
+            return []
+        return [
+            f"{self.name}: all samples are of group {evaluation_set.groups.labels[present[0]]!r}, "
+            "so that there are no pairs to compare; it is NaN."
+        ]
+
     def value(self, evaluation_set, response):  # noqa: D102
         return self.value_and_gradient(evaluation_set, response)[0]
 

@@ -208,12 +208,14 @@ class SmoothProblem:
         return responses
 
     def metric_gradient(self, scores, data=None):
-        """Return the value of a differentiable metric and its gradient in the scores.
+        """Return a differentiable metric as a cost, and its gradient in the scores.
 
         `data` is the evaluation set of the scores, where these are not of all rows.
         """
         metric, data = self.evaluator.metric, self.data if data is None else data
         value, slope = metric.value_and_gradient(data, self._metric_scores(scores))
+        if metric.greater_is_better:
+            value, slope = -value, -slope
         if self.data.classes is not None:
             return value, slope
         gradient = np.zeros_like(scores)
@@ -225,7 +227,7 @@ class SmoothProblem:
         return scores if self.data.classes is not None else self.family.predict(scores)[:, None]
 
     def evaluate(self, cell_weights, states, origin, iteration, start_time, value=None):
-        """Return the `Evaluation` of solved states; `value` is the metric where it is known."""
+        """Return the `Evaluation` of solved states; `value` is the cost where it is known."""
         evaluation = Evaluation(cell_weights, origin=origin, iteration=iteration)
         evaluation.n_refits = len(states)
         evaluation.refit_time = time.perf_counter() - start_time
@@ -237,6 +239,8 @@ class SmoothProblem:
             losses = self.family.loss(self.levels[0].target, scores)
         else:
             needed.add(LOSSES[self.evaluator.loss][1])
+        if value is not None and self.evaluator.metric.greater_is_better:
+            value = -value
         self.evaluator.measure(evaluation, self.responses(scores, needed), value, losses)
         return evaluation
 
