@@ -23,6 +23,7 @@ from skbadr.estimators import checks
 from skbadr.estimators.inputs import check_X, inner_tags
 from skbadr.estimators.monitor import Monitor
 from skbadr.estimators.outcome import outcome_so_far, store_outcome, warn_about
+from skbadr.estimators.own_loss import with_own_loss
 from skbadr.estimators.scoring import check_scorer
 from skbadr.lower_level import PeeledEstimator, RefitLowerLevel, find_family
 from skbadr.metrics import EvaluationSet, get_metric
@@ -150,6 +151,7 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         checks.check_bound(self.bound, metric)
         checks.check_response(metric, estimator)
         y, target, classes = self._encode_target(y)
+        metric = with_own_loss(metric, estimator, target, self._task)
         check_consistent_length(X, y)
         base_weight = checks.check_weight(sample_weight, X)
         sensitive_features, groups = self._groups(X, sensitive_features)
@@ -177,8 +179,7 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         folds = None
         if self.cv is not None:
             (X,) = indexable(X)
-            strata = None if classes is None else target
-            folds = make_folds(self.cv, X, y, cells, strata, random_state=seed)
+            folds = make_folds(self.cv, X, y, cells, target, classes=classes, random_state=seed)
         routing = get_config()["enable_metadata_routing"]
         if routing:
             fit_params = dict(process_routing(self, "fit", **fit_params).estimator.fit)
