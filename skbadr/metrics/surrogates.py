@@ -1,15 +1,17 @@
 """Smooth stand-ins, with gradients in the scores, for metrics that are piecewise constant."""
 
 import numpy as np
-from scipy.optimize import minimize_scalar
+from scipy.optimize import brentq, minimize_scalar
 from scipy.special import expit, softmax
 
 from skbadr.metrics.aggregate import aggregate_with_gradient, combine
 from skbadr.metrics.base import FairnessMetric
 from skbadr.metrics.confusion_rates import rates_with_gradient
 
-# Thresholds at which smoothed distribution functions are compared before the best is refined.
+# Thresholds at which smoothed distribution functions are compared before the best is refined,
+# and bins of the predictions from which they are computed.
 N_THRESHOLDS = 64
+N_BINS = 512
 
 
 class SoftPredictions:
@@ -202,22 +204,8 @@ class KolmogorovSmirnovSurrogate(FairnessMetric):
 
     def value_and_gradient(self, evaluation_set, scores):  # noqa: D102
         predicted = scores[:, 0].astype(float, copy=False)
-        thresholds = np.quantile(predicted, np.linspace(0.0, 1.0, N_THRESHOLDS))
-        values = [self._distance(evaluation_set, predicted, t)[0] for t in thresholds]
-        best = int(np.argmax(values))
-        # Steps are blurred: the best threshold may lie a little outside the predictions.
-        blur = 4.0 / self.temperature
-        low = thresholds[best - 1] if best > 0 else thresholds[0] - blur
-        high = thresholds[best + 1] if best + 1 < N_THRESHOLDS else thresholds[-1] + blur
-        refined = minimize_scalar(
-            lambda t: -self._distance(evaluation_set, predicted, t)[0],
-            bounds=(low, high),
-            method="bounded",
-            options={"xatol": 1e-10 * max(high - low, 1e-300)},
-        ).x
-        if self._distance(evaluation_set, predicted, refined)[0] < values[best]:
-            refined = thresholds[best]
-        value, by_share, by_overall, step = self._distance(evaluation_set, predicted, refined)
+        threshold = self._best_threshold(evaluation_set, predicted)
+        value, by_share, by_overall, step = self._distance(evaluation_set, predicted, threshold)
         totals = evaluation_set.group_totals
         factor = np.zeros(len(totals))
         present = evaluation_set.present
@@ -227,18 +215,58 @@ class KolmogorovSmirnovSurrogate(FairnessMetric):
             gradient = gradient * evaluation_set.sample_weight
         return float(value), gradient[:, None]
 
+    def _best_threshold(self, evaluation_set, predicted):
+        """Return the threshold of the largest distance: from a histogram, then where it is flat."""
+        low, high = predicted.min(), predicted.max()
+        edges = np.linspace(low, high, N_BINS + 1)
+        place = np.searchsorted(edges[1:-1], predicted, side="right")
+        size, weight = evaluation_set.n_groups * N_BINS, evaluation_set.sample_weight
+        pair = evaluation_set.groups.codes * N_BINS + place
+        table = np.bincount(pair, weights=weight, minlength=size).reshape(-1, N_BINS)
+        table = table[evaluation_set.present]
+        # Steps are blurred: the best threshold may lie a little outside the predictions.
+        blur = 4.0 / self.temperature
+        shares = np.cumsum(table.sum(axis=0)) / table.sum()
+        quantiles = np.searchsorted(shares, np.linspace(0.0, 1.0, N_THRESHOLDS)[1:-1])
+        inside = np.minimum(quantiles, N_BINS - 1)
+        grid = np.unique(np.r_[low - blur, low, edges[1:][inside], high, high + blur])
+        middles = 0.5 * (edges[1:] + edges[:-1])
+        steps = expit(self.temperature * (grid - middles[:, None]))
+        values = self._compare(table @ steps, table.sum(axis=1))[0]
+        best = int(np.clip(np.argmax(values), 1, len(grid) - 2))
+        low, middle, high = grid[best - 1 : best + 2]
+
+        def slope(threshold):
+            _, by_share, by_overall, step = self._distance(evaluation_set, predicted, threshold)
+            moved = evaluation_set.group_sums(self.temperature * step * (1.0 - step))
+            moved, totals = moved[evaluation_set.present], table.sum(axis=1)
+            return by_share @ (moved / totals) + by_overall * moved.sum() / totals.sum()
+
+        def value(threshold):
+            return self._distance(evaluation_set, predicted, threshold)[0]
+
+        tolerance = 1e-9 * max(high - low, 1e-300)
+        if slope(low) > 0 > slope(high):
+            found = brentq(slope, low, high, xtol=tolerance, rtol=1e-12)
+            if value(found) >= value(middle):
+                return found
+        return minimize_scalar(
+            lambda t: -value(t), bounds=(low, high), method="bounded", options={"xatol": tolerance}
+        ).x
+
     def _distance(self, evaluation_set, predicted, threshold):
         step = expit(self.temperature * (threshold - predicted))
         sums = evaluation_set.group_sums(step)[evaluation_set.present]
         totals = evaluation_set.group_totals[evaluation_set.present]
+        value, by_share, by_overall = self._compare(sums[:, None], totals)
+        return value[0], by_share[:, 0], by_overall[0], step
+
+    def _compare(self, sums, totals):
+        """Return the distances of shares at each of m thresholds, and their gradients."""
         overall = None
         if self.exact.method == "to_overall":
-            overall = np.array([sums.sum() / totals.sum()])
-        shares = (sums / totals)[:, None]
-        value, by_share, by_overall = aggregate_with_gradient(
-            shares, overall, "difference", self.rho
-        )
-        return value[0], by_share[:, 0], by_overall[0], step
+            overall = sums.sum(axis=0) / totals.sum()
+        return aggregate_with_gradient(sums / totals[:, None], overall, "difference", self.rho)
 
 
 def check_positive(name, value, *, optional=False):
