@@ -293,8 +293,10 @@ def test_own_loss_is_filled_in_by_the_fit():
 
 
 def test_own_stands_for_a_simple_loss_without_an_estimator():
-    assert get_metric("ltr").name == "ltr[zero_one]"
-    assert get_metric("forml", "regression").name == "forml[squared_error]"
+    assert get_metric("ltr").name == "ltr[own]"
+    for name, task, loss in (("ltr", "classification", "zero_one"),
+                             ("forml", "regression", "squared_error")):  # fmt: skip
+        assert get_metric(name, task).loss == loss
     assert get_metric("group_loss_gap", loss="own").own
     with pytest.raises(TypeError, match="loss='own' takes no options"):
         get_metric("group_loss_gap", loss="own", delta=1.0)

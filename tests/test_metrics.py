@@ -13,6 +13,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import log_loss
 
 from skbadr.metrics import EvaluationSet, RateMetric, get_metric, get_metric_names
+from skbadr.metrics.individual import _ExponentialSums
 from skbadr.metrics.rates import RATES
 from skbadr.partition import Groups
 
@@ -314,3 +315,32 @@ def test_ideal_value(name, task):
     predicted = np.tile(same[[0, 1, 1, 0]], 3)
     y, groups = np.tile(same[[0, 1, 0, 1]], 3), np.repeat([0, 1, 2], 4)
     assert metric(y, predicted, sensitive_features=groups) == metric.ideal
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_nothing_depends_on_the_order_of_groups(task):
+    rng = np.random.default_rng(0)
+    n_classes = 3 if task == "classification" else 0
+    y = rng.integers(0, 3, 60) if n_classes else rng.normal(size=60)
+    groups, weight = rng.integers(0, 4, 60), rng.uniform(0.1, 1.0, 60)
+    scores = rng.normal(size=(60, 3)) if n_classes else rng.normal(size=60)
+    for name in ("individual", "covariance", "hsic", "disparate_mistreatment"):
+        if name == "disparate_mistreatment" and not n_classes:
+            continue
+        metric = get_metric(name, task)
+        values = [
+            metric(y, scores, sensitive_features=names[groups], sample_weight=weight)
+            for names in map(np.array, itertools.permutations("abcd"))
+        ]
+        assert values == pytest.approx([values[0]] * 24)
+
+
+def test_exponential_sums_hold_on_any_range_of_targets():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=3000)
+    for scale in (1e-3, 1.0, 50.0, 250.0, 1e5):  # one stretch, several, a recursion
+        y = np.sort(np.r_[rng.normal(scale=scale, size=2990), np.full(10, 0.5 * scale)])
+        expected = np.exp(-np.abs(y[:, None] - y)) @ values
+        sums = _ExponentialSums(y)
+        assert np.abs(sums(values) - expected).max() < 1e-11 * np.abs(expected).max()
+        assert sums.recursive == (scale == 1e5)

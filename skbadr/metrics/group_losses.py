@@ -156,7 +156,7 @@ class GroupLossMetric(FairnessMetric):
     def _set_loss(self, loss):
         self._loss, self.loss = loss, loss.name
         super().__init__(
-            f"{self._label}[{loss.name}]",
+            f"{self._label}[{'own' if self.own else loss.name}]",
             response_method=loss.response_method,
             tasks=(loss.task,),
         )
