@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from scipy.special import expit, log_softmax, softmax, xlogy
+from scipy.special import expit, softmax, xlogy
 
 
 @dataclass(frozen=True)
@@ -90,10 +90,17 @@ def log_loss_and_gradient(y, scores):
     gradient : ndarray of shape (n, m)
     """
     if scores.shape[1] == 1:
-        loss = np.logaddexp(0.0, scores[:, 0]) - y * scores[:, 0]
-        return loss, expit(scores) - y[:, None]
-    one_hot = np.eye(scores.shape[1])[y]
-    return -(one_hot * log_softmax(scores, axis=1)).sum(axis=1), softmax(scores, axis=1) - one_hot
+        # log(1 + exp(z)) and its derivative from one exp, without overflow
+        small = np.exp(-np.abs(scores))
+        loss = np.maximum(scores, 0.0) + np.log1p(small) - y[:, None] * scores
+        return loss[:, 0], np.where(scores >= 0, 1.0, small) / (1.0 + small) - y[:, None]
+    rows = np.arange(len(y))
+    shifted = scores - scores.max(axis=1, keepdims=True)
+    gradient = np.exp(shifted)
+    total = gradient.sum(axis=1, keepdims=True)
+    gradient /= total
+    gradient[rows, y] -= 1.0
+    return np.log(total[:, 0]) - shifted[rows, y], gradient
 
 
 # Of decision functions, with targets -1 and 1, each class against the rest where there are more.
