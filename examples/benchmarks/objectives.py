@@ -181,7 +181,7 @@ def main(arguments=None):
     parser.add_argument("--metrics", nargs="+", default=None)
     parser.add_argument("--partitions", nargs="+", choices=PARTITIONS, default=PARTITIONS)
     parser.add_argument("--splits", type=int, default=10)
-    parser.add_argument("--rows", type=int, default=4000, help="of each table, at most")
+    parser.add_argument("--rows", type=int, default=3000, help="of each table, at most")
     parser.add_argument("--output", type=Path, default=Path("benchmarks_objectives.json"))
     options = parser.parse_args(arguments)
 
