@@ -83,7 +83,7 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
     loss_name_ : str
         Name of that loss.
     metric_value_, erm_metric_value_ : float
-        The metric of the chosen and of the plain model.
+        The metric of the chosen and of the plain model, on the data that `evaluated_on_` names.
     scoring_value_, erm_scoring_value_ : float
         The score of the chosen and of the plain model.
     evaluated_on_ : {"training data", "held-out data"}
