@@ -5,15 +5,17 @@ import time
 
 import numpy as np
 
-from skbadr.solvers.few_rows import MANY_ROWS, FewRows
+from skbadr.solvers.few_rows import FewRows
 from skbadr.solvers.gauss_newton import GaussNewton
 
 # Rows of the race that picks a valley, where there are many.
 SUBSET = 5_000
 # Refits that each runner of the race gets before half of them are dropped.
 LAP = 3
-# Tolerances of the lower level: for few rows, for many, and for a race on some of these.
-INNER_TOL, MANY_INNER_TOL, RACE_INNER_TOL = 1e-8, 5e-3, 1e-2
+# Cells with a smaller share are no starting points.
+SMALL_SHARE = 0.02
+# Tolerances of the lower level: usual, rough, and for a race on some of the rows.
+INNER_TOL, ROUGH_INNER_TOL, RACE_INNER_TOL = 1e-8, 5e-3, 1e-2
 # Tolerance of the upper level in such a race, which only picks a valley.
 RACE_TOL = 1e-2
 
@@ -34,7 +36,8 @@ class Descents:
     n_finalists : int
         Descents that are run to their end.
     rough : bool
-        Whether of the finalists on some rows only those that are close are tried on all.
+        Whether, because the estimator's own solver is, tolerances are loose and of the finalists
+        on some rows only those that are close are tried on all.
     """
 
     def __init__(self, smooth, record, *, max_refits, n_finalists, rough):
@@ -46,7 +49,7 @@ class Descents:
         problem, smooth = self.problem, self.smooth
         begin = time.perf_counter()
         few = FewRows(smooth, SUBSET, tol=RACE_INNER_TOL)
-        inner_tol = INNER_TOL if few.all_rows < MANY_ROWS else MANY_INNER_TOL
+        inner_tol = ROUGH_INNER_TOL if self.rough else INNER_TOL
         plain = smooth.solve(problem.shares, few.plain_starts(model), tol=inner_tol)
         reference, _ = smooth.metric_gradient(smooth.scores(plain))
         self.record(problem.shares, plain, "erm", begin, reference)
@@ -60,6 +63,11 @@ class Descents:
             point = finalist.point
             descents.append(self._descent(smooth, inner_tol))
             descents[-1].begin(point.weights, few.moved(point.states, plain), reference)
+        if not self.rough:
+            descents.append(self._descent(smooth, inner_tol))
+            descents[-1].begin(problem.shares, plain, reference)
+            for descent in descents:
+                descent.run(LAP)
         best = min(descents, key=_value)
         best.run()
         return best
@@ -96,11 +104,14 @@ class Descents:
         """Return starting weights: the plain and equal ones, and near vertices and edges."""
         problem = self.problem
         n_cells, shares = problem.n_cells, problem.shares
-        vertices = np.eye(n_cells)[: min(n_cells, 8)]
-        points = [shares, problem.initial, np.full(n_cells, 1.0 / n_cells), *vertices]
-        if n_cells < 6:
+        large = np.flatnonzero(shares >= min(SMALL_SHARE, shares.max()))
+        vertices = np.eye(n_cells)[large[np.argsort(-shares[large], kind="stable")][:8]]
+        points = [shares, problem.initial, np.full(n_cells, 1.0 / n_cells)]
+        points += [0.98 * vertex + 0.02 * shares for vertex in vertices]
+        if not self.rough and n_cells < 6:
+            points += [*vertices]
             points += [0.5 * (one + other) for one, other in itertools.combinations(vertices, 2)]
-        points = [problem.project(0.98 * point + 0.02 * shares) for point in points]
+        points = [problem.project(point) for point in points]
         return [np.array(point) for point in dict.fromkeys(map(tuple, points))]
 
 

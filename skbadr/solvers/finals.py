@@ -117,7 +117,7 @@ class Finals:
         self.archive.n_iter = max(self.archive.n_iter, visited.n_iter)
 
     def _fit(self, candidate):
-        weights = self.problem.project(_rounded(candidate.cell_weights))
+        weights = _rounded(candidate.cell_weights, self.problem.min_weight)
         iteration = 1 + max(e.iteration for e in (candidate, *self.archive.evaluations))
         final = next(iter(self.problem.evaluate([(weights, "final")], iteration)))
         self.archive.add(final)
@@ -131,10 +131,14 @@ def agree(one, other):
     return metrics and bool(np.all(losses <= ALIKE * np.abs(one.cell_losses) + 1e-6))
 
 
-def _rounded(weights):
+def _rounded(weights, minimum):
     """Round to five digits, so that the last ones of a solver do not reach the model."""
     unit = 10.0 ** (np.floor(np.log10(weights)) - 4)
-    return np.round(weights / unit) * unit
+    rounded = np.maximum(np.round(weights / unit) * unit, minimum)
+    # The largest makes up for the rest, which scaling or shifting all would undo.
+    largest = int(np.argmax(rounded))
+    rounded[largest] = 1.0 - np.delete(rounded, largest).sum()
+    return rounded
 
 
 def _as_promised(objective, plain, candidate, final):

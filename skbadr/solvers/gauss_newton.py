@@ -1,20 +1,21 @@
 """Projected Gauss-Newton steps on the simplex, for differentiable upper levels."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import minimize
 
-from skbadr.lower_level.linear import LinearState
 from skbadr.simplex import project_simplex
 
 # Rows on which a step's model of the metric is evaluated, where there are more.
 MODEL_ROWS = 2_000
 # Longest step: a weight grows by at most this many natural logarithms at once.
 LARGEST_RADIUS = 3.0
+# Weights below this move on a linear scale.
+SMALL_WEIGHT = 0.01
 # Tolerance of the first solutions of the lower level.
-FIRST_INNER_TOL = 1e-3
+FIRST_INNER_TOL = 1e-5
 
 
 @dataclass
@@ -31,9 +32,9 @@ class Point:
     scores, slope : ndarray of shape (n, m)
         And the metric's derivative in them.
     parameters : list of ndarray of shape (p, m, K)
-        Derivatives in the log weights, per fold.
+        Derivatives in a step, per fold.
     gradient : ndarray of shape (K,)
-        Of the metric, in the log weights.
+        Of the metric, in a step.
     """
 
     weights: np.ndarray
@@ -54,7 +55,8 @@ class GaussNewton:
     of them, with a linear term that makes its gradient exact.
 
     A step u multiplies weight k by ``exp(u_k)``, or by ``1 + u_k`` where it shrinks: scores are
-    smooth in a weight that goes to 0, so that one step reaches the edge of the simplex.
+    smooth in a weight that goes to 0, so that one step reaches the edge of the simplex. Weights
+    below 0.01 move by ``0.01 u_k``, so that one step also leads away from there.
 
     Parameters
     ----------
@@ -123,7 +125,10 @@ class GaussNewton:
         """Move to a better point; return whether there is one, or the end is not yet certain."""
         point = self.point
         if point.parameters is None:
-            point.parameters, point.gradient = self.smooth.derivatives(point.states, point.slope)
+            parameters, gradient = self.smooth.derivatives(point.states, point.slope)
+            unit = np.maximum(point.weights, SMALL_WEIGHT) / point.weights
+            point.parameters = [moved * unit for moved in parameters]
+            point.gradient = gradient * unit
         model = ScoreModel(self.smooth, point, self.rng)
         while self.n_refits < limit and not self.stopped:
             step, predicted = model.minimise(*self._box(point.weights, self.radius))
@@ -135,7 +140,7 @@ class GaussNewton:
                     self.point = self.evaluate(point.weights, point.states)
                 return True
             longest = np.abs(step).max()
-            self._tol = float(np.clip(1e-2 * longest**2, self.inner_tol, self._tol))
+            self._tol = float(np.clip(1e-3 * longest, self.inner_tol, self._tol))
             trial = self._move(point, step)
             ratio = (point.value - trial.value) / predicted
             if ratio > 0.75 and longest > 0.9 * self.radius:
@@ -177,16 +182,20 @@ class GaussNewton:
         it then shortens the way to a vertex, and otherwise taken from the largest weight, so
         that no step grows others to shrink what may not.
         """
-        lower = np.maximum(np.minimum(self.minimum / weights - 1.0, 0.0), -radius)
+        unit = np.maximum(weights, SMALL_WEIGHT)
+        lower = np.maximum(np.minimum((self.minimum - weights) / unit, 0.0), -radius)
         upper = np.full(len(weights), radius)
-        if lower.max() > -1e-6:
+        if (weights <= self.minimum * (1.0 + 1e-6)).any():
             largest = np.argmax(weights)
             lower[largest] = upper[largest] = 0.0
         return lower, upper
 
     def _move(self, point, step):
-        factor = np.where(step > 0, np.exp(np.maximum(step, 0.0)), 1.0 + step)
-        weights = point.weights * factor
+        unit = np.maximum(point.weights, SMALL_WEIGHT)
+        grown = (step > 0) & (point.weights >= SMALL_WEIGHT)
+        weights = np.where(
+            grown, point.weights * np.exp(np.maximum(step, 0.0)), point.weights + unit * step
+        )
         weights = project_simplex(weights / weights.sum(), minimum=self.minimum)
         starts = []
         for level, state, moved in zip(
@@ -195,7 +204,7 @@ class GaussNewton:
             coef = state.coef + moved @ step
             if level.family.admissible(coef):
                 scores = level.forward(coef)
-                state = LinearState(weights, coef, scores, state.weight, factor=state.factor)
+                state = replace(state, coef=coef, scores=scores)
             starts.append(state)
         return self.evaluate(weights, starts)
 

@@ -95,8 +95,12 @@ class ImplicitSolver(UpperSolver):
 
     def _smooth_problem(self, problem):
         metric = problem.evaluator.metric
-        single = not (metric.differentiable and metric.kinked)
-        return SmoothProblem(problem, single=single)
+        if not metric.differentiable or problem.objective.uses_score:
+            return SmoothProblem(problem, single=True)
+        smooth = SmoothProblem(problem)
+        if smooth.levels[0].n >= MANY_ROWS and smooth.family.resolution > 0:
+            return SmoothProblem(problem, single=True)
+        return smooth
 
     def _visit(self, smooth, finals, visited):
         """Search among solutions of the lower level, recorded in `visited`."""
@@ -110,6 +114,8 @@ class ImplicitSolver(UpperSolver):
             check=finals.check_plain,
         )
         if problem.evaluator.metric.differentiable and not problem.objective.uses_score:
+            if self.max_iter is None:
+                search.max_refits = np.inf  # the budget is that of each descent
             descents = Descents(
                 smooth,
                 lambda *visit: search.record(*visit) and search.done,

@@ -1,10 +1,10 @@
 """Score-linearised search: after one fit, the whole neighbourhood is nearly free."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 
-from skbadr.lower_level.linear import LinearState
 from skbadr.solvers.surrogate import from_log_coordinates, log_coordinates
 from skbadr.solvers.trials import Trials
 
@@ -157,5 +157,5 @@ class LinearisedSearch:
                 continue
             known = X is None and len(states) == 1
             new_scores = scores + sensitivities @ move if known else level.forward(coef)
-            starts.append(LinearState(weights, coef, new_scores, state.weight, factor=state.factor))
+            starts.append(replace(state, coef=coef, scores=new_scores))
         return weights, starts
