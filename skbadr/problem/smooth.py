@@ -7,6 +7,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array
 
+from skbadr.losses import LOSS_GRADIENTS
 from skbadr.lower_level import (
     LinearLowerLevel,
     PeeledEstimator,
@@ -129,6 +130,29 @@ class SmoothProblem:
         gradient = np.zeros_like(scores)
         gradient[:, 0] = slope[:, 0] * self.family.predict_gradient(scores)
         return value, gradient
+
+    def losses_and_gradients(self, scores):
+        """Return the evaluator's loss of each evaluated row, and its gradients in the scores.
+
+        Parameters
+        ----------
+        scores : ndarray of shape (n, m)
+
+        Returns
+        -------
+        losses : ndarray of shape (n,)
+        gradients : ndarray of shape (n, m)
+
+        Raises
+        ------
+        KeyError
+            If that loss has no gradient (`skbadr.losses.LOSS_GRADIENTS`).
+        """
+        function = LOSS_GRADIENTS[self.evaluator.loss]
+        losses, slopes = function(self.data.y, self._metric_scores(scores))
+        if self.data.classes is None:
+            slopes = slopes * self.family.predict_gradient(scores)[:, None]
+        return losses, slopes
 
     def _metric_scores(self, scores):
         """Return what metrics are functions of: decision functions, or predictions."""
