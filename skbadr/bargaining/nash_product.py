@@ -123,27 +123,33 @@ def _fixed_point(problem, visits, groups):
 def _bargain_by_differences(problem, visits, groups):
     """Move along bargaining directions of differences, from the plain model."""
     n_groups = len(groups.group_shares)
-    logs, current, reason, distance = np.zeros(n_groups), visits.plain, "max_iter", np.nan
+    logs, current, distance = np.zeros(n_groups), visits.plain, np.nan
     for step in range(MAX_STEPS):
-        probes = logs + PROBE * np.eye(n_groups)
-        probed = visits.refit([groups.of_ratios(np.exp(row)) for row in probes])
         losses = visits.losses(current)
-        gains = np.array([losses - visits.losses(e) for e in probed]).T
+
+        def refit(points, losses=losses):
+            """Return what each point gives the players, of shape (m, A), and its evaluation."""
+            found = visits.refit([groups.of_ratios(np.exp(point)) for point in points])
+            pairs = zip(points, found, strict=True)
+            return [(losses - visits.losses(e), point, e) for point, e in pairs]
+
+        visited = refit(list(logs + PROBE * np.eye(n_groups)))
         # Ratios matter relative to each other only; a probe that failed says nothing.
-        gains = np.nan_to_num(gains)
+        gains = np.nan_to_num([gain for gain, *_ in visited]).T
         gains -= gains.mean(axis=1, keepdims=True)
         distance, direction = nash_direction(gains, tol=STATIONARY)
-        if direction is None:
-            return current, "stationary" if step else "no_agreement", distance
-        for length in STEPS:
-            moved = logs + length * direction / np.abs(direction).max()
-            (candidate,) = visits.refit([groups.of_ratios(np.exp(moved))])
-            if (losses - visits.losses(candidate) > 0).all():
-                logs, current = moved, candidate
+        for length in STEPS if direction is not None else ():
+            tried = refit([logs + length * direction / np.abs(direction).max()])
+            visited += tried
+            if (tried[0][0] > 0).all():
                 break
-        else:
-            return current, "no_gain", distance
-    return current, reason, distance
+        best = max(visited, key=lambda item: _product(item[0]))
+        if not (best[0] > 0).all():
+            if direction is not None:
+                return current, "no_gain", distance
+            return current, "stationary" if step else "no_agreement", distance
+        _, logs, current = best
+    return current, "max_iter", distance
 
 
 def _product(gains):
