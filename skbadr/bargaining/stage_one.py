@@ -17,6 +17,8 @@ FIRST_STEP = 0.1
 # Relative to a player's loss: a step on which no one gains more is not worth a refit.
 WORTH = 1e-6
 LOWER_TOL = 1e-9
+# Of the largest change, the change of a weight at its floor that is not worth leaving it.
+NEARLY = 0.01
 
 
 class NotTheEstimators(Exception):
@@ -119,6 +121,7 @@ def bargain_by_gradients(problem, visits):
         if direction is None:
             reason = "stationary" if path else "no_agreement"
             break
+        direction = _on_face(problem, weights, direction, gains)
         promised = gains @ direction
         limit = _reach(weights, direction, problem.min_weight)
         length = min(step, limit)
@@ -133,7 +136,8 @@ def bargain_by_gradients(problem, visits):
         else:
             reason = "no_gain"
             break
-        step = length * (4.0 if length == min(step, limit) else 2.0)
+        if length < limit:  # a floor in the way says nothing about the next step
+            step = length * (4.0 if length == step else 2.0)
         weights, states, losses = new_weights, new_states, losses - gained
         evaluation = smooth.evaluate(weights, states, ORIGIN, iteration + 1, begin)
         evaluation.n_refits = 0  # not a fit of the estimator itself
@@ -158,11 +162,33 @@ def _confirmed(visits, path):
     return visits.plain
 
 
+def _low(problem, weights):
+    """Return the indices of the weights that cannot be lowered."""
+    return np.flatnonzero(weights <= problem.min_weight * (1.0 + 1e-6))
+
+
 def _floors(problem, weights):
     """Return the inward normals, along the simplex, of the weights that cannot be lowered."""
-    low = np.flatnonzero(weights <= problem.min_weight * (1.0 + 1e-6))
+    low = _low(problem, weights)
     normals = np.eye(len(weights))[low] - 1.0 / len(weights)
     return normals / np.sqrt(1.0 - 1.0 / len(weights))
+
+
+def _on_face(problem, weights, direction, gains):
+    """Return a direction that leaves the floors not at all where it would leave them hardly.
+
+    Otherwise the next one would run into the floor at once.
+    """
+    low = _low(problem, weights)
+    stay = low[direction[low] < NEARLY * np.abs(direction).max()]
+    if len(stay) == 0:
+        return direction
+    along = np.array(direction)
+    move = np.setdiff1d(np.arange(len(along)), stay)
+    along[move] += along[stay].sum() / len(move)
+    along[stay] = 0.0
+    length = np.linalg.norm(along)
+    return along / length if length > 0 and (gains @ along > 0).all() else direction
 
 
 def _reach(weights, direction, minimum):

@@ -174,9 +174,12 @@ def nash_direction(gains, floors=None, *, tol=1e-6):
     Examples
     --------
     >>> from skbadr.bargaining import nash_direction
-    >>> distance, direction = nash_direction([[3.0, -1.0]], [[0.0, 1.0]])
-    >>> bool(direction[1] >= 0), nash_direction([[0.0, -1.0]], [[0.0, 1.0]])
-    (True, (0.0, None))
+    >>> floors = [[0.0, 1.0]]
+    >>> distance, direction = nash_direction([[3.0, -1.0]], floors)
+    >>> bool(direction[0] > 0), bool(direction[1] >= 0)
+    (True, True)
+    >>> nash_direction([[0.0, -1.0]], floors)[1] is None
+    True
     """
     distance, direction = agreement(gains, floors)
     if distance <= tol:
