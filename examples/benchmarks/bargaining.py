@@ -7,10 +7,11 @@ and the gap between losses (FORML). For each, the plain estimator, the point on 
 agreed ("stage 1"), and the search from the plain model ("one stage"), from the agreement ("two
 stages"), and from there with no group worse off on the held-out rows ("two, held"):
 
-    python examples/benchmarks/bargaining.py --tables DIR [--seeds N] [--output FILE]
+    python examples/benchmarks/bargaining.py --tables DIR [--partition group_target] [--seeds N]
 """
 
 import argparse
+import copy
 import json
 import time
 import warnings
@@ -72,14 +73,15 @@ def measure(model, X, y, group):
     }
 
 
-def weighted(estimator, X, y, group, weights):
-    """Fit an estimator with weights of the groups, in their sorted order."""
-    _, codes = np.unique(group, return_inverse=True)
-    shares = np.bincount(codes) / len(codes)
-    return clone(estimator).fit(X, y, sample_weight=(weights / shares)[codes])
+def agreed_model(model, X, y, group):
+    """Fit the estimator at the weights on which the groups agreed."""
+    model = copy.copy(model)
+    model.group_weights_ = model.bargaining_.group_weights
+    weight = model.compute_sample_weight(X, y, sensitive_features=group)
+    return clone(model.estimator).fit(X, y, sample_weight=weight)
 
 
-def run(table, estimator, seed):
+def run(table, estimator, seed, partition):
     """Return the results of one split: a dict by goal and method."""
     train, test = split(table, seed)
     data = table.X[train], table.y[train]
@@ -90,7 +92,8 @@ def run(table, estimator, seed):
     for goal in GOALS:
         for name, options in SEARCHES.items():
             begin = time.perf_counter()
-            model = BADRClassifier(estimator, goal, cv=HELD_OUT, random_state=seed, **options)
+            options = {"partition": partition, "cv": HELD_OUT, "random_state": seed} | options
+            model = BADRClassifier(estimator, goal, **options)
             model.fit(*data, sensitive_features=group)
             seconds = time.perf_counter() - begin
             result = measure(model, *shown)
@@ -98,7 +101,7 @@ def run(table, estimator, seed):
             results[f"{goal}: {name}"] = result
             if "stage 1" not in results and options["init"] == "nash":
                 bargain = model.bargaining_
-                agreed = weighted(estimator, *data, group, bargain.group_weights)
+                agreed = agreed_model(model, *data, group)
                 results["stage 1"] = measure(agreed, *shown) | {
                     "refits": bargain.n_refits,
                     "reason": bargain.reason,
@@ -155,6 +158,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tables", type=Path, required=True, help="folder of CSV files")
     parser.add_argument("--seeds", type=int, default=10, help="number of splits")
+    parser.add_argument("--partition", default="group", choices=("group", "group_target"))
     parser.add_argument("--only", nargs="*", help="beginnings of names of tables")
     parser.add_argument("--estimators", nargs="*", default=list(ESTIMATORS), choices=ESTIMATORS)
     parser.add_argument("--output", type=Path, default=Path("benchmarks_bargaining.json"))
@@ -168,7 +172,10 @@ def main(arguments=None):
         table = load_table(options.tables, table_name, **choice)
         for name in options.estimators:
             begin = time.perf_counter()
-            runs = [run(table, ESTIMATORS[name], seed) for seed in range(options.seeds)]
+            runs = [
+                run(table, ESTIMATORS[name], seed, options.partition)
+                for seed in range(options.seeds)
+            ]
             summary = summarise(runs)
             results.append({"case": case, "estimator": name, "summary": summary, "runs": runs})
             show(case, name, summary)

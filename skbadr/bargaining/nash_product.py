@@ -7,7 +7,7 @@ from skbadr.bargaining.weights import nash_direction
 # Refits of the fixed point, and bargaining steps by differences after it.
 MAX_ITER = 20
 MAX_STEPS = 3
-# Log ratio by which a group's weight is raised to see what the players gain, and the steps tried.
+# Log ratio by which a cell's weight is raised to see what the players gain, and the steps tried.
 PROBE = 0.5
 STEPS = (1.0, 0.5, 0.25, 0.1)
 STATIONARY = 1e-2
@@ -56,7 +56,7 @@ def maximise_nash_product(problem, visits, *, held_out):
 
     On held-out data that is only a start: what is chosen must leave no player worse off than
     the plain model does. Where no visited point does, the players bargain along directions from
-    differences, each group's weight being raised in turn.
+    differences, each cell's weight being raised in turn.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def maximise_nash_product(problem, visits, *, held_out):
     helping = [evaluation for evaluation in visited if visits.helps(evaluation)]
     if helping:
         return max(helping, key=lambda e: _product(visits.gains(e))), reason, np.nan
-    return _bargain_by_differences(problem, visits, groups)
+    return _bargain_by_differences(problem, visits)
 
 
 def _fixed_point(problem, visits, groups):
@@ -120,20 +120,21 @@ def _fixed_point(problem, visits, groups):
     return chosen, reason, visited
 
 
-def _bargain_by_differences(problem, visits, groups):
-    """Move along bargaining directions of differences, from the plain model."""
-    n_groups = len(groups.group_shares)
-    logs, current, distance = np.zeros(n_groups), visits.plain, np.nan
+def _bargain_by_differences(problem, visits):
+    """Move the cells along bargaining directions of differences, from the plain model."""
+    n_cells = problem.n_cells
+    logs, current, distance = np.zeros(n_cells), visits.plain, np.nan
     for step in range(MAX_STEPS):
         losses = visits.losses(current)
 
         def refit(points, losses=losses):
             """Return what each point gives the players, of shape (m, A), and its evaluation."""
-            found = visits.refit([groups.of_ratios(np.exp(point)) for point in points])
+            ratios = [problem.shares * np.exp(point) for point in points]
+            found = visits.refit([weights / weights.sum() for weights in ratios])
             pairs = zip(points, found, strict=True)
             return [(losses - visits.losses(e), point, e) for point, e in pairs]
 
-        visited = refit(list(logs + PROBE * np.eye(n_groups)))
+        visited = refit(list(logs + PROBE * np.eye(n_cells)))
         # Ratios matter relative to each other only; a probe that failed says nothing.
         gains = np.nan_to_num([gain for gain, *_ in visited]).T
         gains -= gains.mean(axis=1, keepdims=True)
