@@ -17,6 +17,8 @@ FIRST_STEP = 0.1
 # Relative to a player's loss: a step on which no one gains more is not worth a refit.
 WORTH = 1e-6
 LOWER_TOL = 1e-9
+# Weight, times K, that the units of the players' gains have at a weight of zero.
+SMALL = 0.01
 # Of the largest change, the change of a weight at its floor that is not worth leaving it.
 NEARLY = 0.01
 
@@ -116,7 +118,7 @@ def bargain_by_gradients(problem, visits):
     path, step, reason = [], FIRST_STEP, "max_iter"
     for iteration in range(MAX_ITER):
         gains = -game.jacobian(states)
-        distance, direction = nash_direction(gains, _floors(problem, weights), tol=STATIONARY)
+        distance, direction = _agreed(problem, weights, gains)
         if direction is None:
             reason = "stationary" if path else "no_agreement"
             break
@@ -168,11 +170,26 @@ def _low(problem, weights):
     return np.flatnonzero(weights <= problem.min_weight * (1.0 + 1e-6))
 
 
-def _floors(problem, weights):
-    """Return the inward normals, along the simplex, of the weights that cannot be lowered."""
-    low = _low(problem, weights)
-    normals = np.eye(len(weights))[low] - 1.0 / len(weights)
-    return normals / np.sqrt(1.0 - 1.0 / len(weights))
+def _agreed(problem, weights, gains):
+    """Return the distance from Pareto stationarity, and the agreed change of the weights.
+
+    What a small weight does depends on its ratio to the others: in units of the weights (and a
+    bit) the players' gains are of one size, where otherwise the steps of all weights would be
+    as short as the smallest allows.
+    """
+    units = weights + SMALL / len(weights)
+    sums = units / np.linalg.norm(units)
+
+    def along_simplex(rows):
+        return rows - np.outer(rows @ sums, sums)
+
+    floors = along_simplex(np.eye(len(weights))[_low(problem, weights)])
+    floors /= np.linalg.norm(floors, axis=1, keepdims=True)
+    distance, direction = nash_direction(along_simplex(gains * units), floors, tol=STATIONARY)
+    if direction is None:
+        return distance, None
+    direction = direction * units
+    return distance, direction / np.linalg.norm(direction)
 
 
 def _on_face(problem, weights, direction, gains):
