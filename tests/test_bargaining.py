@@ -386,6 +386,18 @@ def test_interruption_of_the_first_stage_leaves_the_plain_model():
         two_stage(scripted({1: KeyboardInterrupt()})).fit(X, y, sensitive_features=group)
 
 
+def test_monitor_can_stop_the_first_stage():
+    X, y, group = PEOPLE
+    problem = bilevel_problem(DecisionTreeClassifier(max_depth=3), X, y, group, cv=0.3)
+    problem.monitor = lambda evaluation, archive: len(archive.evaluations) == 3
+    bargain = bargain_first(problem, smooth=False, held_out=True)
+    assert bargain.reason == "stopped" and bargain.is_final
+    archive = bargain.archive()
+    bargain.merge(archive)
+    assert [e.origin for e in archive.evaluations] == ["erm", "nash", "nash"]
+    assert archive.best in archive.evaluations
+
+
 def test_training_losses_leave_a_compromise():
     X, y, group = PEOPLE
     model = two_stage(LogisticRegression(**TIGHT), cv=None)
