@@ -1,13 +1,13 @@
 """Compare one stage with two: does bargaining first help on small held-out sets?
 
 In the spirit of Zeng et al. (2024, arXiv 2406.07029): 1,000 rows of each table (700 of the 1,000
-of german), a fifth of them held out for the upper level, the others, at most 10,000, for the test;
-ten splits, three estimators, and two goals of the second stage: the worst group's loss (Meta-gDRO)
-and the gap between losses (FORML). For each, the plain estimator, the point on which the groups
-agreed ("stage 1"), and the search from the plain model ("one stage"), from the agreement ("two
-stages"), and from there with no group worse off on the held-out rows ("two, held"):
+of german), a fifth of them held out for the upper level (--cv), the others, at most 10,000, for
+the test; ten splits, three estimators, and two goals of the second stage: the worst group's loss
+(Meta-gDRO) and the gap between losses (FORML). For each, the plain estimator, the point on which
+the groups agreed ("stage 1"), and the search from the plain model ("one stage"), from the
+agreement ("two stages"), and from there with no group worse off on the held-out rows ("two, held"):
 
-    python examples/benchmarks/bargaining.py --tables DIR [--partition group_target] [--seeds N]
+    python examples/benchmarks/bargaining.py --tables DIR [--partition group_target] [--cv 5]
 """
 
 import argparse
@@ -46,7 +46,7 @@ SEARCHES = {
     "two stages": {"init": "nash"},
     "two, held": {"init": "nash", "stage2_tolerance": 0.0},
 }
-TRAIN, TEST, HELD_OUT = 1000, 10_000, 0.2
+TRAIN, TEST = 1000, 10_000
 MEASURES = ("auc", "auc_gap", "worst_auc", "worst_loss")
 
 
@@ -81,7 +81,7 @@ def agreed_model(model, X, y, group):
     return clone(model.estimator).fit(X, y, sample_weight=weight)
 
 
-def run(table, estimator, seed, partition):
+def run(table, estimator, seed, partition, cv):
     """Return the results of one split: a dict by goal and method."""
     train, test = split(table, seed)
     data = table.X[train], table.y[train]
@@ -92,7 +92,7 @@ def run(table, estimator, seed, partition):
     for goal in GOALS:
         for name, options in SEARCHES.items():
             begin = time.perf_counter()
-            options = {"partition": partition, "cv": HELD_OUT, "random_state": seed} | options
+            options = {"partition": partition, "cv": cv, "random_state": seed} | options
             model = BADRClassifier(estimator, goal, **options)
             model.fit(*data, sensitive_features=group)
             seconds = time.perf_counter() - begin
@@ -159,6 +159,12 @@ def main(arguments=None):
     parser.add_argument("--tables", type=Path, required=True, help="folder of CSV files")
     parser.add_argument("--seeds", type=int, default=10, help="number of splits")
     parser.add_argument("--partition", default="group", choices=("group", "group_target"))
+    parser.add_argument(
+        "--cv",
+        type=lambda text: int(text) if text.isdigit() else float(text),
+        default=0.2,
+        help="fraction held out, or number of folds",
+    )
     parser.add_argument("--only", nargs="*", help="beginnings of names of tables")
     parser.add_argument("--estimators", nargs="*", default=list(ESTIMATORS), choices=ESTIMATORS)
     parser.add_argument("--output", type=Path, default=Path("benchmarks_bargaining.json"))
@@ -173,7 +179,7 @@ def main(arguments=None):
         for name in options.estimators:
             begin = time.perf_counter()
             runs = [
-                run(table, ESTIMATORS[name], seed, options.partition)
+                run(table, ESTIMATORS[name], seed, options.partition, options.cv)
                 for seed in range(options.seeds)
             ]
             summary = summarise(runs)
