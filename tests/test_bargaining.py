@@ -50,15 +50,14 @@ class Capture(UpperSolver):
         return archive
 
 
-def bilevel_problem(estimator, X, y, group, **options):
+def bilevel_problem(estimator, X, y, group, sample_weight=None, **options):
     """Return the problem that a fit states."""
     solver = Capture()
-    kind = BADRClassifier if hasattr(estimator, "classes_") or is_classifier(estimator) else None
-    kind = kind or BADRRegressor
+    kind = BADRClassifier if is_classifier(estimator) else BADRRegressor
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         kind(estimator, "worst_group_loss", solver=solver, **options).fit(
-            X, y, sensitive_features=group
+            X, y, sensitive_features=group, sample_weight=sample_weight
         )
     solver.problem.monitor = None
     return solver.problem
@@ -219,6 +218,8 @@ def data_of(name, n_classes):
 def test_jacobian_is_the_difference_of_refits(name, cv):
     estimator, n_classes, options = CASES[name]
     X, y, group = data_of(name, n_classes)
+    if name == "ridge":
+        options = options | {"sample_weight": np.linspace(0.1, 2, len(y))}
     problem = bilevel_problem(estimator, X, y, group, cv=cv, random_state=0, **options)
     smooth = SmoothProblem(problem)
     game = GroupLosses(smooth, np.arange(3))

@@ -43,16 +43,12 @@ class GroupLosses:
     """
 
     def __init__(self, smooth, players):
-        self.smooth, data = smooth, smooth.data
-        weight = np.ones(len(data.y)) if data.sample_weight is None else data.sample_weight
-        totals = data.group_totals[players]
-        member = data.groups.codes[None] == players[:, None]
-        self._shares = np.where(member, weight, 0.0) / totals[:, None]
+        self.smooth, self.data, self.players = smooth, smooth.data, players
 
     def values(self, states):
         """Return the players' losses, of shape (A,)."""
         losses, _ = self.smooth.losses_and_gradients(self.smooth.scores(states))
-        return self._shares @ losses
+        return self.data.group_means(losses)[self.players]
 
     def jacobian(self, states):
         """Return d F_a / d lam_k along the simplex, of shape (A, K); its rows sum to zero.
@@ -61,13 +57,16 @@ class GroupLosses:
         constant, which the projection removes.
         """
         smooth, position, total = self.smooth, 0, 0.0
+        codes, totals = self.data.groups.codes, self.data.group_totals
         _, slopes = smooth.losses_and_gradients(smooth.scores(states))
+        if self.data.sample_weight is not None:
+            slopes = slopes * self.data.sample_weight[:, None]
         for level, state, X in zip(smooth.levels, states, smooth.held_out, strict=True):
             rows = slice(position, position + (level.n if X is None else X.shape[0]))
             position = rows.stop
-            pulled = np.array(
-                [level.pull_back(s[rows, None] * slopes[rows], X) for s in self._shares]
-            )
+            members = (codes[rows, None] == player for player in self.players)
+            pulled = np.array([level.pull_back(member * slopes[rows], X) for member in members])
+            pulled /= totals[self.players, None, None]
             if level.dense:  # one factorisation for all players
                 moved = level.sensitivities(state)
                 total = total + np.tensordot(pulled, moved, axes=2) / state.cell_weights
