@@ -10,7 +10,7 @@ from scipy import sparse
 from scipy.optimize import nnls
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.datasets import load_breast_cancer, load_diabetes
-from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
+from sklearn.exceptions import ConvergenceWarning, FitFailedWarning, UndefinedMetricWarning
 from sklearn.linear_model import (
     LinearRegression,
     LogisticRegression,
@@ -334,6 +334,18 @@ def test_second_stage_keeps_its_distance(estimator, partition, tolerance):
         assert free.metric_value_ <= model.metric_value_ + 1e-9
 
 
+@pytest.mark.parametrize(
+    "goal", ["mean_loss", "group_loss_gap", "worst_group_loss", "nash_welfare"]
+)
+def test_goals_of_the_second_stage(goal):
+    X, y, group = PEOPLE
+    for estimator in (LogisticRegression(), DecisionTreeClassifier(max_depth=3)):
+        model = two_stage(estimator, max_iter=8).set_params(metric=goal)
+        model.fit(X, y, sensitive_features=group)
+        assert model.metric_value_ <= model.erm_metric_value_
+        assert (model.bargaining_.losses <= model.bargaining_.erm_losses).all()
+
+
 def test_fits_are_counted_and_none_is_repeated():
     X, y, group = PEOPLE
     CountingClassifier.n_fits = 0
@@ -359,7 +371,9 @@ def test_groups_without_held_out_rows_have_no_voice():
     group[0] = "single"
     folds = [(np.r_[0, 100:300], np.arange(1, 100))]
     for estimator in (LogisticRegression(), DecisionTreeClassifier(max_depth=3)):
-        model = two_stage(estimator, cv=folds).fit(X, y, sensitive_features=group)
+        model = two_stage(estimator, cv=folds)
+        with pytest.warns(UndefinedMetricWarning, match="evaluated in no fold"):
+            model.fit(X, y, sensitive_features=group)
         bargain = model.bargaining_
         assert np.isnan(bargain.losses).tolist() == [False, False, True]
         assert (bargain.losses[:2] <= bargain.erm_losses[:2]).all()

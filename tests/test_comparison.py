@@ -321,3 +321,15 @@ def test_metrics_of_scores_see_the_decision_function():
     scores = LogisticRegression().fit(X_train, y_train).decision_function(X_test)
     expected = get_metric("covariance")(y_test, scores, sensitive_features=g_test)
     assert result.rows[0]["metric_test"] == pytest.approx(expected)
+
+
+def test_goals_are_of_the_estimators_own_loss():
+    X, y, _, groups = make_data()
+    result = compare(LogisticRegression(), X, y, sensitive_features=groups, metric="forml")
+    plain = result.models["plain"]
+    X_train, _, y_train, _, g_train, _ = stratified_split(
+        X, y, groups, test_size=0.3, random_state=0, stratify_by_class=True
+    )
+    metric = get_metric("group_loss_gap", loss="log_loss")
+    value = metric(y_train, plain.predict_proba(X_train), sensitive_features=g_train)
+    assert result.rows[0]["metric_train"] == pytest.approx(value)

@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.exceptions import UndefinedMetricWarning
 
 from skbadr.partition import Cells
 from skbadr.problem import make_folds
+
+# Random cells may be too small for the folds.
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 
 
 def make_random_cells(seed, n, n_cells, zeros):
@@ -66,3 +70,26 @@ def test_large_cells_are_shared_out():
         assert np.bincount(codes[test]).tolist() == [12, 6, 2]
     ((_, test),) = make_folds(0.5, None, None, cells, None, random_state=0)
     assert np.bincount(codes[test]).tolist() == [30, 15, 5]
+
+
+def test_real_targets_are_shared_out_in_quarters():
+    cells = Cells(np.zeros(80, dtype=int), [0], np.ones(80), np.array([80.0]))
+    targets = np.arange(80.0)
+    for _, test in make_folds(4, None, targets, cells, targets, random_state=0):
+        assert np.histogram(targets[test], bins=4, range=(0, 80))[0].tolist() == [5, 5, 5, 5]
+
+
+@pytest.mark.filterwarnings("error::sklearn.exceptions.UndefinedMetricWarning")
+def test_what_a_fold_lacks_is_named():
+    codes, targets = np.repeat([0, 1], [6, 2]), np.array([0, 1, 0, 1, 0, 1, 2, 2])
+    cells = Cells(codes, ["a", "b"], np.ones(8), np.array([6.0, 2.0]))
+    options = {"classes": np.array(["x", "y", "z"]), "random_state": 0}
+    splits = [(np.arange(6), np.arange(4, 8)), (np.arange(2, 8), np.arange(6))]
+    with pytest.warns(UndefinedMetricWarning) as caught:
+        make_folds(splits, None, targets, cells, targets, **options)
+    assert [str(warning.message) for warning in caught] == [
+        "cv: cell 'b' has no training sample in some fold, where its weight changes nothing.",
+        "cv: class 'z' has no training sample in some fold, where it has probability 0.",
+    ]
+    with pytest.warns(UndefinedMetricWarning, match="cell 'b' is evaluated in no fold"):
+        make_folds([(np.arange(8), np.arange(6))], None, targets, cells, targets, **options)

@@ -132,6 +132,8 @@ SMOOTH = [
     ("worst_group_loss", {"loss": "log_loss"}),
     ("group_loss_gap", {"loss": "log_loss"}),
     ("group_loss_ratio", {"loss": "log_loss"}),
+    ("worst_group_loss", {"loss": "squared_hinge", "ball": "kl"}),
+    ("equalized_odds", {"smooth": "logsumexp"}),
 ]
 SMOOTH_REGRESSION = [
     ("individual", {}),
@@ -142,6 +144,8 @@ SMOOTH_REGRESSION = [
     ("worst_group_loss", {}),
     ("group_loss_gap", {}),
     ("group_loss_ratio", {}),
+    ("worst_group_loss", {"loss": "huber", "ball": "chi2"}),
+    ("kolmogorov_smirnov", {"smooth": "logsumexp", "rho": 5.0}),
 ]
 
 

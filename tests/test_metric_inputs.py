@@ -145,6 +145,7 @@ def test_single_text_label_needs_a_positive_one():
         assert lowest(same, same, sensitive_features=GROUPS) == rate
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 @pytest.mark.parametrize(("only", "rate"), [(0, 0.0), (1, 1.0), (-1, 0.0), (True, 1.0), (0.0, 0.0)])
 def test_usual_single_labels_speak_for_themselves(only, rate):
     same = np.array([only] * 6)

@@ -211,6 +211,7 @@ def test_pos_label(base):
         np.testing.assert_allclose(value, expected, rtol=0, atol=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 def test_pos_label_of_text():
     theirs = partial(flm.selection_rate_ratio, pos_label="bad")
     for i in range(4):
@@ -303,6 +304,7 @@ def test_probabilities(base, kind):
 REGRESSION = [skm.mean_absolute_error, skm.mean_squared_error, flm.mean_prediction, skm.r2_score]
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
 @pytest.mark.parametrize("kind", ["difference", "ratio", "group_min", "group_max"])
 @pytest.mark.parametrize("base", REGRESSION)
 def test_regression(base, kind):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from estimator_data import classifier, make_people, make_wages, regressor, stable_id
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, UndefinedMetricWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, get_scorer
 from sklearn.model_selection import (
@@ -180,8 +180,9 @@ def test_small_cells_do_not_stop_a_split():
     # More cells than the held-out rows can have one of, and a cell of one row.
     group = np.arange(len(Y)) // 8
     group[0] = 99
-    for cv in (0.1, 5):
-        model = classifier(cv=cv, max_iter=2).fit(X, Y, sensitive_features=group)
+    for cv in (0.5, 5):
+        with pytest.warns(UndefinedMetricWarning, match="cell .*99"):
+            model = classifier(cv=cv, max_iter=2).fit(X, Y, sensitive_features=group)
         assert model.group_weights_.shape == (31,)
 
 
@@ -271,3 +272,15 @@ def test_solver_object_sets_its_own_options():
     copied = clone(model)
     assert vars(copied.solver) == vars(model.solver)
     assert "batch_size=1" in repr(model)
+
+
+@pytest.mark.parametrize("metric", ["individual", "demographic_parity"])
+def test_a_class_that_a_fold_lacks_is_never_predicted_there(metric):
+    rng = np.random.default_rng(0)
+    rare = np.where(np.arange(240) < 3, 2, rng.integers(0, 2, 240))
+    folds = [(np.arange(3, 240), np.arange(0, 120)), (np.arange(0, 120), np.arange(120, 240))]
+    model = classifier(metric=metric, cv=folds, max_iter=3)
+    with pytest.warns(UndefinedMetricWarning, match="class 2 has no training sample in some fold"):
+        fitted(model, rare)
+    assert np.isfinite(model.metric_value_)
+    assert model.predict_proba(X).shape == (240, 3)

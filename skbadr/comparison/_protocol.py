@@ -10,6 +10,7 @@ from sklearn.base import is_classifier
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import Bunch
 
+from skbadr.estimators.own_loss import with_own_loss
 from skbadr.metrics import get_metric
 
 from ._groups import group_labels, stratified_split
@@ -118,6 +119,7 @@ def compare(
         random_state=random_state,
         stratify_by_class=task == "classification",
     )
+    fairness = with_own_loss(fairness, estimator, y_train, task)
     problem = Problem(
         estimator,
         X_train,

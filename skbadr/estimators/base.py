@@ -24,9 +24,10 @@ from skbadr.estimators import checks
 from skbadr.estimators.inputs import check_X, inner_tags
 from skbadr.estimators.monitor import Monitor
 from skbadr.estimators.outcome import outcome_so_far, store_outcome, warn_about
+from skbadr.estimators.own_loss import with_own_loss
 from skbadr.estimators.scoring import check_scorer
-from skbadr.losses import LOSS_GRADIENTS
-from skbadr.lower_level import RefitLowerLevel
+from skbadr.losses import get_loss
+from skbadr.lower_level import PeeledEstimator, RefitLowerLevel, find_family
 from skbadr.metrics import EvaluationSet, get_metric
 from skbadr.metrics.callables import take_rows
 from skbadr.partition import make_cells
@@ -154,6 +155,7 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         checks.check_bound(self.bound, metric)
         checks.check_response(metric, estimator)
         y, target, classes = self._encode_target(y)
+        metric = with_own_loss(metric, estimator, target, self._task)
         check_consistent_length(X, y)
         base_weight = checks.check_weight(sample_weight, X)
         sensitive_features, groups = self._groups(X, sensitive_features)
@@ -162,6 +164,7 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         initial = checks.initial_weights(self.init, cells)
         user_weight = None if sample_weight is None else base_weight
         scoring = check_scorer(self.scoring, self._task, estimator, y, user_weight)
+        family = find_family(PeeledEstimator(estimator).final, classes)
         obstacle = implicit_obstacle(
             estimator,
             classes,
@@ -180,8 +183,7 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         folds = None
         if self.cv is not None:
             (X,) = indexable(X)
-            strata = None if classes is None else target
-            folds = make_folds(self.cv, X, y, cells, strata, random_state=seed)
+            folds = make_folds(self.cv, X, y, cells, target, classes=classes, random_state=seed)
         routing = get_config()["enable_metadata_routing"]
         if routing:
             fit_params = dict(process_routing(self, "fit", **fit_params).estimator.fit)
@@ -202,6 +204,7 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
             evaluator = self._evaluator(
                 X, data, cells, metric, scoring, estimator, folds, lower_level
             )
+            evaluator.family = None if isinstance(family, str) else family
             for sentence in metric.undefined(evaluator.evaluation_set):
                 warn_user(sentence, UndefinedMetricWarning)
             objective = UpperObjective(metric, trade_off=self.trade_off, bound=self.bound)
@@ -252,7 +255,9 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
             held_out=held_out,
         )
         bargain = bargain_first(
-            problem, smooth=obstacle is None and loss in LOSS_GRADIENTS, held_out=held_out
+            problem,
+            smooth=obstacle is None and get_loss(loss).gradient is not None,
+            held_out=held_out,
         )
         bargain.hand_over(problem, self.stage2_tolerance)
         archive = bargain.archive() if bargain.is_final else solver.solve(problem)

@@ -8,6 +8,10 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from skbadr.estimators.base import BaseBADR
 from skbadr.estimators.delegation import ClassifierDelegation
+from skbadr.partition.groups import encode_labels
+
+# Integer targets with more values than this may be meant for regression.
+MANY_CLASSES = 20
 
 
 class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
@@ -85,7 +89,7 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
     loss_name_ : str
         Name of that loss.
     metric_value_, erm_metric_value_ : float
-        The metric of the chosen and of the plain model.
+        The metric of the chosen and of the plain model, on the data that `evaluated_on_` names.
     scoring_value_, erm_scoring_value_ : float
         The score of the chosen and of the plain model.
     evaluated_on_ : {"training data", "held-out data"}
@@ -138,9 +142,14 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
 
     def _encode_target(self, y):
         y = column_or_1d(y, warn=True)
-        assert_all_finite(y, input_name="y")
-        check_classification_targets(y)
-        classes, codes = np.unique(y, return_inverse=True)
+        if y.dtype.kind in "biu":  # counted, which costs less than sorting them
+            codes, labels = encode_labels(y)
+            classes = np.array(labels, dtype=y.dtype)
+        else:
+            assert_all_finite(y, input_name="y")
+            classes, codes = np.unique(y, return_inverse=True)
+        if y.dtype.kind not in "biu" or len(classes) > MANY_CLASSES:
+            check_classification_targets(y)
         if len(classes) < 2:
             raise ValueError(
                 f"y holds one class, {classes[0]!r}: a classifier needs at least 2 classes."

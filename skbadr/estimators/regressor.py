@@ -30,7 +30,8 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
     scoring : str or callable, default=None
         What `trade_off` and `bound` protect; None: negative mean squared error.
     cv : float, int or splitter, default=None
-        Where the upper level is evaluated, as in `BADRClassifier`; stratified by cell.
+        Where the upper level is evaluated, as in `BADRClassifier`; stratified by cell and quarter
+        of the targets.
     sensitive_columns : str, int, list or callable, default=None
     init : {"erm", "uniform", "nash"} or array-like of shape (K,), default="erm"
     stage2_tolerance : float, default=None

@@ -9,8 +9,16 @@ from scipy import linalg, sparse
 from scipy.optimize import nnls
 from scipy.sparse.linalg import LinearOperator, cg
 
+from skbadr.lower_level.newton import newton
+
 # Largest number of parameters for which a dense Hessian is formed and factorised.
 DENSE_LIMIT = 1500
+# Cells up to which sums by cell are one product of dense matrices.
+FEW_CELLS = 16
+# Bytes of a block of rows in sums of products.
+BLOCK = 1 << 19
+# Log ratio of weights up to which a factorised Hessian is tried again.
+NEARBY = 1.2
 
 
 @dataclass
@@ -26,8 +34,6 @@ class LinearState:
         ``X coef`` on the training rows.
     weight : ndarray of shape (n,)
         Sample weights, with the family's own factors.
-    gradient_norm : float
-        Largest absolute entry of the objective's gradient, per unit of sample weight.
     n_iter : int
         Newton steps taken from the start.
     factor : object or None
@@ -38,7 +44,6 @@ class LinearState:
     coef: np.ndarray
     scores: np.ndarray
     weight: np.ndarray
-    gradient_norm: float = np.inf
     n_iter: int = 0
     factor: object = None
 
@@ -46,7 +51,7 @@ class LinearState:
         """Return these parameters as a starting point on other rows."""
         weight = level.sample_weight(self.cell_weights)
         scores = level.forward(self.coef)
-        return LinearState(self.cell_weights, self.coef, scores, weight, factor=self.factor)
+        return LinearState(self.cell_weights, self.coef, scores, weight)
 
 
 class LinearLowerLevel:
@@ -74,7 +79,7 @@ class LinearLowerLevel:
         self.X = X.tocsr() if sparse.issparse(X) else np.asarray(X)
         if self.X.dtype.kind != "f":
             self.X = self.X.astype(float)
-        self.target = family.encode(y)
+        self.target = family.encode(y).astype(self.X.dtype, copy=False)
         self.n, self.d = self.X.shape
         self.m = family.n_outputs
         self.p = self.d + bool(family.fit_intercept)
@@ -85,6 +90,7 @@ class LinearLowerLevel:
         # the penalty does by itself and which makes the Hessian regular without one.
         self.gauge = self.scale * cells.totals.sum() / self.m if family.shift_invariant else 0.0
         self._loss_weight = family.loss_weight(y)
+        self.score_scale = family.score_scale(self.target)
         self.dense = not sparse.issparse(self.X) and self.free.sum() <= DENSE_LIMIT
         self.n_passes = 0
 
@@ -96,14 +102,14 @@ class LinearLowerLevel:
         self.n_passes += 1
         scores = _in_precision_of(X, coef[: self.d], lambda coef: X @ coef)
         if self.family.fit_intercept:
-            scores = scores + self.family.intercept_scaling * coef[self.d]
+            scores += (self.family.intercept_scaling * coef[self.d]).astype(scores.dtype)
         return scores
 
     def backward(self, residual, X=None):
         """Return ``X' residual`` of shape (p, m)."""
         X = self.X if X is None else X
         self.n_passes += 1
-        product = _in_precision_of(X, residual, lambda residual: X.T @ residual)
+        product = _in_precision_of(X, residual, lambda residual: X.T @ residual).astype(float)
         if self.family.fit_intercept:
             total = self.family.intercept_scaling * residual.sum(axis=0, keepdims=True)
             product = np.vstack([product, total])
@@ -114,7 +120,9 @@ class LinearLowerLevel:
     def sample_weight(self, cell_weights):
         """Return the weights of the loss terms, the family's class weights included."""
         weight = self.cells.sample_weight(cell_weights)
-        return weight if self._loss_weight is None else weight * self._loss_weight
+        if self._loss_weight is not None:
+            weight = weight * self._loss_weight
+        return weight.astype(self.X.dtype, copy=False)
 
     def objective(self, coef, scores, weight):
         """Return the estimator's training objective."""
@@ -143,9 +151,10 @@ class LinearLowerLevel:
         ----------
         cell_weights : ndarray of shape (K,)
         start : LinearState or None, default=None
-            Its factorised Hessian, if any, serves for as long as it halves the gradient.
+            Its factorised Hessian, if any, serves for as long as steps shrink well.
         tol : float, default=1e-10
-            Tolerance on the largest entry of the gradient per unit of sample weight.
+            Root mean square by which scores of any cell may still be off, in units of the
+            family's scale of scores (1 for classifiers, else the targets' spread).
         max_iter : int, default=100
 
         Returns
@@ -155,53 +164,18 @@ class LinearLowerLevel:
         weight = self.sample_weight(cell_weights)
         coef = self.family.start(self.target, weight, self.p) if start is None else start.coef
         scores = self.forward(coef) if start is None else start.scores
-        factor = None if start is None else start.factor
-        state = LinearState(cell_weights, coef, scores, weight, factor=factor)
-        unit, previous = self.scale * weight.sum(), np.inf
-        # A factorised Hessian serves until it shrinks the gradient too little: a loose solution
-        # is cheaper by a few more passes, an accurate one by a new Hessian.
-        enough = 0.5 if tol >= 1e-6 else 0.1
-        gradient = self.gradient(coef, scores, weight)
-        for iteration in range(max_iter + 1):
-            state.gradient_norm = float(np.abs(gradient).max()) / unit
-            state.n_iter = iteration
-            if state.gradient_norm <= tol or iteration == max_iter:
-                break
-            if state.gradient_norm > enough * previous:
-                state.factor = None
-            previous = state.gradient_norm
-            step = -self.hessian_solve(state, gradient, tol=min(0.1, previous**0.5))
-            gradient, moved = self._take(state, gradient, step)
-            if not moved:
-                break
+        state = LinearState(cell_weights, coef, scores, weight)
+        if start is not None and _near(start.cell_weights, cell_weights):
+            state.factor = start.factor
+        newton(self, state, tol=tol, max_iter=max_iter)
         return state
 
-    def _take(self, state, gradient, step):
-        """Move along a step; return the new gradient and whether there was a decrease.
-
-        A full step that halves the gradient of a convex objective needs no look at its value;
-        otherwise the step is shortened until the value decreases, without another pass over X.
-        """
-        along = self.forward(step)
-        if self.family.admissible(state.coef + step):
-            coef, scores = state.coef + step, state.scores + along
-            new = self.gradient(coef, scores, state.weight)
-            if np.abs(new).max() <= 0.5 * np.abs(gradient).max():
-                state.coef, state.scores = coef, scores
-                return new, True
-        value = self.objective(state.coef, state.scores, state.weight)
-        slope = float((gradient * step).sum())
-        length = 1.0
-        while length > 1e-10:
-            coef, scores = state.coef + length * step, state.scores + length * along
-            if self.family.admissible(coef):
-                new_value = self.objective(coef, scores, state.weight)
-                # Near the solution differences of values drown in rounding.
-                if new_value <= value + 1e-4 * length * slope + 1e-14 * (1.0 + abs(value)):
-                    state.coef, state.scores = coef, scores
-                    return self.gradient(coef, scores, state.weight), True
-            length *= 0.5
-        return gradient, False
+    def score_size(self, scores):
+        """Return the largest root mean square of some scores over any cell."""
+        squared = np.einsum("nm,nm->n", scores, scores) * self.cells.base_weight
+        sums = np.bincount(self.cells.codes, squared, minlength=self.cells.n_cells)
+        present = self.cells.totals > 0
+        return float(np.sqrt((sums[present] / self.cells.totals[present]).max()))
 
     def subset(self, rows):
         """Return the same problem on some rows, with the penalty scaled to their weight."""
@@ -306,19 +280,22 @@ class LinearLowerLevel:
         factor = self.cells.base_weight / self.cells.totals[self.cells.codes]
         if self._loss_weight is not None:
             factor = factor * self._loss_weight
-        residual = factor[:, None] * residual
-        n_cells = self.cells.n_cells
+        residual = (factor[:, None] * residual).astype(self.X.dtype, copy=False)
+        n_cells, codes = self.cells.n_cells, self.cells.codes
         self.n_passes += 1
         gradients = np.empty((n_cells, self.p, self.m))
         for a in range(self.m):
-            values = residual[:, a].astype(self.X.dtype)
-            by_cell = sparse.csr_matrix(
-                (values, (self.cells.codes, np.arange(self.n))), shape=(n_cells, self.n)
-            )
+            if n_cells <= FEW_CELLS and not sparse.issparse(self.X):
+                by_cell = np.zeros((n_cells, self.n), dtype=self.X.dtype)
+                by_cell[codes, np.arange(self.n)] = residual[:, a]
+            else:
+                by_cell = sparse.csr_matrix(
+                    (residual[:, a], (codes, np.arange(self.n))), shape=(n_cells, self.n)
+                )
             product = by_cell @ self.X
             gradients[:, : self.d, a] = product.toarray() if sparse.issparse(product) else product
             if self.family.fit_intercept:
-                sums = np.bincount(self.cells.codes, residual[:, a], minlength=n_cells)
+                sums = np.bincount(codes, residual[:, a], minlength=n_cells)
                 gradients[:, self.d, a] = self.family.intercept_scaling * sums
         return np.where(self.free, gradients, 0.0)
 
@@ -353,17 +330,19 @@ class LinearLowerLevel:
         beta = beta / beta.sum()
         return float(np.linalg.norm(beta @ gradients + penalty))
 
-    def sensitivities(self, state):
+    def sensitivities(self, state, *, exact=True):
         """Return d coef / d t for log weights t, of shape (p, m, K).
 
         ``lam = shares * exp(t)``, normalised; K right-hand sides for one factorised Hessian,
-        which is left in `state` for refits nearby.
+        which is left in `state` for refits nearby. Where `exact` is False the factor that the
+        state was solved with will do, if there is one.
         """
         gradients = self.cell_gradients(state)
         lam = state.cell_weights
         centered = lam[:, None, None] * (gradients - np.tensordot(lam, gradients, axes=1))
         unit = self.scale * self.cells.totals.sum()
-        state.factor = None
+        if exact:
+            state.factor = None
         if self.dense:
             return self.hessian_solve(state, np.moveaxis(-unit * centered, 0, -1))
         columns = [self.hessian_solve(state, -unit * column, tol=1e-3) for column in centered]
@@ -401,18 +380,33 @@ class LinearLowerLevel:
         return -self.scale * self.cells.totals.sum() * sums / self.cells.totals
 
 
+def _near(one, other):
+    """Whether no cell's weight differs so much that the Hessian there is another."""
+    ratio = np.maximum(one, 1e-300) / np.maximum(other, 1e-300)
+    return bool(np.abs(np.log(ratio)).max() <= NEARBY)
+
+
 def _weighted_gram(X, weight):
     """Return ``X' diag(weight) X``, by half the work where no weight is negative."""
     if weight.min(initial=0.0) < 0 or not X.flags.c_contiguous:
         return X.T @ (weight[:, None] * X)
-    scaled = np.sqrt(weight)[:, None] * X
-    lower = linalg.get_blas_funcs("syrk", (scaled,))(1.0, scaled.T, lower=1)
+    n, d = X.shape
+    root = np.sqrt(weight)[:, None]
+    # Blocks that stay in the processor's cache.
+    size = max(1, BLOCK // (d * X.itemsize))
+    block = np.empty((min(size, n), d), dtype=X.dtype)
+    syrk = linalg.get_blas_funcs("syrk", (block,))
+    lower = np.zeros((d, d), dtype=X.dtype, order="F")
+    for start in range(0, n, size):
+        rows = slice(start, min(start + size, n))
+        part = np.multiply(root[rows], X[rows], out=block[: rows.stop - start])
+        lower = syrk(1.0, part.T, beta=1.0, c=lower, lower=1, overwrite_c=1)
     return np.tril(lower) + np.tril(lower, -1).T
 
 
 def _in_precision_of(X, operand, product):
     """Multiply in the precision of X, which an operand of another would have copied."""
-    return np.asarray(product(operand.astype(X.dtype, copy=False))).astype(float, copy=False)
+    return np.asarray(product(operand.astype(X.dtype, copy=False)))
 
 
 def _cholesky(hessian):

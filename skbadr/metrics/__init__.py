@@ -1,5 +1,6 @@
 """Fairness metrics: exact values, by name, from fairlearn, or of one's own."""
 
+from skbadr.metrics.annealing import annealed_surrogate
 from skbadr.metrics.base import FairnessMetric
 from skbadr.metrics.callables import CallableMetric, PerGroupMetric, make_fairness_metric
 from skbadr.metrics.evaluation_set import EvaluationSet
@@ -10,6 +11,7 @@ from skbadr.metrics.registry import get_metric, get_metric_names
 from skbadr.metrics.scorer import fairness_scorer
 
 __all__ = [
+    "annealed_surrogate",
     "CallableMetric",
     "EvaluationSet",
     "FairnessMetric",

@@ -125,8 +125,36 @@ class FairnessMetric:
         """
         raise NotImplementedError(f"{self.name} has no gradient.")
 
+    def surrogate(self, temperature=1.0, *, rho=None):
+        """Return a smooth stand-in with a gradient in the scores.
+
+        Parameters
+        ----------
+        temperature : float, default=1.0
+            How sharply predictions follow scores; as it grows, the surrogate becomes the metric.
+        rho : float or None, default=None
+            Softens maxima and minima by log-sum-exp with this factor; None leaves them.
+
+        Returns
+        -------
+        surrogate : FairnessMetric or None
+            A differentiable metric; this one where it is differentiable, None where there is
+            none.
+        """
+        return self if self.differentiable else None
+
     def undefined(self, evaluation_set):
-        """Return one sentence per group for which the metric has no meaning on this data."""
+        """Return one sentence per group for which the metric has no meaning on this data.
+
+        Raises
+        ------
+        ValueError
+            If it can have no value at all, for instance a deviance of negative targets.
+        """
+        return []
+
+    def undefined_value(self, evaluation_set, response):
+        """Return one sentence per group that leaves the metric undefined for these predictions."""
         return []
 
     def __call__(self, y_true, y_pred, *, sensitive_features, sample_weight=None):
@@ -177,6 +205,8 @@ def evaluate(metric, y_true, y_pred, sensitive_features, sample_weight=None, **k
     evaluation_set, response = encode(
         metric, y_true, y_pred, sensitive_features, sample_weight, **known
     )
-    for sentence in metric.undefined(evaluation_set):
+    sentences = metric.undefined(evaluation_set)
+    sentences = sentences + metric.undefined_value(evaluation_set, response)
+    for sentence in sentences:
         warnings.warn(sentence, UndefinedMetricWarning, stacklevel=3)
     return float(metric.value(evaluation_set, response))

@@ -2,7 +2,10 @@
 
 import numpy as np
 
+from skbadr.metrics.aggregate import check_option
 from skbadr.metrics.base import FairnessMetric
+
+ERRORS = ("all", "false_positive", "false_negative")
 
 
 class SquaredCovariance(FairnessMetric):
@@ -25,7 +28,8 @@ class SquaredCovariance(FairnessMetric):
     def value(self, evaluation_set, response):  # noqa: D102
         return self.value_and_gradient(evaluation_set, response)[0]
 
-    def value_and_gradient(self, evaluation_set, scores):  # noqa: D102
+    def value_and_gradient(self, evaluation_set, scores):
+        """Return the value and its gradient; see `FairnessMetric.value_and_gradient`."""
         scores = np.reshape(scores, (len(evaluation_set.y), -1)).astype(float, copy=False)
         shares = evaluation_set.group_totals / evaluation_set.group_totals.sum()
         total = evaluation_set.group_totals.sum()
@@ -53,3 +57,54 @@ class LinearHSIC(SquaredCovariance):
 
     def __init__(self, task="classification"):
         super().__init__(task, name="hsic")
+
+
+class DisparateMistreatment(SquaredCovariance):
+    r"""Covariance of groups and errors: of each indicator with ``min(0, margin)``, squared.
+
+    The margin of a sample is its signed distance to the decision boundary, ``(2 y - 1) f`` for
+    two classes, the score of the true class minus the largest other for more; only misclassified
+    samples count.
+
+    Parameters
+    ----------
+    errors : {"all", "false_positive", "false_negative"}, default="all"
+        Whose errors count; the last two are for two classes.
+
+    References
+    ----------
+    Zafar et al. (2017), "Fairness beyond disparate treatment & disparate impact: learning
+    classification without disparate mistreatment", WWW, equations 9 to 11.
+    """
+
+    kinked = True
+
+    def __init__(self, errors="all"):
+        check_option("errors", errors, ERRORS)
+        self.errors = errors
+        super().__init__("classification", name="disparate_mistreatment")
+
+    def value_and_gradient(self, evaluation_set, scores):  # noqa: D102
+        scores = np.reshape(scores, (len(evaluation_set.y), -1)).astype(float, copy=False)
+        margin, slope = _margins(evaluation_set.y, scores)
+        wrong = margin < 0
+        if self.errors != "all":
+            if scores.shape[1] > 1:
+                raise ValueError(f"errors={self.errors!r} is for two classes.")
+            wrong &= evaluation_set.y == (self.errors == "false_negative")
+        value, gradient = super().value_and_gradient(evaluation_set, np.where(wrong, margin, 0.0))
+        return value, np.where(wrong[:, None], gradient * slope, 0.0)
+
+
+def _margins(y, scores):
+    """Return signed distances to the boundary, of shape (n,), and their gradients."""
+    if scores.shape[1] == 1:
+        sign = 2.0 * y[:, None] - 1.0
+        return (sign * scores)[:, 0], sign
+    rows = np.arange(len(y))
+    others = scores.copy()
+    others[rows, y] = -np.inf
+    rival = np.argmax(others, axis=1)
+    slope = np.zeros_like(scores)
+    slope[rows, y], slope[rows, rival] = 1.0, -1.0
+    return scores[rows, y] - scores[rows, rival], slope

@@ -27,6 +27,8 @@ class EvaluationSet:
         None stands for equal weights.
     sensitive_features : object
         What the user gave, for metrics that are plain callables.
+    cache : dict
+        What metrics keep of the data, not of any model.
     """
 
     y: np.ndarray
@@ -34,6 +36,7 @@ class EvaluationSet:
     classes: np.ndarray | None = None
     sample_weight: np.ndarray | None = None
     sensitive_features: object = field(default=None, repr=False)
+    cache: dict = field(default_factory=dict, repr=False, compare=False)
 
     def take(self, rows):
         """Return the set of some of the samples, for metrics that need codes alone."""

@@ -1,110 +1,263 @@
 """Metrics of the groups' mean losses."""
 
+import copy
+
 import numpy as np
 
-from skbadr.losses import LOSS_GRADIENTS, LOSSES
-from skbadr.metrics.aggregate import check_option
+from skbadr.losses import get_loss, soft_zero_one
+from skbadr.metrics.aggregate import check_option, largest, smallest
+from skbadr.metrics.ambiguity import BALLS, worst_expectation
 from skbadr.metrics.base import FairnessMetric
+from skbadr.metrics.surrogates import check_positive
+
+# What loss="own" stands for where no estimator is known.
+FALLBACK = {"classification": "zero_one", "regression": "squared_error"}
 
 
-def _worst(losses):
-    return np.max(losses)
+# A summary takes the metric, the losses of the groups that are present, and their shares of the
+# weight, and returns its value and the gradient in the losses.
 
 
-def _variance(losses):
-    return np.var(losses)
+def _worst(metric, losses, shares, data):
+    if metric.ball is not None:
+        return worst_expectation(losses, shares, metric.ball, metric.radius)
+    return largest(losses, metric.rho)
 
 
-def _gap(losses):
-    return np.max(losses) - np.min(losses)
+def _mean(metric, losses, shares, data):
+    return shares @ losses, shares
 
 
-def _ratio(losses):
-    smallest = np.min(losses)
-    if smallest > 0:
-        return np.max(losses) / smallest
-    return np.nan if np.max(losses) == 0 else np.inf
+def _variance(metric, losses, shares, data):
+    return np.var(losses), 2.0 * (losses - losses.mean()) / len(losses)
 
 
-def _worst_gradient(losses):
-    return np.arange(len(losses)) == np.argmax(losses)
+def _gap(metric, losses, shares, data):
+    high, up = largest(losses, metric.rho)
+    low, down = smallest(losses, metric.rho)
+    return high - low, up - down
 
 
-def _variance_gradient(losses):
-    return 2.0 * (losses - losses.mean()) / len(losses)
+def _ratio(metric, losses, shares, data):
+    low, high = losses.min(), losses.max()
+    if not low > 0:
+        return (np.nan if high == 0 else np.inf), np.zeros(len(losses))
+    if metric.rho is None:
+        up, down = largest(losses)[1], smallest(losses)[1]
+        return high / low, up / low - down * high / low**2
+    distance, gradient = _gap(metric, np.log(losses), shares, data)
+    return np.exp(distance), np.exp(distance) * gradient / losses
 
 
-def _gap_gradient(losses):
-    return 1.0 * _worst_gradient(losses) - _worst_gradient(-losses)
+def _nash(metric, losses, shares, data):
+    room = metric.disagreement_losses(data)[data.present] - losses
+    if not (room > 0).all():
+        # No agreement; the way to one lowers the losses that are too high.
+        return np.inf, np.where(room > 0, 0.0, 1.0)
+    return -np.log(room).sum(), 1.0 / room
 
 
-def _ratio_gradient(losses):
-    smallest, largest = losses.min(), losses.max()
-    return _worst_gradient(losses) / smallest - _worst_gradient(-losses) * largest / smallest**2
-
-
-_GRADIENTS = {
-    "worst_group_loss": _worst_gradient,
-    "group_loss_variance": _variance_gradient,
-    "group_loss_gap": _gap_gradient,
-    "group_loss_ratio": _ratio_gradient,
-}
-
-# name -> function of the losses of the groups that are present
 SUMMARIES = {
+    "mean_loss": _mean,
     "worst_group_loss": _worst,
     "group_loss_variance": _variance,
     "group_loss_gap": _gap,
     "group_loss_ratio": _ratio,
+    "nash_welfare": _nash,
 }
+KINKED = ("worst_group_loss", "group_loss_gap", "group_loss_ratio")
 
 
 class GroupLossMetric(FairnessMetric):
-    """A summary of the groups' mean losses; lower is better.
+    r"""A summary of the groups' mean losses; lower is better.
 
     Parameters
     ----------
-    summary : {"worst_group_loss", "group_loss_variance", "group_loss_gap", "group_loss_ratio"}
-        Largest loss (minimax fairness), variance over the groups, largest minus smallest, or
-        largest over smallest (relative fairness; 1 is ideal).
-    loss : {"zero_one", "log_loss", "squared_error", "absolute_error"}
-        Loss per sample.
+    summary : str
+        - "mean_loss": mean over all samples, the goal of learning to reweight;
+        - "worst_group_loss": the largest (minimax fairness), or, with `ball`, the largest
+          expectation over shares of the groups near those of the data (group DRO);
+        - "group_loss_variance": variance over the groups;
+        - "group_loss_gap": largest minus smallest (FORML's goal);
+        - "group_loss_ratio": largest over smallest (relative fairness; 1 is ideal);
+        - "nash_welfare": ``-sum_k log(d_k - F_k)``, see `disagreement`.
+    loss : str, default="own"
+        A name of `skbadr.losses.get_loss`. "own": the one that the wrapped estimator trains on,
+        as far as it is known; zero-one (squared error for regression) without an estimator.
+    task : {"classification", "regression"}, default="classification"
+        What "own" is for; any other loss knows its task.
+    rho : float or None, default=None
+        Softens maxima and minima to ``log(sum(exp(rho F))) / rho``; of a ratio, those of the
+        logarithms. In units of 1 over the loss's.
+    ball : {"kl", "chi2"} or None, default=None
+        For "worst_group_loss": the ball is ``sum q log(q / p) <= radius``, or
+        ``sum (q - p)^2 / p <= radius``, around the groups' shares p.
+    radius : float, default=0.1
+        From 0 (the mean loss) to where only the largest loss counts.
+    disagreement : float, array-like of shape (G,) or None, default=None
+        For "nash_welfare": what each group loses without an agreement, in the order of the
+        groups. None: its loss under the best model that knows nothing of X (class shares, or the
+        mean target, of all samples). Where a group is worse off than that, the metric is infinite.
+    name : str or None, default=None
+        None: `summary`. The loss is added in brackets.
+    **loss_options
+        Options of the loss: ``delta``, ``epsilon``, ``power``.
 
     References
     ----------
     Tanji, Vaiter and Laguel (2026), arXiv 2601.13448 (group-loss variance); Diana et al. (2021),
-    "Minimax group fairness", AIES (worst group).
+    "Minimax group fairness", AIES (worst group); Sagawa et al. (2020), "Distributionally robust
+    neural networks for group shifts", ICLR (group DRO); Zeng et al. (2024), "Fairness-aware
+    meta-learning via Nash bargaining", NeurIPS (mean loss, worst group and gap as goals; Nash
+    welfare).
+
+    Examples
+    --------
+    >>> from skbadr.metrics import GroupLossMetric
+    >>> metric = GroupLossMetric("group_loss_gap", loss="absolute_error")
+    >>> metric([1.0, 2.0, 3.0], [1.5, 2.0, 4.0], sensitive_features=["a", "a", "b"])
+    0.75
     """
 
-    def __init__(self, summary, *, loss):
+    def __init__(
+        self,
+        summary,
+        *,
+        loss="own",
+        task="classification",
+        rho=None,
+        ball=None,
+        radius=0.1,
+        disagreement=None,
+        name=None,
+        **loss_options,
+    ):
         check_option("summary", summary, SUMMARIES)
-        check_option("loss", loss, LOSSES)
-        self.summary, self.loss = summary, loss
-        self._loss, response_method, task = LOSSES[loss]
-        super().__init__(f"{summary}[{loss}]", response_method=response_method, tasks=(task,))
+        check_option("ball", ball, (*BALLS, None))
+        check_positive("rho", rho, optional=True)
+        if isinstance(radius, (bool, str)) or not radius >= 0:
+            raise ValueError(f"radius must be a number >= 0, got {radius!r}.")
+        for option, given, owner in (
+            ("ball", ball, "worst_group_loss"),
+            ("disagreement", disagreement, "nash_welfare"),
+        ):
+            if given is not None and summary != owner:
+                raise ValueError(f"{option} is an option of {owner!r}, not of {summary!r}.")
+        if ball is not None and rho is not None:
+            raise ValueError("ball and rho both soften the largest loss: give one of them.")
+        self.summary, self.rho, self.ball, self.radius = summary, rho, ball, radius
+        self.disagreement = disagreement
+        self._label = summary if name is None else name
+        self.own = loss == "own"
+        if self.own and loss_options:
+            raise TypeError(f"loss='own' takes no options, got {sorted(loss_options)}.")
+        self._set_loss(get_loss(FALLBACK[task] if self.own else loss, **loss_options))
+
+    def _set_loss(self, loss):
+        self._loss, self.loss = loss, loss.name
+        super().__init__(
+            f"{self._label}[{'own' if self.own else loss.name}]",
+            response_method=loss.response_method,
+            tasks=(loss.task,),
+        )
+
+    def with_loss(self, loss):
+        """Return the same summary of another `skbadr.losses.Loss`."""
+        other = copy.copy(self)
+        other.own = False
+        other._set_loss(loss)
+        return other
+
+    def surrogate(self, temperature=1.0, *, rho=None):
+        """Return the summary of the soft zero-one loss, or, of other losses, itself.
+
+        Parameters
+        ----------
+        temperature : float, default=1.0
+            Factor of the scores in the soft zero-one loss.
+        rho : float or None, default=None
+            None: as it is.
+        """
+        check_positive("temperature", temperature)
+        check_positive("rho", rho, optional=True)
+        smooth = self
+        if self._loss.name == "zero_one":
+            smooth = self.with_loss(soft_zero_one(temperature))
+        if rho is not None and self.ball is None:
+            smooth = copy.copy(smooth)
+            smooth.rho = rho
+        return smooth
+
+    def disagreement_losses(self, evaluation_set):
+        """Return what each group loses without an agreement, of shape (G,)."""
+        if self.disagreement is not None:
+            return np.broadcast_to(
+                np.asarray(self.disagreement, dtype=float), (evaluation_set.n_groups,)
+            )
+        known = evaluation_set.cache.setdefault("disagreement", {})
+        if self._loss not in known:
+            data, loss = evaluation_set, self._loss
+            n_classes = None if data.classes is None else data.n_classes
+            response = loss.constant(data.y, data.sample_weight, n_classes)
+            response = np.broadcast_to(response, (len(data.y), *np.shape(response)))
+            known[loss] = data.group_means(loss.function(data.y, response))
+        return known[self._loss]
+
+    def undefined(self, evaluation_set):  # noqa: D102
+        if evaluation_set.classes is None:
+            self._loss.check_targets(evaluation_set.y)
+        given = np.shape(self.disagreement)
+        if self.disagreement is not None and given not in ((), (evaluation_set.n_groups,)):
+            raise ValueError(
+                f"disagreement must be a number or one per group, of shape "
+                f"({evaluation_set.n_groups},), got shape {given}."
+            )
+        return []
+
+    def undefined_value(self, evaluation_set, response):  # noqa: D102
+        losses = self.statistics(evaluation_set, response)
+        labels = evaluation_set.groups.labels
+        if self.summary == "group_loss_ratio" and (losses == 0).any():
+            named = ", ".join(repr(labels[g]) for g in np.flatnonzero(losses == 0)[:8])
+            what = "infinite" if np.nanmax(losses) > 0 else "undefined (NaN)"
+            return [f"{self.name}: group {named} has no loss, so that the ratio to it is {what}."]
+        if self.summary == "nash_welfare":
+            room = self.disagreement_losses(evaluation_set) - losses
+            return [
+                f"{self.name}: group {labels[g]!r} is no better off than without an agreement, so "
+                "that the welfare is infinitely bad."
+                for g in np.flatnonzero(room <= 0)
+            ]
+        return []
 
     def statistics(self, evaluation_set, response):  # noqa: D102
-        return evaluation_set.group_means(self._loss(evaluation_set.y, response))
+        return evaluation_set.group_means(self._loss.function(evaluation_set.y, response))
 
     def from_statistics(self, evaluation_set, statistics):  # noqa: D102
-        return float(SUMMARIES[self.summary](statistics[evaluation_set.present]))
+        return float(self._summary(evaluation_set, statistics)[0])
+
+    def _summary(self, evaluation_set, losses):
+        present = evaluation_set.present
+        totals = evaluation_set.group_totals[present]
+        return SUMMARIES[self.summary](self, losses[present], totals / totals.sum(), evaluation_set)
 
     @property
     def differentiable(self):  # noqa: D102
-        return self.loss in LOSS_GRADIENTS
+        return self._loss.gradient is not None
 
     @property
     def kinked(self):  # noqa: D102
-        return self.summary != "group_loss_variance"
+        sharp = self.summary in KINKED and self.rho is None and self.ball is None
+        return sharp or self._loss.kinked
 
     def value_and_gradient(self, evaluation_set, scores):  # noqa: D102
-        losses, slopes = LOSS_GRADIENTS[self.loss](evaluation_set.y, scores)
+        losses, slopes = self._loss.gradient(evaluation_set.y, scores)
         means = evaluation_set.group_means(losses)
         present = evaluation_set.present
+        value, by_loss = self._summary(evaluation_set, means)
         by_group = np.zeros(len(means))
-        by_group[present] = _GRADIENTS[self.summary](means[present])
-        by_group[present] /= evaluation_set.group_totals[present]
+        by_group[present] = by_loss / evaluation_set.group_totals[present]
         factor = by_group[evaluation_set.groups.codes]
         if evaluation_set.sample_weight is not None:
             factor = factor * evaluation_set.sample_weight
-        return self.from_statistics(evaluation_set, means), factor[:, None] * slopes
+        return float(value), factor[:, None] * slopes

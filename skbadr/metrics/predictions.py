@@ -2,8 +2,29 @@
 
 import numpy as np
 
-from skbadr.metrics.aggregate import METHODS, TRANSFORMS, aggregate_groups, check_option
+from skbadr.losses import absolute_error, squared_error
+from skbadr.metrics.aggregate import (
+    METHODS,
+    TRANSFORMS,
+    aggregate_groups,
+    aggregate_with_gradient,
+    check_option,
+)
 from skbadr.metrics.base import FairnessMetric
+from skbadr.metrics.surrogates import KolmogorovSmirnovSurrogate, check_positive
+
+
+def prediction(y, predicted):
+    """Return the prediction itself."""
+    return np.asarray(predicted, dtype=float)
+
+
+# quantity -> (its derivative in the prediction, whether that jumps)
+_SLOPES = {
+    prediction: (lambda y, predicted: np.ones(len(y)), False),
+    squared_error: (lambda y, predicted: 2.0 * (predicted - y), False),
+    absolute_error: (lambda y, predicted: np.sign(predicted - y), True),
+}
 
 
 class GroupMeanMetric(FairnessMetric):
@@ -16,15 +37,37 @@ class GroupMeanMetric(FairnessMetric):
         parity of a regressor) or its absolute error.
     transform : {"difference", "ratio", "group_min", "group_max"}, default="difference"
     method : {"between_groups", "to_overall"}, default="between_groups"
+    rho : float or None, default=None
+        Softens maxima and minima over groups by log-sum-exp, in units of 1 over the quantity's;
+        of a ratio, those of the logarithms, where all means are positive.
     name : str
     """
 
-    def __init__(self, quantity, *, transform="difference", method="between_groups", name):
+    def __init__(
+        self, quantity, *, transform="difference", method="between_groups", rho=None, name
+    ):
         check_option("transform", transform, TRANSFORMS)
         check_option("method", method, METHODS)
+        check_positive("rho", rho, optional=True)
         self.quantity, self.transform, self.method = quantity, transform, method
+        self.rho = rho
         super().__init__(
             name, greater_is_better=transform in ("ratio", "group_min"), tasks=("regression",)
+        )
+
+    @property
+    def differentiable(self):  # noqa: D102
+        return self.quantity in _SLOPES
+
+    @property
+    def kinked(self):  # noqa: D102
+        return self.rho is None or _SLOPES[self.quantity][1]
+
+    def surrogate(self, temperature=1.0, *, rho=None):  # noqa: D102
+        if rho is None or not self.differentiable:
+            return super().surrogate(temperature)
+        return GroupMeanMetric(
+            self.quantity, transform=self.transform, method=self.method, rho=rho, name=self.name
         )
 
     @property
@@ -36,33 +79,47 @@ class GroupMeanMetric(FairnessMetric):
 
     def from_statistics(self, evaluation_set, statistics):  # noqa: D102
         means = statistics[evaluation_set.present]
-        overall = None
-        if self.method == "to_overall":
-            totals = evaluation_set.group_totals[evaluation_set.present]
-            overall = np.atleast_1d(means @ totals / totals.sum())
+        if self.rho is not None:
+            return float(self._softened(evaluation_set, means)[0])
+        overall = self._overall(evaluation_set, means)
         return float(aggregate_groups(means[:, None], overall, self.transform)[0])
 
+    def undefined_value(self, evaluation_set, response):  # noqa: D102
+        if self.transform != "ratio":
+            return []
+        means, labels = self.statistics(evaluation_set, response), evaluation_set.groups.labels
+        return [
+            f"{self.name}: group {labels[g]!r} has the mean {means[g]:g}; ratios of means that are "
+            "not positive mean nothing."
+            for g in np.flatnonzero(means <= 0)
+        ]
 
-class PredictionGap(GroupMeanMetric):
-    """Largest difference between groups' mean predictions: demographic parity of a regressor."""
+    def _overall(self, evaluation_set, means):
+        if self.method != "to_overall":
+            return None
+        totals = evaluation_set.group_totals[evaluation_set.present]
+        return np.atleast_1d(means @ totals / totals.sum())
 
-    differentiable = True
-    kinked = True
-
-    def __init__(self, *, name="demographic_parity"):
-        super().__init__(prediction, name=name)
+    def _softened(self, evaluation_set, means):
+        """Return the value and its gradient in the present groups' means."""
+        if self.rho is not None and self.transform == "ratio" and not (means > 0).all():
+            return np.nan, np.zeros(len(means))
+        value, by_group, by_overall = aggregate_with_gradient(
+            means[:, None], self._overall(evaluation_set, means), self.transform, self.rho
+        )
+        totals = evaluation_set.group_totals[evaluation_set.present]
+        return value[0], by_group[:, 0] + by_overall[0] * totals / totals.sum()
 
     def value_and_gradient(self, evaluation_set, scores):  # noqa: D102
-        means = evaluation_set.group_means(scores[:, 0])
-        present = np.flatnonzero(evaluation_set.present)
-        high, low = present[np.argmax(means[present])], present[np.argmin(means[present])]
-        by_group = np.zeros(len(means))
-        by_group[high] += 1.0 / evaluation_set.group_totals[high]
-        by_group[low] -= 1.0 / evaluation_set.group_totals[low]
-        gradient = by_group[evaluation_set.groups.codes]
+        y, predicted, present = evaluation_set.y, scores[:, 0], evaluation_set.present
+        means = evaluation_set.group_means(self.quantity(y, predicted))
+        value, by_mean = self._softened(evaluation_set, means[present])
+        factor = np.zeros(len(means))
+        factor[present] = by_mean / evaluation_set.group_totals[present]
+        gradient = factor[evaluation_set.groups.codes] * _SLOPES[self.quantity][0](y, predicted)
         if evaluation_set.sample_weight is not None:
             gradient = gradient * evaluation_set.sample_weight
-        return float(means[high] - means[low]), gradient[:, None]
+        return float(value), gradient[:, None]
 
 
 class KolmogorovSmirnovMetric(FairnessMetric):
@@ -86,6 +143,9 @@ class KolmogorovSmirnovMetric(FairnessMetric):
         self.method = method
         super().__init__("kolmogorov_smirnov", tasks=("regression",))
 
+    def surrogate(self, temperature=1.0, *, rho=None):  # noqa: D102
+        return KolmogorovSmirnovSurrogate(self, temperature, rho)
+
     def value(self, evaluation_set, response):  # noqa: D102
         order = np.argsort(response, kind="stable")
         sorted_response = np.asarray(response)[order]
@@ -104,8 +164,3 @@ class KolmogorovSmirnovMetric(FairnessMetric):
             np.maximum(highest, share, out=highest)
             farthest = max(farthest, float(np.abs(share - overall).max()))
         return farthest if self.method == "to_overall" else float((highest - lowest).max())
-
-
-def prediction(y, predicted):
-    """Return the prediction itself."""
-    return np.asarray(predicted, dtype=float)

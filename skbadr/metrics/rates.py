@@ -2,101 +2,16 @@
 
 import numpy as np
 
-from skbadr.metrics.aggregate import METHODS, TRANSFORMS, aggregate_groups, check_option
+from skbadr.metrics.aggregate import (
+    METHODS,
+    TRANSFORMS,
+    aggregate_groups,
+    check_option,
+    combine,
+)
 from skbadr.metrics.base import FairnessMetric
-
-# A rate takes tables of shape (..., true class, predicted class) and returns numerators and
-# denominators of shape (..., C): one rate per table and class, that class being the positive one.
-
-
-def _off_diagonal(table):
-    return table * (1.0 - np.eye(table.shape[-1]))
-
-
-def _diagonal(table):
-    return np.einsum("...cc->...c", table)
-
-
-def _others(per_class):
-    return per_class @ (1.0 - np.eye(per_class.shape[-1]))
-
-
-def _total(table):
-    return table.sum(axis=(-2, -1))[..., None]
-
-
-def _selection(table):
-    return table.sum(axis=-2), _total(table) * np.ones(table.shape[-1])
-
-
-def _true_positive(table):
-    return _diagonal(table), table.sum(axis=-1)
-
-
-def _false_negative(table):
-    return _off_diagonal(table).sum(axis=-1), table.sum(axis=-1)
-
-
-def _false_positive(table):
-    return _off_diagonal(table).sum(axis=-2), _others(table.sum(axis=-1))
-
-
-def _true_negative(table):
-    # Among the rows of other classes, the columns of other classes.
-    keep = 1.0 - np.eye(table.shape[-1])
-    return np.einsum("...tp,tc,pc->...c", table, keep, keep), _others(table.sum(axis=-1))
-
-
-def _precision(table):
-    return _diagonal(table), table.sum(axis=-2)
-
-
-def _f1(table):
-    return 2 * _diagonal(table), table.sum(axis=-2) + table.sum(axis=-1)
-
-
-def _accuracy(table):
-    return _diagonal(table).sum(axis=-1, keepdims=True), _total(table)
-
-
-def _zero_one(table):
-    return _off_diagonal(table).sum(axis=(-2, -1))[..., None], _total(table)
-
-
-def _balanced_accuracy(table):
-    recall = divide(*_true_positive(table))
-    supported = table.sum(axis=-1) > 0
-    return (recall * supported).sum(axis=-1, keepdims=True), supported.sum(axis=-1, keepdims=True)
-
-
-# name -> (function, whether the rate is one per class, what it is conditioned on)
-RATES = {
-    "selection_rate": (_selection, True, None),
-    "true_positive_rate": (_true_positive, True, "positive"),
-    "false_negative_rate": (_false_negative, True, "positive"),
-    "false_positive_rate": (_false_positive, True, "negative"),
-    "true_negative_rate": (_true_negative, True, "negative"),
-    "precision": (_precision, True, None),
-    "f1": (_f1, True, None),
-    "accuracy": (_accuracy, False, None),
-    "zero_one_loss": (_zero_one, False, None),
-    "balanced_accuracy": (_balanced_accuracy, False, None),
-}
-
-
-def divide(numerator, denominator):
-    """Return the ratio, and 0 where the denominator is 0 (the convention of fairlearn)."""
-    return np.divide(
-        numerator, denominator, out=np.zeros(np.shape(numerator)), where=denominator > 0
-    )
-
-
-def _nan_mean(values, axis):
-    """Return the mean of what is defined; NaN where nothing is."""
-    defined = ~np.isnan(values)
-    count = defined.sum(axis=axis)
-    total = np.where(defined, values, 0.0).sum(axis=axis)
-    return np.divide(total, count, out=np.full(np.shape(total), np.nan), where=count > 0)
+from skbadr.metrics.confusion_rates import RATES, divide, others
+from skbadr.metrics.surrogates import RateSurrogate
 
 
 class RateMetric(FairnessMetric):
@@ -171,6 +86,9 @@ class RateMetric(FairnessMetric):
             tasks=("classification",),
         )
 
+    def surrogate(self, temperature=1.0, *, rho=None):  # noqa: D102
+        return RateSurrogate(self, temperature, rho)
+
     @property
     def ideal(self):  # noqa: D102
         return {"difference": 0.0, "ratio": 1.0}.get(self.transform)
@@ -185,9 +103,11 @@ class RateMetric(FairnessMetric):
         n_classes = evaluation_set.n_classes
         shape = (len(statistics), -1, n_classes, n_classes)
         tables = np.reshape(statistics, shape)[:, evaluation_set.present]
-        values = [self._rate_value(evaluation_set, tables, r) for r in self._rates(evaluation_set)]
+        values = [
+            self._rate_value(evaluation_set, tables, r) for r in self.rates_for(evaluation_set)
+        ]
         if self.agg == "mean":
-            return _nan_mean(np.stack(values), axis=0)
+            return combine(np.stack(values), "mean", greater_is_better=self.greater_is_better)[0]
         worst = values[0]
         for value in values[1:]:
             # As min and max of Python compare: see the note on NaN in the class docstring.
@@ -198,26 +118,27 @@ class RateMetric(FairnessMetric):
     def _has_many_classes(self, evaluation_set):
         return evaluation_set.n_classes > 2 and self.pos_label is None
 
-    def _rates(self, evaluation_set):
+    def rates_for(self, evaluation_set):
+        """Return the names of the rates that are compared on these classes."""
         if self._has_many_classes(evaluation_set) and self.multiclass_rates:
             return self.multiclass_rates
         return self.rates
 
     def _rate_value(self, evaluation_set, tables, rate):
         function, per_class, _ = RATES[rate]
-        columns = self._positive_columns(evaluation_set) if per_class else slice(None)
+        columns = self.positive_columns(evaluation_set) if per_class else slice(None)
         by_group = divide(*(part[..., columns] for part in function(tables)))
         overall = None
         if self.method == "to_overall":
             pooled = function(tables.sum(axis=1))
             overall = divide(*(part[..., columns] for part in pooled))
         per_class_values = aggregate_groups(np.moveaxis(by_group, 1, 0), overall, self.transform)
-        if self.class_agg == "mean":
-            return _nan_mean(per_class_values, axis=1)
-        reduce = np.fmin.reduce if self.greater_is_better else np.fmax.reduce
-        return reduce(per_class_values, axis=1)
+        return combine(
+            per_class_values.T, self.class_agg, greater_is_better=self.greater_is_better
+        )[0]
 
-    def _positive_columns(self, evaluation_set):
+    def positive_columns(self, evaluation_set):
+        """Return the slice of the classes of which each is taken for the positive one."""
         if self._has_many_classes(evaluation_set):
             return slice(None)
         return slice(*_positive_range(evaluation_set.classes, self.pos_label))
@@ -226,18 +147,44 @@ class RateMetric(FairnessMetric):
         sentences = []
         totals = evaluation_set.class_totals
         labels, classes = evaluation_set.groups.labels, evaluation_set.classes.tolist()
-        columns = range(evaluation_set.n_classes)[self._positive_columns(evaluation_set)]
-        for rate in self._rates(evaluation_set):
+        columns = range(evaluation_set.n_classes)[self.positive_columns(evaluation_set)]
+        for rate in self.rates_for(evaluation_set):
             condition = RATES[rate][2]
             if condition is None:
                 continue
             for c in columns:
-                mass = totals[:, c] if condition == "positive" else _others(totals)[:, c]
+                mass = totals[:, c] if condition == "positive" else others(totals)[:, c]
                 for g in np.flatnonzero((mass <= 0) & evaluation_set.present):
                     kind = "class" if condition == "positive" else "any class but"
                     sentences.append(
                         f"{self.name}: group {labels[g]!r} has no sample of {kind} "
                         f"{classes[c]!r}; its {rate} is undefined and counts as 0."
+                    )
+        return sentences
+
+    def undefined_value(self, evaluation_set, response):  # noqa: D102
+        sentences = []
+        tables = evaluation_set.confusion(response)
+        present = np.flatnonzero(evaluation_set.present)
+        labels, classes = evaluation_set.groups.labels, evaluation_set.classes.tolist()
+        for rate in self.rates_for(evaluation_set):
+            function, per_class, condition = RATES[rate]
+            columns = self.positive_columns(evaluation_set) if per_class else slice(None)
+            numerator, denominator = (part[present][:, columns] for part in function(tables))
+            positives = classes[columns] if per_class else [None]
+            for c, positive in enumerate(positives):
+                of_class = "" if positive is None else f" of class {positive!r}"
+                if condition is None:
+                    sentences += [
+                        f"{self.name}: group {labels[g]!r} has no prediction{of_class}; its "
+                        f"{rate} is undefined and counts as 0."
+                        for g in present[denominator[:, c] <= 0]
+                    ]
+                if self.transform == "ratio" and not numerator[:, c].any():
+                    named = ", ".join(repr(labels[g]) for g in present[:8])
+                    sentences.append(
+                        f"{self.name}: no group ({named}) has a {rate}{of_class} above 0; its "
+                        "ratio is undefined (NaN)."
                     )
         return sentences
 

@@ -8,14 +8,13 @@ import fairlearn.metrics as flm
 from skbadr.metrics.aggregate import check_option
 from skbadr.metrics.base import TASKS, FairnessMetric
 from skbadr.metrics.callables import CallableMetric
-from skbadr.metrics.dependence import LinearHSIC, SquaredCovariance
+from skbadr.metrics.dependence import DisparateMistreatment, LinearHSIC, SquaredCovariance
 from skbadr.metrics.fairlearn_metrics import generated_metric_names, metric_from_fairlearn
 from skbadr.metrics.group_losses import SUMMARIES, GroupLossMetric
 from skbadr.metrics.individual import IndividualFairness
 from skbadr.metrics.predictions import (
     GroupMeanMetric,
     KolmogorovSmirnovMetric,
-    PredictionGap,
     prediction,
 )
 from skbadr.metrics.rates import RateMetric
@@ -30,6 +29,10 @@ _RATE_NAMES = {
     "accuracy_parity": "accuracy",
     "equalized_odds": ("true_positive_rate", "false_positive_rate"),
 }
+# Goals of the literature under their own names, of the loss that the wrapped estimator trains on.
+_GOALS = {"ltr": "mean_loss", "forml": "group_loss_gap", "meta_gdro": "worst_group_loss"}
+DEFAULT_RHO = 50.0
+SMOOTHINGS = ("maximum", "logsumexp")
 
 
 def _classification_metrics():
@@ -44,35 +47,34 @@ def _classification_metrics():
                 multiclass_rates=only_recall,
                 name=name + suffix,
             )
-    for summary in SUMMARIES:
-        metrics[summary] = partial(GroupLossMetric, summary, loss="zero_one")
-    metrics["individual"] = partial(IndividualFairness, "classification")
-    metrics["covariance"] = partial(SquaredCovariance, "classification")
-    metrics["hsic"] = partial(LinearHSIC, "classification")
+    metrics["disparate_mistreatment"] = DisparateMistreatment
+    return metrics | _common_metrics("classification", loss="zero_one")
+
+
+def _common_metrics(task, *, loss):
+    """Return the metrics of both tasks; the goals of a loss take `loss` unless told otherwise."""
+    metrics = {summary: partial(_group_loss, summary, loss, task) for summary in SUMMARIES}
+    for name, goal in _GOALS.items():
+        metrics[name] = partial(_group_loss, goal, "own", task, name=name)
+    metrics["individual"] = partial(IndividualFairness, task)
+    metrics["covariance"] = partial(SquaredCovariance, task)
+    metrics["hsic"] = partial(LinearHSIC, task)
     return metrics
 
 
-def _prediction_gap(**options):
-    """Return the gap of mean predictions, with its gradient unless options ask for a variant."""
-    if not options:
-        return PredictionGap()
-    return GroupMeanMetric(prediction, name="demographic_parity", **options)
+def _group_loss(summary, default, task, *, loss=None, **options):
+    return GroupLossMetric(summary, loss=default if loss is None else loss, task=task, **options)
 
 
 def _regression_metrics():
     metrics = {
-        "demographic_parity": _prediction_gap,
+        "demographic_parity": partial(GroupMeanMetric, prediction, name="demographic_parity"),
         "demographic_parity_ratio": partial(
             GroupMeanMetric, prediction, transform="ratio", name="demographic_parity_ratio"
         ),
         "kolmogorov_smirnov": KolmogorovSmirnovMetric,
     }
-    for summary in SUMMARIES:
-        metrics[summary] = partial(GroupLossMetric, summary, loss="squared_error")
-    metrics["individual"] = partial(IndividualFairness, "regression")
-    metrics["covariance"] = partial(SquaredCovariance, "regression")
-    metrics["hsic"] = partial(LinearHSIC, "regression")
-    return metrics
+    return metrics | _common_metrics("regression", loss="squared_error")
 
 
 _METRICS = {"classification": _classification_metrics(), "regression": _regression_metrics()}
@@ -114,7 +116,9 @@ def get_metric_names(task=None):
     return sorted(names)
 
 
-def get_metric(metric, task="classification", **options):
+def get_metric(
+    metric, task="classification", *, smooth=None, rho=None, temperature=None, **options
+):
     """Return the metric object behind a name, a callable or a metric.
 
     Parameters
@@ -123,6 +127,16 @@ def get_metric(metric, task="classification", **options):
         A name of `get_metric_names`; a fairness function of fairlearn or any callable
         ``f(y_true, y_pred, *, sensitive_features)``; an object of this module as it is.
     task : {"classification", "regression"}, default="classification"
+    smooth : {"maximum", "logsumexp"} or None, default=None
+        None: the exact metric. Otherwise its smooth form, `FairnessMetric.surrogate`, which has a
+        gradient in the scores: predicted classes become memberships, and maxima over groups stay
+        ("maximum") or are softened as well ("logsumexp").
+    rho : float or None, default=None
+        Factor of log-sum-exp, in units of 1 over the metric's: of m values it exceeds the maximum
+        by at most ``log(m) / rho``. None: 50.
+    temperature : float or None, default=None
+        Factor of the scores in memberships. None: 1, where they are the probabilities of a
+        logistic regression.
     **options
         For names and fairlearn's metrics: the metric's own options, for instance
         ``method="to_overall"``, ``agg="mean"``, ``pos_label``, or, for names of this module,
@@ -135,8 +149,8 @@ def get_metric(metric, task="classification", **options):
     Raises
     ------
     ValueError
-        If the name or the task is unknown (listing the valid ones), or the metric is not for
-        this task.
+        If the name or the task is unknown (listing the valid ones), the metric is not for this
+        task, or it has no smooth form.
     TypeError
         If `metric` is none of these, or it has no such option.
 
@@ -146,8 +160,19 @@ def get_metric(metric, task="classification", **options):
     >>> mean_odds = get_metric("equalized_odds", agg="mean")
     >>> mean_odds([0, 1, 0, 1], [0, 1, 1, 1], sensitive_features=["a", "a", "b", "b"])
     0.5
+
+    The smooth form of the bilevel paper's experiments, a difference of mean probabilities:
+
+    >>> smooth = get_metric("demographic_parity", smooth="logsumexp", rho=100.0)
+    >>> smooth.differentiable
+    True
     """
     check_option("task", task, TASKS)
+    check_option("smooth", smooth, (*SMOOTHINGS, None))
+    if rho is not None and smooth != "logsumexp":
+        raise ValueError("rho is an option of smooth='logsumexp'.")
+    if temperature is not None and smooth is None:
+        raise ValueError("temperature is an option of smooth='maximum' or 'logsumexp'.")
     if isinstance(metric, str):
         resolved = _from_name(metric, task, options)
     elif isinstance(metric, FairnessMetric):
@@ -168,7 +193,16 @@ def get_metric(metric, task="classification", **options):
             f"metric {resolved.name!r} is for {' and '.join(resolved.tasks)}, not for {task}; "
             f"for {task} use one of {get_metric_names(task)} or a callable."
         )
-    return resolved
+    return resolved if smooth is None else _smoothed(resolved, smooth, rho, temperature)
+
+
+def _smoothed(metric, smooth, rho, temperature):
+    if smooth == "logsumexp":
+        rho = DEFAULT_RHO if rho is None else rho
+    softened = metric.surrogate(1.0 if temperature is None else temperature, rho=rho)
+    if softened is None:
+        raise ValueError(f"metric {metric.name!r} has no smooth form: leave smooth=None.")
+    return softened
 
 
 def _from_name(name, task, options):

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array
 
-from skbadr.losses import LOSS_GRADIENTS
+from skbadr.losses import LOSSES, get_loss
 from skbadr.lower_level import (
     LinearLowerLevel,
     PeeledEstimator,
@@ -44,13 +44,20 @@ class SmoothProblem:
             if isinstance(family, str):
                 raise ValueError(family)
             y = refit.y
-            if self.data.classes is not None:
+            if self.data.classes is not None and fold.rows is None:
+                y = self.data.y
+            elif self.data.classes is not None:
                 y = np.searchsorted(self.data.classes, y)
             self.levels.append(LinearLowerLevel(family, _numeric(refit.X, single), y, refit.cells))
             # What is trained on is what is evaluated, but for encoders that fit out of fold.
             same = fold.rows is None and fold.X_final is refit.X
             self.held_out.append(None if same else _numeric(fold.X_final, single))
         self.family = self.levels[0].family
+        self.min_weight = problem.min_weight
+        # Weights from which on the estimator's own solver is sure to see every cell.
+        resolved = min(self.family.resolution, 0.5 * float(problem.shares.min()))
+        self.resolved_weight = max(problem.min_weight, resolved)
+        self._model_rows = None
 
     def subset(self, step):
         """Return the problem on every `step`-th row, or None where that would empty a cell.
@@ -61,6 +68,7 @@ class SmoothProblem:
             return None
         rows = np.arange(0, self.levels[0].n, step)
         smaller = copy.copy(self)
+        smaller._model_rows = None
         smaller.levels = [self.levels[0].subset(rows)]
         smaller.data = self.data.take(rows)
         cells = smaller.levels[0].cells
@@ -95,12 +103,90 @@ class SmoothProblem:
         """
         scores, parameters = [], []
         for level, state, X in zip(self.levels, states, self.held_out, strict=True):
-            moved = level.sensitivities(state)
+            moved = level.sensitivities(state, exact=False)
             shape = moved.shape
             flat = level.forward(moved.reshape(shape[0], -1), X)
             scores.append(flat.reshape(len(flat), *shape[1:]))
             parameters.append(moved)
         return (scores[0] if len(scores) == 1 else np.concatenate(scores)), parameters
+
+    def derivatives(self, states, score_gradient):
+        """Return how parameters, and a function of the scores, move with the log weights.
+
+        Parameters
+        ----------
+        states : list of LinearState
+        score_gradient : ndarray of shape (n, m)
+            Derivative of the function in the scores of the evaluated rows.
+
+        Returns
+        -------
+        parameters : list of ndarray of shape (p, m, K)
+            Per fold.
+        gradient : ndarray of shape (K,)
+        """
+        parameters, gradient, position = [], 0.0, 0
+        for level, state, X in zip(self.levels, states, self.held_out, strict=True):
+            n = level.n if X is None else X.shape[0]
+            pulled = level.pull_back(score_gradient[position : position + n], X)
+            position += n
+            moved = level.sensitivities(state)
+            gradient = gradient + np.tensordot(pulled, moved, axes=2)
+            parameters.append(moved)
+        return parameters, gradient
+
+    def linearised(self, scores, parameters, most):
+        """Return what a model of linearly moved scores needs, on some of the evaluated rows.
+
+        Parameters
+        ----------
+        scores : ndarray of shape (n, m)
+        parameters : list of ndarray of shape (p, m, K)
+        most : int
+            Rows wanted, at least; every group keeps a few.
+
+        Returns
+        -------
+        data : EvaluationSet
+            Weighted so as to stand for all rows.
+        scores : ndarray of shape (rows, m)
+        moved : ndarray of shape (rows, m, K)
+            Their derivatives in the log weights.
+        rows : ndarray or None
+            None where these are all rows.
+        """
+        rows = None
+        if len(scores) >= 2 * most and len(self.levels) == 1 and self.held_out[0] is None:
+            data, rows = self.model_rows(most)
+            scores = scores[rows]
+        else:
+            data = self.data
+        moved = []
+        for level, own, X in zip(self.levels, parameters, self.held_out, strict=True):
+            shape = own.shape
+            if rows is not None:
+                X = level.X[rows]
+            flat = level.forward(own.reshape(shape[0], -1), X)
+            moved.append(flat.reshape(len(flat), *shape[1:]))
+        return data, scores, moved[0] if len(moved) == 1 else np.concatenate(moved), rows
+
+    def model_rows(self, most):
+        """Return some rows, stratified by group, and the evaluation set that they stand for."""
+        if self._model_rows is None:
+            codes = self.data.groups.codes
+            counts = np.bincount(codes, minlength=self.data.n_groups)
+            step = np.maximum(np.minimum(len(codes) // most, counts // 50), 1)
+            position = np.empty(len(codes), dtype=np.intp)
+            position[np.argsort(codes, kind="stable")] = np.arange(len(codes))
+            position -= (np.cumsum(counts) - counts)[codes]
+            rows = np.flatnonzero(position % step[codes] == 0)
+            data = self.data.take(rows)
+            kept = np.bincount(data.groups.codes, minlength=self.data.n_groups)
+            factor = (counts / np.maximum(kept, 1))[data.groups.codes]
+            weight = data.sample_weight
+            data.sample_weight = factor if weight is None else factor * weight
+            self._model_rows = data, rows
+        return self._model_rows
 
     def hypergradient(self, states, score_gradient, *, tol):
         """Return d Phi / d lam, of shape (K,), from d Phi / d scores, of shape (n, m)."""
@@ -112,19 +198,24 @@ class SmoothProblem:
             total = total + level.hypergradient(state, level.pull_back(part, X), tol=tol)
         return total
 
-    def responses(self, scores):
-        """Return what the evaluator measures models by: predictions from scores."""
+    def responses(self, scores, methods):
+        """Return what models are measured by: predictions from scores, by response method."""
         responses = {"predict": self.family.predict(scores)}
-        if "decision_function" in self.evaluator.methods:
+        if "decision_function" in methods:
             responses["decision_function"] = self._metric_scores(scores)
-        if "predict_proba" in self.evaluator.methods:
+        if "predict_proba" in methods:
             responses["predict_proba"] = self.family.predict_proba(scores)
         return responses
 
-    def metric_gradient(self, scores):
-        """Return the value of a differentiable metric and its gradient in the scores."""
-        metric = self.evaluator.metric
-        value, slope = metric.value_and_gradient(self.data, self._metric_scores(scores))
+    def metric_gradient(self, scores, data=None):
+        """Return a differentiable metric as a cost, and its gradient in the scores.
+
+        `data` is the evaluation set of the scores, where these are not of all rows.
+        """
+        metric, data = self.evaluator.metric, self.data if data is None else data
+        value, slope = metric.value_and_gradient(data, self._metric_scores(scores))
+        if metric.greater_is_better:
+            value, slope = -value, -slope
         if self.data.classes is not None:
             return value, slope
         gradient = np.zeros_like(scores)
@@ -134,6 +225,8 @@ class SmoothProblem:
     def losses_and_gradients(self, scores):
         """Return the evaluator's loss of each evaluated row, and its gradients in the scores.
 
+        That loss must have a gradient.
+
         Parameters
         ----------
         scores : ndarray of shape (n, m)
@@ -142,14 +235,10 @@ class SmoothProblem:
         -------
         losses : ndarray of shape (n,)
         gradients : ndarray of shape (n, m)
-
-        Raises
-        ------
-        KeyError
-            If that loss has no gradient (`skbadr.losses.LOSS_GRADIENTS`).
         """
-        function = LOSS_GRADIENTS[self.evaluator.loss]
-        losses, slopes = function(self.data.y, self._metric_scores(scores))
+        losses, slopes = get_loss(self.evaluator.loss).gradient(
+            self.data.y, self._metric_scores(scores)
+        )
         if self.data.classes is None:
             slopes = slopes * self.family.predict_gradient(scores)[:, None]
         return losses, slopes
@@ -158,12 +247,22 @@ class SmoothProblem:
         """Return what metrics are functions of: decision functions, or predictions."""
         return scores if self.data.classes is not None else self.family.predict(scores)[:, None]
 
-    def evaluate(self, cell_weights, states, origin, iteration, start_time):
-        """Return the `Evaluation` of solved states."""
+    def evaluate(self, cell_weights, states, origin, iteration, start_time, value=None):
+        """Return the `Evaluation` of solved states; `value` is the cost where it is known."""
         evaluation = Evaluation(cell_weights, origin=origin, iteration=iteration)
         evaluation.n_refits = len(states)
         evaluation.refit_time = time.perf_counter() - start_time
-        self.evaluator.measure(evaluation, self.responses(self.scores(states)))
+        scores, losses = self.scores(states), None
+        needed = {self.evaluator.metric.response_method, "predict"}
+        alone = len(self.held_out) == 1 and self.held_out[0] is None
+        if self.evaluator.loss == "log_loss" and alone:
+            # The training loss of every family that has probabilities.
+            losses = self.family.loss(self.levels[0].target, scores)
+        else:
+            needed.add(LOSSES[self.evaluator.loss][1])
+        if value is not None and self.evaluator.metric.greater_is_better:
+            value = -value
+        self.evaluator.measure(evaluation, self.responses(scores, needed), value, losses)
         return evaluation
 
     @property
@@ -226,7 +325,8 @@ def pareto_residual(lower_level, model, classes):
     if isinstance(family, str) or lower_level.final_params:
         return None
     y = lower_level.y if classes is None else np.searchsorted(classes, lower_level.y)
-    level = LinearLowerLevel(family, _numeric(lower_level.X), y, lower_level.cells)
+    single = len(y) >= 10_000  # sums over so many rows do not need more
+    level = LinearLowerLevel(family, _numeric(lower_level.X, single), y, lower_level.cells)
     try:
         return level.pareto_residual(family.parameters(model))
     except RuntimeError:  # nnls gave up
@@ -244,6 +344,10 @@ def _numeric(X, single=False):
 
 def _suits_single(X):
     some = np.asarray(X[:: max(1, len(X) // 2000)], dtype=float)
-    spread, size = some.std(axis=0), np.abs(some).max(axis=0, initial=0.0)
-    varying = spread > 0
-    return bool((size[varying] <= 100 * spread[varying]).all() and size.max(initial=0.0) < 1e6)
+    offset, spread = np.abs(some.mean(axis=0)), some.std(axis=0)
+    # Rare values may be missing from some of the rows.
+    doubtful = np.flatnonzero(offset > 100 * spread)
+    if len(doubtful):
+        spread[doubtful] = np.asarray(X[:, doubtful], dtype=float).std(axis=0)
+        doubtful = doubtful[spread[doubtful] > 1e-9 * offset[doubtful]]
+    return bool((offset <= 100 * spread)[doubtful].all() and np.abs(some).max(initial=0.0) < 1e6)

@@ -1,140 +1,125 @@
 """Descents from several points, for differentiable upper levels."""
 
+import itertools
 import time
 
 import numpy as np
 
-from skbadr.lower_level.linear import LinearState
-from skbadr.simplex import project_simplex
-from skbadr.solvers.projected_gradient import ProjectedGradient
+from skbadr.solvers.few_rows import MANY_ROWS, FewRows
+from skbadr.solvers.gauss_newton import GaussNewton
 
-# Rows of the first, cheap fit that the plain model starts from.
-SUBSET = 5000
-# Weights below this are hard on solvers that stop at a tolerance of their own.
-SAFE_WEIGHT = 1e-4
+# Rows of the race that picks a valley, where there are many.
+SUBSET = 5_000
+# Refits that each runner of the race gets before half of them are dropped.
+LAP = 3
+# Tolerances of the lower level: for few rows, for many, and for a race on some of these.
+INNER_TOL, MANY_INNER_TOL, RACE_INNER_TOL = 1e-8, 5e-3, 1e-2
+# Tolerance of the upper level in such a race, which only picks a valley.
+RACE_TOL = 1e-2
 
 
 class Descents:
-    """Projected gradients from the best of several points.
+    """Gauss-Newton descents from several points, all but the most promising given up early.
 
-    Where there are many rows, the points are compared and improved on a few thousand of them
-    first, so that the whole data are only needed for the last steps.
+    Where there are many rows the race is run on a few thousand of them, so that the whole data
+    are only needed for the last steps.
 
     Parameters
     ----------
-    search : LinearisedSearch
-        Records refits, and polishes where the metric has kinks.
+    smooth : SmoothProblem
+    record : callable
+        Records refits on all rows; see `GaussNewton`.
     max_refits : int
         Of each descent.
-    n_valleys : int
-        Points, apart from each other, that are compared on all rows.
+    n_finalists : int
+        Descents that are run to their end.
+    rough : bool
+        Whether of the finalists on some rows only those that are close are tried on all.
     """
 
-    def __init__(self, search, max_refits, n_valleys):
-        self.search, self.smooth, self.problem = search, search.smooth, search.problem
-        self.max_refits, self.n_valleys = max_refits, n_valleys
+    def __init__(self, smooth, record, *, max_refits, n_finalists, rough):
+        self.smooth, self.problem, self.record = smooth, smooth.problem, record
+        self.max_refits, self.n_finalists, self.rough = max_refits, n_finalists, rough
 
-    def run(self, starts):
-        """Search from states near the plain solution; return whether the descents converged."""
-        problem, smooth, search = self.problem, self.smooth, self.search
+    def run(self, model):
+        """Search, from the fitted plain model where it is known; return the best descent."""
+        problem, smooth = self.problem, self.smooth
         begin = time.perf_counter()
-        small = None
-        if smooth.levels[0].n >= 4 * SUBSET:
-            small = smooth.subset(smooth.levels[0].n // SUBSET)
-        states = smooth.solve(problem.shares, starts, tol=1e-6)
-        search.record(problem.shares, states, "erm", begin)
-        screen = smooth if small is None else small
-        found = self._screen(screen)
+        few = FewRows(smooth, SUBSET, tol=RACE_INNER_TOL)
+        inner_tol = INNER_TOL if few.all_rows < MANY_ROWS else MANY_INNER_TOL
+        plain = smooth.solve(problem.shares, few.plain_starts(model), tol=inner_tol)
+        reference, _ = smooth.metric_gradient(smooth.scores(plain))
+        self.record(problem.shares, plain, "erm", begin, reference)
+        if few.smooth is None:
+            return self._race(smooth, plain, inner_tol)[0]
+        finalists = self._race(few.smooth, few.states, RACE_INNER_TOL)
         descents = []
-        for _, weights, there in apart(found, self.n_valleys):
-            start = states if small is not None else there
-            descents.append(self._descent(smooth, search.record))
-            descents[-1].begin(weights, start)
-        if small is not None:  # what is best on some rows may not be on all
-            descents = [min(descents, key=lambda descent: descent.value)]
-        reached = [descent.run() for descent in descents]
-        self._retreat(*min(reached, key=lambda item: item[0])[1:])
-        if problem.evaluator.metric.kinked:
-            # Gradients stall where groups tie; a search by exact values does not.
-            begin = time.perf_counter()
-            _, weights, states = min(reached, key=lambda item: item[0])
-            states = smooth.solve(weights, states, tol=1e-6)
-            evaluation = search.record(weights, states, "gradient", begin)
-            search.max_refits += len(search.archive.evaluations)
-            search.run(states, evaluation, radius=0.3, max_steps=8)
-        return all(descent.converged for descent in descents)
+        if self.rough:
+            finalists = _close(finalists)
+        for finalist in finalists[: self.n_finalists]:
+            point = finalist.point
+            descents.append(self._descent(smooth, inner_tol))
+            descents[-1].begin(point.weights, few.moved(point.states, plain), reference)
+        best = min(descents, key=_value)
+        best.run()
+        return best
 
-    def _retreat(self, weights, states):
-        """Visit a point a little inside where the best one lies at the edge of the simplex.
-
-        The estimator's own solver may fail where a cell weighs next to nothing.
-        """
-        safe = min(SAFE_WEIGHT, 0.5 * self.problem.shares.min())
-        if weights.min() < safe:
-            begin = time.perf_counter()
-            inside = project_simplex(weights, minimum=safe)
-            states = self.smooth.solve(inside, states, tol=1e-6)
-            self.search.record(inside, states, "inside", begin)
-
-    def _screen(self, smooth):
-        """Return (value, weights, states) of starting points, the best improved, best first."""
-        problem = self.problem
-        n_cells, shares = problem.n_cells, problem.shares
-        points = [shares, problem.initial, np.full(n_cells, 1.0 / n_cells)]
-        for k in range(min(n_cells, 8)):
-            corner = np.eye(n_cells)[k]
-            points += [corner, 0.99 * corner + 0.01 * shares]
-        points = list(dict.fromkeys(tuple(problem.project(point)) for point in points))
-        reached, states = [], smooth.solve(shares, tol=1e-6)
-        for point in points:
-            weights = np.array(point)
-            there = smooth.solve(weights, states, tol=1e-4)
-            reached.append((smooth.metric_gradient(smooth.scores(there))[0], weights, there))
-        reached.sort(key=lambda item: item[0])
-        if smooth.data is smooth.evaluator.evaluation_set:
-            return reached
-        improved = []
-        for _, weights, there in apart(reached, 1 + self.n_valleys):
-            descent = self._descent(smooth, None, looser=10.0)
-            descent.begin(weights, there)
-            improved.append(descent.run())
-        return sorted(improved, key=lambda item: item[0])
-
-    def _descent(self, smooth, record, looser=1.0):
-        return ProjectedGradient(
-            smooth, record, tol=looser * self.problem.tol, max_refits=self.max_refits
+    def _descent(self, smooth, inner_tol):
+        rough = smooth is not self.smooth
+        return GaussNewton(
+            smooth,
+            None if rough else self.record,
+            tol=RACE_TOL if rough else self.problem.tol,
+            max_refits=self.max_refits,
+            inner_tol=inner_tol,
         )
 
+    def _race(self, smooth, plain, inner_tol):
+        """Return the descents that were run to their end, best first."""
+        reference, _ = smooth.metric_gradient(smooth.scores(plain))
+        runners = [
+            self._descent(smooth, inner_tol).begin(weights, plain, reference)
+            for weights in self._points()
+        ]
+        while len(runners) > self.n_finalists:
+            for runner in runners:
+                runner.run(LAP)
+            runners.sort(key=_value)
+            runners = _apart(runners)[: max(self.n_finalists, len(runners) // 2)]
+            if all(runner.converged or runner.stopped for runner in runners):
+                break
+        for runner in runners[: self.n_finalists]:
+            runner.run()
+        return sorted(runners, key=_value)
 
-def apart(found, count, distance=0.2):
-    """Return the first points that are not near an earlier one: different valleys."""
+    def _points(self):
+        """Return starting weights: the plain and equal ones, and near vertices and edges."""
+        problem = self.problem
+        n_cells, shares = problem.n_cells, problem.shares
+        vertices = np.eye(n_cells)[: min(n_cells, 8)]
+        points = [shares, problem.initial, np.full(n_cells, 1.0 / n_cells), *vertices]
+        if n_cells < 6:
+            points += [0.5 * (one + other) for one, other in itertools.combinations(vertices, 2)]
+        points = [problem.project(0.98 * point + 0.02 * shares) for point in points]
+        return [np.array(point) for point in dict.fromkeys(map(tuple, points))]
+
+
+def _value(runner):
+    return runner.point.value
+
+
+def _close(runners, share=0.5):
+    """Return the runners, best first, that gained at least a share of what the best did."""
+    best = runners[0]
+    most = best.point.value + (1.0 - share) * max(best.reference - best.point.value, 0.0)
+    return [runner for runner in runners if runner.point.value <= most]
+
+
+def _apart(runners, distance=0.02):
+    """Return the runners, best first, that are not near a better one."""
     chosen = []
-    for item in found:
-        if all(np.abs(item[1] - other[1]).max() > distance for other in chosen):
-            chosen.append(item)
-    return chosen[:count]
-
-
-def first_state(level, model):
-    """Return a starting point at the plain weights: a fitted model, or a cheap solution.
-
-    Parameters
-    ----------
-    level : LinearLowerLevel
-    model : fitted estimator or None
-        On the same rows.
-
-    Returns
-    -------
-    state : LinearState or None
-    """
-    shares = level.cells.shares
-    if model is not None:
-        coef = level.family.parameters(model)
-        return LinearState(shares, coef, level.forward(coef), level.sample_weight(shares))
-    if level.n < 4 * SUBSET:
-        return None
-    smaller = level.subset(np.arange(0, level.n, level.n // SUBSET))
-    if (smaller.cells.totals <= 0).any():
-        return None
-    return smaller.solve(smaller.cells.shares, tol=1e-3).moved_to(level)
+    for runner in runners:
+        weights = runner.point.weights
+        if all(np.abs(weights - other.point.weights).max() > distance for other in chosen):
+            chosen.append(runner)
+    return chosen

@@ -12,12 +12,16 @@ from skbadr.problem import SmoothProblem
 from skbadr.result import Archive
 from skbadr.solvers.alternating import AlternatingSolver
 from skbadr.solvers.base import UpperSolver
-from skbadr.solvers.descent import Descents, apart, first_state
+from skbadr.solvers.descent import Descents
+from skbadr.solvers.few_rows import MANY_ROWS, FewRows
+from skbadr.solvers.finals import Finals, NotTheEstimators
 from skbadr.solvers.linearised import LinearisedSearch
 from skbadr.solvers.starts import group_moves, tilts
 
 # Rows of the search itself, where there are at least twice as many.
 SEARCH_ROWS = 30_000
+# Rows of a first solution from which that on all rows starts.
+START_ROWS = 5_000
 # Below this a second start is always tried.
 FEW_ROWS = 10_000
 
@@ -27,8 +31,9 @@ class ImplicitSolver(UpperSolver):
 
     From the plain model on, refits are warm-started Newton solves, and their number is small
     because the derivative of the scores in the weights predicts each of them. The wrapped
-    estimator itself is fitted twice: plain, and at the weights found. Where its own solver does
-    not return the solutions (it stops early, say), alternating refits take over.
+    estimator itself is fitted at the weights found and, below 20,000 rows or where the
+    improvement is small, plain. Where its own solver does not return the solutions (it stops
+    early, say), alternating refits take over.
 
     Parameters
     ----------
@@ -61,17 +66,19 @@ class ImplicitSolver(UpperSolver):
         return 40 if self.max_iter is None else self.max_iter
 
     def solve(self, problem):  # noqa: D102
-        archive = Archive(problem.objective)
-        plain = next(iter(problem.evaluate([(problem.shares, "erm")], 1)))
-        if plain.failed:
-            raise plain.error
-        archive.add(plain)
-        visited = Archive(problem.objective)
+        archive, visited = Archive(problem.objective), Archive(problem.objective)
+        finals = Finals(problem, archive)
+        trusted = True
         try:
-            self._visit(problem, plain, visited)
-            archive.converged, trusted = visited.converged, True
+            smooth = self._smooth_problem(problem)
+            many = smooth.levels[0].n >= MANY_ROWS
+            if not many:
+                finals.fit_plain()
+            finals.tolerant = many and smooth.family.resolution > 0
+            self._visit(smooth, finals, visited)
+            archive.converged = visited.converged
         except KeyboardInterrupt:
-            archive.interrupted, trusted = True, True
+            archive.interrupted = True
             warn_user(
                 f"the search was interrupted after {len(visited.evaluations)} refits; the best "
                 "weights so far are kept.",
@@ -79,40 +86,43 @@ class ImplicitSolver(UpperSolver):
             )
         except (NotTheEstimators, LinAlgError, ValueError, FloatingPointError):
             trusted = False
-        # The first is the plain model once more. None of them is a fit of the estimator's class.
-        archive.evaluations += visited.evaluations[1:]
-        archive.n_iter = max(archive.n_iter, visited.n_iter)
-        for evaluation in archive.evaluations[1:]:
-            evaluation.n_refits = 0
-        kept = trusted and self._finish(problem, archive, visited.evaluations)
-        if not kept and not archive.interrupted:
+        if trusted:
+            trusted = finals.choose(visited.evaluations) or archive.interrupted
+        finals.record(visited)
+        if not trusted:
             self._refit_instead(problem, archive)
         return archive
 
-    def _visit(self, problem, plain, visited):
-        """Search among solutions of the lower level, recorded in `visited`."""
+    def _smooth_problem(self, problem):
         metric = problem.evaluator.metric
-        smooth_upper = metric.differentiable and not problem.objective.uses_score
-        smooth = SmoothProblem(problem, single=not smooth_upper)
+        single = not (metric.differentiable and metric.kinked)
+        return SmoothProblem(problem, single=single)
 
-        def check(evaluation):
-            if not _agree(plain, evaluation):
-                raise NotTheEstimators
-
+    def _visit(self, smooth, finals, visited):
+        """Search among solutions of the lower level, recorded in `visited`."""
+        problem = smooth.problem
         search = LinearisedSearch(
             smooth,
             visited,
             max_refits=self.max_refits,
             tol=problem.tol,
             inner_tol=self.inner_tol,
-            check=check,
+            check=finals.check_plain,
         )
-        starts = [first_state(level, plain.model) for level in smooth.levels]
-        if smooth_upper:
-            descents = Descents(search, self.max_refits, 2 + (self.n_starts or 1))
-            visited.converged = descents.run(starts)
+        if problem.evaluator.metric.differentiable and not problem.objective.uses_score:
+            descents = Descents(
+                smooth,
+                lambda *visit: search.record(*visit) and search.done,
+                max_refits=self.max_refits,
+                # What the estimator does not resolve need not be searched as thoroughly.
+                n_finalists=self.n_starts or (2 if finals.tolerant else 4),
+                rough=finals.tolerant,
+            )
+            descent = descents.run(finals.plain_model)
+            visited.converged = descent.converged
+            finals.inside = lambda: descent.retreat(search.record)
         else:
-            self._search(problem, smooth, search, starts)
+            self._search(problem, smooth, search, finals.plain_model)
 
     def _refit_instead(self, problem, archive):
         """Alternate refits where the smooth problem does not lead to a model of the estimator.
@@ -122,56 +132,55 @@ class ImplicitSolver(UpperSolver):
         other = AlternatingSolver(self.max_iter).solve(problem)
         archive.n_iter += other.n_iter
         archive.converged, archive.interrupted = other.converged, other.interrupted
-        archive.evaluations += other.evaluations[1:]
-        if archive.objective.key(other.best) < archive.objective.key(archive.best):
+        kept = archive.evaluations if archive.evaluations else []
+        archive.evaluations = [other.evaluations[0], *kept[1:], *other.evaluations[1:]]
+        if archive.best is None or archive.objective.key(other.best) < archive.objective.key(
+            archive.best
+        ):
             archive.best = other.best
 
-    def _search(self, problem, smooth, search, starts):
+    def _search(self, problem, smooth, search, model):
         begin = time.perf_counter()
-        states = smooth.solve(problem.shares, starts, tol=0.3 * self.inner_tol)
+        many = smooth.levels[0].n >= 2 * SEARCH_ROWS
+        few = FewRows(smooth, SEARCH_ROWS if many else START_ROWS, tol=self.inner_tol)
+        states = smooth.solve(problem.shares, few.plain_starts(model), tol=self.inner_tol)
         plain = search.record(problem.shares, states, "erm", begin)
-        found = self._search_subset(smooth)
+        found = self._search_few(few)
         if found is None:
             best = self._search_from(problem, search, (states, plain))
         else:
-            begun, evaluation = search.refit(found, states, "subset")
+            weights = found[1].cell_weights
+            begun, evaluation = search.refit(weights, few.moved(found[0], states), "subset")
             best = search.run(begun, evaluation, radius=0.1)
             best = _better(problem.objective, (states, plain), best)
         self._insist(problem, search, best)
 
-    def _search_subset(self, smooth):
-        """Return the weights that some of the rows prefer, or None where there are few."""
-        n = smooth.levels[0].n
-        if n < 2 * SEARCH_ROWS:
+    def _search_few(self, few):
+        """Return what some of the rows prefer, or None where these are too few to tell."""
+        if few.smooth is None or few.all_rows < 2 * SEARCH_ROWS:
             return None
-        small = smooth.subset(n // SEARCH_ROWS)
-        if small is None:
-            return None
-        problem = copy.copy(smooth.problem)
+        problem = copy.copy(few.smooth.problem)
         problem.monitor = None
-        small.problem = problem
+        few.smooth.problem = problem
         search = LinearisedSearch(
-            small,
+            few.smooth,
             Archive(problem.objective),
             max_refits=self.max_refits,
             tol=problem.tol,
             inner_tol=self.inner_tol,
         )
-        states, plain = search.refit(problem.shares, [None], "erm")
-        best = self._search_from(problem, search, (states, plain))
-        return best[1].cell_weights
+        plain = search.record(problem.shares, few.states, "erm", time.perf_counter())
+        return self._search_from(problem, search, (few.states, plain))
 
     def _search_from(self, problem, search, plain):
         """Search from the plain model and from `n_starts` others; return the best."""
         best = search.run(*plain)
-        starts = [(problem.project(w), origin) for w, origin in self._starts(problem)]
-        for weights, origin in starts[: self._n_starts(search.smooth)]:
+        for weights, origin in self._starts(problem)[: self._n_starts(search.smooth)]:
             best = self._try(problem, search, weights, origin, best)
         return best
 
     def _insist(self, problem, search, best):
         """Where the bound is missed, let it weigh more, from the best and from more starts."""
-        starts = [(problem.project(w), origin) for w, origin in self._starts(problem)]
         if self.max_iter is None:
             search.max_refits += self.max_refits // 2
         for harder in (5.0, 20.0):
@@ -179,7 +188,7 @@ class ImplicitSolver(UpperSolver):
                 break
             search.score_scale *= harder
             best = _better(problem.objective, best, search.run(*best))
-            for weights, origin in starts[self._n_starts(search.smooth) :]:
+            for weights, origin in self._starts(problem)[self._n_starts(search.smooth) :]:
                 if problem.objective.is_met(best[1]):
                     break
                 best = self._try(problem, search, weights, origin, best)
@@ -187,7 +196,7 @@ class ImplicitSolver(UpperSolver):
     def _try(self, problem, search, weights, origin, best):
         if search.done or problem.objective.is_ideal(best[1]):
             return best
-        begun, evaluation = search.refit(weights, best[0], origin)
+        begun, evaluation = search.refit(problem.project(weights), best[0], origin)
         return _better(
             problem.objective, best, search.run(begun, evaluation, radius=0.5, max_steps=6)
         )
@@ -207,62 +216,6 @@ class ImplicitSolver(UpperSolver):
             starts += [(weights, "group") for weights in group_moves(problem.cells, 8.0)]
         return starts
 
-    def _finish(self, problem, archive, visited):
-        """Fit the estimator itself at the best weights; return whether it does what they promise.
-
-        Its tolerance moves the metric: where it misses the bound, or ends far from the solution,
-        the next best points are tried.
-        """
-        objective, plain = archive.objective, archive.evaluations[0]
-        candidates = _with_room(sorted(visited, key=objective.key), objective)
-        for candidate in candidates[:5]:
-            if not objective.key(candidate) < objective.key(plain):
-                return objective.is_met(plain) or archive.best is not plain
-            weights = problem.project(_rounded(candidate.cell_weights))
-            evaluations = problem.evaluate([(weights, "final")], archive.n_iter)
-            final = next(iter(evaluations))
-            archive.add(final)
-            if not final.failed and _as_promised(objective, plain, candidate, final):
-                return True
-        return False
-
-
-class NotTheEstimators(Exception):
-    """The solution of the lower level is not what the estimator's own fit returns."""
-
-
-def _agree(one, other):
-    """Whether two evaluations at the same weights are those of nearly the same model."""
-    metrics = abs(one.metric - other.metric) <= 0.01 * (1e-3 + abs(one.metric)) + 2e-3
-    losses = np.abs(one.cell_losses - other.cell_losses)
-    return metrics and bool(np.all(losses <= 0.01 * np.abs(one.cell_losses) + 1e-6))
-
-
-def _rounded(weights):
-    """Round to five digits, so that the last ones of a solver do not reach the model."""
-    unit = 10.0 ** (np.floor(np.log10(weights)) - 4)
-    return np.round(weights / unit) * unit
-
 
 def _better(objective, one, other):
     return other if objective.key(other[1]) < objective.key(one[1]) else one
-
-
-def _as_promised(objective, plain, candidate, final):
-    """Whether the estimator itself does at some weights what the solution there does."""
-    if objective.bound is not None:
-        return objective.is_met(final)
-    promised = objective.key(plain)[0] - objective.key(candidate)[0]
-    return objective.key(plain)[0] - objective.key(final)[0] >= 0.9 * promised
-
-
-def _with_room(visited, objective):
-    """Order candidates: the best, then ever safer ones inside the bound, or elsewhere."""
-    if objective.bound is None:
-        found = [(None, evaluation.cell_weights, evaluation) for evaluation in visited]
-        return [item[-1] for item in apart(found, 3, distance=1e-5)]
-    chosen = visited[:1]
-    for candidate in visited[1:]:
-        if objective.cost(candidate.metric) < objective.cost(chosen[-1].metric) - 1e-3:
-            chosen.append(candidate)
-    return chosen

@@ -8,6 +8,9 @@ from skbadr.lower_level.linear import LinearState
 from skbadr.solvers.surrogate import from_log_coordinates, log_coordinates
 from skbadr.solvers.trials import Trials
 
+# Log weights within which nothing more is looked for.
+SMALLEST_RADIUS = 0.03
+
 
 class LinearisedSearch:
     """Trust-region search on the exact metric of linearised scores.
@@ -44,10 +47,10 @@ class LinearisedSearch:
         states = self.smooth.solve(weights, starts, tol=self.inner_tol)
         return states, self.record(weights, states, origin, begin)
 
-    def record(self, weights, states, origin, begin):
-        """Evaluate solved states and add them to the archive."""
+    def record(self, weights, states, origin, begin, value=None):
+        """Evaluate solved states, whose metric may be known, and add them to the archive."""
         iteration = len(self.archive.evaluations) + 1
-        evaluation = self.smooth.evaluate(weights, states, origin, iteration, begin)
+        evaluation = self.smooth.evaluate(weights, states, origin, iteration, begin, value)
         self.archive.add(evaluation)
         if origin == "erm" and self.check is not None:
             self.check(evaluation)
@@ -67,8 +70,8 @@ class LinearisedSearch:
             while not self.done:
                 move, predicted, current = self._best_move(trials, evaluation, radius, step)
                 if current - predicted <= self.tol:
-                    radius *= 0.3
-                    if radius < 0.02:
+                    radius *= 0.2
+                    if radius < SMALLEST_RADIUS:
                         return states, evaluation
                     continue
                 weights, starts = self._start(states, parameters, move, scores, sensitivities)
@@ -82,7 +85,7 @@ class LinearisedSearch:
                 if actual > 0:
                     states, evaluation = new_states, new
                     break
-                if radius < 0.02:
+                if radius < SMALLEST_RADIUS:
                     return states, evaluation
         return states, evaluation
 
@@ -108,7 +111,8 @@ class LinearisedSearch:
         """
         n_cells = self.problem.n_cells
         rng = np.random.default_rng([self.problem.seed, len(self.archive.evaluations), step])
-        sizes = (96, 48, 48) if trials.fast else (32, 16, 16)
+        first = 24 * min(n_cells, 4) if trials.fast else 32
+        sizes = (first, first // 2, first // 2)
         center = np.zeros(n_cells)
         for spread, size in zip((1.0, 0.35), sizes, strict=False):
             steps = rng.standard_normal((size, n_cells)) * (rng.random((size, 1)) + 0.1)

@@ -5,7 +5,7 @@ import copy
 import numpy as np
 
 # Rows on which far-reaching moves are compared where there are more.
-COARSE_ROWS = 16_000
+COARSE_ROWS = 8_000
 
 
 class Trials:
@@ -87,7 +87,8 @@ class Trials:
     def _each(self, moves):
         metric, score = np.empty(len(moves)), np.empty(len(moves))
         for i, move in enumerate(moves):
-            responses = self.smooth.responses(self.scores + self.sensitivities @ move)
+            scores = self.scores + self.sensitivities @ move
+            responses = self.smooth.responses(scores, {self.metric.response_method})
             response = responses[self.metric.response_method]
             metric[i] = self.metric.value(self.data, response)
             score[i] = self.smooth.evaluator.default_score(responses["predict"])

@@ -45,6 +45,8 @@ class LinearFamily:
     shift_invariant = False
     # Whether the objective divides by the sum of the weights.
     averages = False
+    # Solvers of the estimator that find the solution itself, whatever their tolerance says.
+    exact_solvers = ()
 
     def __init__(self, estimator, classes=None):
         self.estimator, self.classes = estimator, classes
@@ -106,6 +108,10 @@ class LinearFamily:
         by_class = [self.class_weight.get(label, 1.0) for label in self.classes.tolist()]
         return np.array(by_class, dtype=float)[y]
 
+    def score_scale(self, target):
+        """Return the size of scores that matters: 1 for classifiers, else the targets' spread."""
+        return 1.0 if self.classes is not None else float(target.std()) or 1.0
+
     def start(self, target, weight, p):
         """Return starting parameters, of shape (p, m)."""
         return np.zeros((p, self.n_outputs))
@@ -115,6 +121,17 @@ class LinearFamily:
         return True
 
     # Fitted models.
+
+    @property
+    def resolution(self):
+        """Weight of a cell below which the estimator's own solver may not see its gradient.
+
+        Ten times its tolerance, where that bounds the gradient per unit of sample weight.
+        """
+        if getattr(self.estimator, "solver", None) in self.exact_solvers:
+            return 0.0
+        tol = getattr(self.estimator, "tol", None)
+        return 10.0 * tol if isinstance(tol, float) else 0.0
 
     def parameters(self, model):
         """Return the parameters, of shape (p, m), of a fitted estimator of the user's class."""

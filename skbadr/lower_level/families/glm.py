@@ -52,6 +52,9 @@ class LogLinkTweedie(_MeanDeviance):
     def curvature(self, target, z):  # noqa: D102
         return self._terms(target, z, 2)
 
+    def score_scale(self, target):  # noqa: D102
+        return 1.0
+
     def start(self, target, weight, p):  # noqa: D102
         coef = super().start(target, weight, p)
         if self.fit_intercept:

@@ -9,6 +9,8 @@ from skbadr.lower_level.families.base import LinearFamily, SignedTargets
 class LeastSquares(LinearFamily):
     """``(z - y)^2`` for each output."""
 
+    exact_solvers = ("auto", "cholesky", "svd")
+
     def loss(self, target, z):  # noqa: D102
         return np.square(z - target).sum(axis=1)
 

@@ -10,6 +10,8 @@ from skbadr.lower_level.families.base import LinearFamily
 class BinaryLogistic(LinearFamily):
     """``log(1 + exp(z)) - y z`` with y in {0, 1}."""
 
+    exact_solvers = ("newton-cholesky",)
+
     def loss(self, target, z):  # noqa: D102
         # log(1 + exp(z)) in its stable form, which is faster than logaddexp
         z = z[:, 0]
@@ -30,6 +32,7 @@ class BinaryLogistic(LinearFamily):
 class Multinomial(LinearFamily):
     """``-log softmax(z)[y]``, one output per class."""
 
+    exact_solvers = ("newton-cholesky",)
     shift_invariant = True
 
     def __init__(self, estimator, classes):

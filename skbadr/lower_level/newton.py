@@ -1,0 +1,80 @@
+"""Newton's method for the lower level: few passes over X, and an end that means something."""
+
+import numpy as np
+
+# A factorised Hessian serves other steps for as long as each is at most this share of the last:
+# the more columns there are, the dearer is a new one beside a pass over X.
+SHARES, COLUMNS = (0.1, 0.5), 250
+
+
+def newton(level, state, *, tol, max_iter):
+    """Train in place from a starting point, by Newton's method with a line search.
+
+    The search ends by how far scores still move, cell by cell: where a cell weighs next to
+    nothing its gradient is small everywhere, so that a small gradient proves nothing.
+
+    Parameters
+    ----------
+    level : LinearLowerLevel
+    state : LinearState
+        Its factorised Hessian, if any, serves for as long as steps shrink well.
+    tol : float
+        Root mean square change of the scores of any cell that a further step would make, in
+        units of the family's scale of scores.
+    max_iter : int
+    """
+    precise = 100.0 * float(np.finfo(level.X.dtype).eps)
+    previous, unit = np.inf, max(tol, precise) * level.score_scale
+    enough = float(np.clip(level.d / COLUMNS, *SHARES))
+    gradient = level.gradient(state.coef, state.scores, state.weight)
+    for iteration in range(1, max_iter + 1):
+        state.n_iter = iteration
+        # Conjugate gradients leave a share of each step undone.
+        loose = 0.0 if level.dense else min(0.1, max(1e-3, 0.1 * previous / level.score_scale))
+        fresh = state.factor is None
+        step = -level.hessian_solve(state, gradient, tol=loose)
+        along = level.forward(step)
+        size = level.score_size(along)
+        if not fresh and size > enough * previous:
+            # The Hessian of another point no longer serves.
+            state.factor, fresh = None, True
+            step = -level.hessian_solve(state, gradient, tol=loose)
+            along = level.forward(step)
+            size = level.score_size(along)
+        # What is left after this step: Newton's error is quadratic, a frozen Hessian's linear.
+        share = size / level.score_scale if fresh else max(enough, size / previous)
+        left = size * min(1.0, max(share, loose))
+        previous = size
+        if left <= unit and level.family.admissible(state.coef + step):
+            state.coef, state.scores = state.coef + step, state.scores + along
+            break
+        gradient, moved = _take(level, state, gradient, step, along)
+        if not moved:
+            break
+
+
+def _take(level, state, gradient, step, along):
+    """Move along a step; return the new gradient and whether there was a decrease.
+
+    A full step that halves the gradient of a convex objective needs no look at its value;
+    otherwise the step is shortened until the value decreases, without another pass over X.
+    """
+    if level.family.admissible(state.coef + step):
+        coef, scores = state.coef + step, state.scores + along
+        new = level.gradient(coef, scores, state.weight)
+        if np.abs(new).max() <= 0.5 * np.abs(gradient).max():
+            state.coef, state.scores = coef, scores
+            return new, True
+    value = level.objective(state.coef, state.scores, state.weight)
+    slope = float((gradient * step).sum())
+    length = 1.0
+    while length > 1e-10:
+        coef, scores = state.coef + length * step, state.scores + length * along
+        if level.family.admissible(coef):
+            new_value = level.objective(coef, scores, state.weight)
+            # Near the solution differences of values drown in rounding.
+            if new_value <= value + 1e-4 * length * slope + 1e-14 * (1.0 + abs(value)):
+                state.coef, state.scores = coef, scores
+                return level.gradient(coef, scores, state.weight), True
+        length *= 0.5
+    return gradient, False

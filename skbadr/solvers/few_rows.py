@@ -1,0 +1,68 @@
+"""The same problem on some of the rows: cheap starting points where there are many."""
+
+from dataclasses import replace
+
+from skbadr.lower_level.linear import LinearState
+
+# From this number of rows on, solutions are first looked for on some of them.
+MANY_ROWS = 20_000
+
+
+class FewRows:
+    """A smooth problem on every so many rows, and what its solutions say about all.
+
+    Parameters
+    ----------
+    smooth : SmoothProblem
+        On all rows.
+    rows : int
+        Number wanted.
+
+    Attributes
+    ----------
+    smooth : SmoothProblem or None
+        None where there are not many rows, they come in folds, or a cell would be empty.
+    states : list of LinearState or None
+        Its plain solution.
+    """
+
+    def __init__(self, smooth, rows, *, tol):
+        self.all_rows = smooth.levels[0].n
+        self._whole = smooth
+        self.smooth = self.states = None
+        if self.all_rows >= MANY_ROWS:
+            self.smooth = smooth.subset(max(1, self.all_rows // rows))
+        if self.smooth is not None:
+            self.states = self.smooth.solve(smooth.problem.shares, tol=tol)
+
+    def plain_starts(self, model):
+        """Return where to start the plain solution on all rows.
+
+        Parameters
+        ----------
+        model : fitted estimator or None
+            The plain one.
+
+        Returns
+        -------
+        starts : list of LinearState or None
+        """
+        levels = self._whole.levels
+        if model is not None:
+            return [_state_of(model, level) for level in levels]
+        if self.smooth is None:
+            return None
+        return [self.states[0].moved_to(levels[0])]
+
+    def moved(self, states, plain):
+        """Return where to start on all rows at the weights of some states on these rows.
+
+        What moving the weights does here is added to the plain solution on all rows.
+        """
+        coef = plain[0].coef + states[0].coef - self.states[0].coef
+        return [replace(states[0], coef=coef).moved_to(self._whole.levels[0])]
+
+
+def _state_of(model, level):
+    shares, coef = level.cells.shares, level.family.parameters(model)
+    return LinearState(shares, coef, level.forward(coef), level.sample_weight(shares))

@@ -1,0 +1,177 @@
+"""The wrapped estimator's own fits, at the end of a search among exact solutions."""
+
+import numpy as np
+
+# Share of a metric below which that tolerance decides, not the weights.
+NOISE = 3e-3
+# By how much the tolerance of the estimator's own solver may move a metric or a loss.
+ALIKE = 0.03
+
+
+class NotTheEstimators(Exception):
+    """The solution of the lower level is not what the estimator's own fit returns."""
+
+
+class Finals:
+    """Fit the estimator itself: at the best weights, and plain where that is needed to judge.
+
+    The plain model is known from its lower level's solution. The estimator's own plain fit,
+    which differs by the tolerance of its solver, only decides where the gain is not far beyond
+    that.
+
+    Parameters
+    ----------
+    problem : BilevelProblem
+    archive : Archive
+        Receives the fits.
+    """
+
+    def __init__(self, problem, archive):
+        self.problem, self.archive = problem, archive
+        self.plain = None
+        # Visits a point that the estimator resolves where the best one is at an edge.
+        self.inside = None
+        # Whether that tolerance is one that moves models.
+        self.tolerant = False
+
+    @property
+    def plain_model(self):
+        """The fitted plain estimator, or None."""
+        return None if self.plain is None else self.plain.model
+
+    def fit_plain(self):
+        """Fit the plain estimator, once."""
+        if self.plain is None:
+            self.plain = next(iter(self.problem.evaluate([(self.problem.shares, "erm")], 1)))
+            if self.plain.failed:
+                raise self.plain.error
+            self.archive.add(self.plain)
+        return self.plain
+
+    def check_plain(self, evaluation):
+        """Raise where the plain solution is known not to be the estimator's."""
+        if self.plain is not None and not agree(self.plain, evaluation):
+            raise NotTheEstimators
+
+    def choose(self, visited):
+        """Fit at the best of the visited weights; return whether the fit does what they promise.
+
+        The estimator's tolerance moves the metric: where its fit misses the bound, or ends far
+        from the solution, the next best points are tried.
+        """
+        objective = self.archive.objective
+        if not visited:
+            self.fit_plain()
+            return True
+        tried = 0
+        while (candidate := self._next(visited, tried)) is not None and tried < 5:
+            tried += 1
+            plain = visited[0] if self.plain is None else self.plain
+            if not objective.key(candidate) < objective.key(plain) or self._is_noise(
+                candidate, plain
+            ):
+                break
+            if not self._worth_a_fit(plain, candidate):
+                continue
+            final = self._fit(candidate)
+            if self.plain is None and _surely_better(objective, plain, candidate, final):
+                return True
+            plain = self.fit_plain()
+            if not agree(plain, visited[0]):
+                return False
+            if not final.failed and _as_promised(objective, plain, candidate, final):
+                return True
+            if self.inside is not None:
+                self.inside()
+                self.inside = None
+        plain = self.fit_plain()
+        return objective.is_met(plain) or self.archive.best is not plain
+
+    def _next(self, visited, number):
+        """Return a candidate by its place in the order of promise, or None."""
+        objective = self.archive.objective
+        candidates = _candidates(sorted(visited, key=objective.key), objective)
+        return candidates[number] if number < len(candidates) else None
+
+    def _is_noise(self, candidate, plain):
+        """Whether so little is promised that the tolerance of the estimator's solver decides."""
+        gain = self.archive.objective.gain(plain, candidate)
+        return gain < NOISE * abs(plain.metric) if self.tolerant else False
+
+    def _worth_a_fit(self, plain, candidate):
+        """Whether a candidate promises more than the best fit so far has given."""
+        objective, best = self.archive.objective, self.archive.best
+        if best is None or best is self.plain or objective.bound is not None:
+            return True
+        promised = objective.key(plain)[0] - objective.key(candidate)[0]
+        return objective.key(plain)[0] - objective.key(best)[0] < 0.9 * promised
+
+    def record(self, visited):
+        """Put what was visited before the fits: the first is the plain model."""
+        fits = [e for e in self.archive.evaluations if e is not self.plain]
+        solutions = visited.evaluations
+        for evaluation in solutions:
+            evaluation.n_refits = 0  # none of them is a fit of the estimator's class
+        first = solutions[:1] if self.plain is None else [self.plain]
+        self.archive.evaluations = [*first, *solutions[1:], *fits]
+        self.archive.n_iter = max(self.archive.n_iter, visited.n_iter)
+
+    def _fit(self, candidate):
+        weights = self.problem.project(_rounded(candidate.cell_weights))
+        iteration = 1 + max(e.iteration for e in (candidate, *self.archive.evaluations))
+        final = next(iter(self.problem.evaluate([(weights, "final")], iteration)))
+        self.archive.add(final)
+        return final
+
+
+def agree(one, other):
+    """Whether two evaluations at the same weights are those of nearly the same model."""
+    metrics = abs(one.metric - other.metric) <= ALIKE * abs(one.metric) + 2e-3
+    losses = np.abs(one.cell_losses - other.cell_losses)
+    return metrics and bool(np.all(losses <= ALIKE * np.abs(one.cell_losses) + 1e-6))
+
+
+def _rounded(weights):
+    """Round to five digits, so that the last ones of a solver do not reach the model."""
+    unit = 10.0 ** (np.floor(np.log10(weights)) - 4)
+    return np.round(weights / unit) * unit
+
+
+def _as_promised(objective, plain, candidate, final):
+    """Whether the estimator itself does at some weights what the solution there does."""
+    if objective.bound is not None:
+        return objective.is_met(final)
+    promised = objective.key(plain)[0] - objective.key(candidate)[0]
+    return objective.key(plain)[0] - objective.key(final)[0] >= 0.9 * promised
+
+
+def _surely_better(objective, plain, candidate, final):
+    """Whether a fit is better than the plain estimator's, whatever the tolerance of that fit.
+
+    That tolerance is taken to move the plain model by at most five times what it moved the final
+    one, whose weights are harder on a solver, and by at most a tenth.
+    """
+    if final.failed:
+        return False
+    if objective.bound is not None:
+        doubt = 5.0 * abs(final.metric - candidate.metric) + 0.1 * abs(plain.metric)
+        return objective.is_met(final) and objective.excess(plain.metric) > doubt
+    gain = objective.key(plain)[0] - objective.key(final)[0]
+    missed = abs(objective.key(final)[0] - objective.key(candidate)[0])
+    least = 0.02 if agree(candidate, final) else 0.1
+    return gain > 5.0 * missed + least * abs(objective.key(plain)[0])
+
+
+def _candidates(visited, objective):
+    """Order candidates: the best, then ever safer ones inside the bound, or elsewhere."""
+    chosen = visited[:1]
+    for candidate in visited[1:]:
+        if objective.bound is not None:
+            room = objective.cost(chosen[-1].metric) - objective.cost(candidate.metric)
+            apart = room > 1e-3
+        else:
+            moves = [candidate.cell_weights - other.cell_weights for other in chosen]
+            apart = min(np.abs(move).max() for move in moves) > 1e-5
+        if apart:
+            chosen.append(candidate)
+    return chosen
