@@ -16,6 +16,8 @@ class Evaluation:
     metric, score : float
         NaN where the refit failed or the metric is undefined.
     cell_losses : ndarray of shape (K,)
+    losses_by_group : ndarray of shape (S,) or None
+        Mean loss of each sensitive group; NaN where no sample of it was evaluated.
     statistics : ndarray or None
         The metric's statistics, which surrogates model.
     origin : str
@@ -42,6 +44,7 @@ class Evaluation:
     metric: float = np.nan
     score: float = np.nan
     cell_losses: np.ndarray | None = None
+    losses_by_group: np.ndarray | None = None
     statistics: np.ndarray | None = None
     origin: str = ""
     iteration: int = 0
@@ -100,6 +103,21 @@ class Archive:
         else:
             evaluation.model = None
         return improved
+
+    def absorb(self, evaluations, candidates):
+        """Record what was visited before this search, right after the plain model.
+
+        Parameters
+        ----------
+        evaluations : list of Evaluation
+        candidates : list of Evaluation
+            Those of them that may be the best: fits of the estimator itself.
+        """
+        seen = {id(evaluation) for evaluation in self.evaluations}
+        self.evaluations[1:1] = [e for e in evaluations if id(e) not in seen]
+        for evaluation in candidates:
+            if self.objective.key(evaluation) < self.objective.key(self.best):
+                self.best = evaluation
 
     @property
     def n_refits(self):

@@ -20,6 +20,7 @@ LAYERS = [
     ["skbadr.result"],
     ["skbadr.lower_level"],
     ["skbadr.problem"],
+    ["skbadr.bargaining"],
     ["skbadr.solvers"],
     ["skbadr.estimators"],
     ["skbadr.comparison"],

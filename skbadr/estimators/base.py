@@ -19,12 +19,14 @@ from sklearn.utils.validation import (
 
 from skbadr._sklearn import CallbackSupportMixin, with_callbacks
 from skbadr._warnings import hold_warnings, warn_user
+from skbadr.bargaining import bargain_first
 from skbadr.estimators import checks
 from skbadr.estimators.inputs import check_X, inner_tags
 from skbadr.estimators.monitor import Monitor
 from skbadr.estimators.outcome import outcome_so_far, store_outcome, warn_about
 from skbadr.estimators.own_loss import with_own_loss
 from skbadr.estimators.scoring import check_scorer
+from skbadr.losses import get_loss
 from skbadr.lower_level import PeeledEstimator, RefitLowerLevel, find_family
 from skbadr.metrics import EvaluationSet, get_metric
 from skbadr.metrics.callables import take_rows
@@ -62,6 +64,7 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         cv=None,
         sensitive_columns=None,
         init="erm",
+        stage2_tolerance=None,
         max_iter=None,
         tol=1e-4,
         min_weight=1e-6,
@@ -79,6 +82,7 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         self.cv = cv
         self.sensitive_columns = sensitive_columns
         self.init = init
+        self.stage2_tolerance = stage2_tolerance
         self.max_iter = max_iter
         self.tol = tol
         self.min_weight = min_weight
@@ -219,15 +223,47 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
                 X,
                 y,
                 sample_weight=user_weight,
-                budget=solver.budget(problem),
+                budget=None if checks.bargains(self.init) else solver.budget(problem),
                 verbose=self.verbose,
                 attributes=lambda archive: outcome_so_far(archive, evaluator),
             ) as monitor:
                 problem.monitor = monitor
-                archive = solver.solve(problem)
+                archive = self._search(problem, solver, fit_params)
             store_outcome(self, archive, evaluator, cells, lower_level)
             warn_about(archive, partition=self.partition, evaluated_on=self.evaluated_on_)
         return self
+
+    def _search(self, problem, solver, fit_params):
+        """Run the solver, after the groups have bargained where `init` asks for it."""
+        vars(self).pop("bargaining_", None)  # of an earlier fit
+        if not checks.bargains(self.init):
+            return solver.solve(problem)
+        held_out = self.cv is not None
+        if not held_out:
+            warn_user(
+                "on the training data no weights are better for every group, so that "
+                "init='nash' starts from the Nash product, a compromise between them: set cv for "
+                "groups to bargain over held-out losses."
+            )
+        loss = problem.evaluator.loss
+        obstacle = implicit_obstacle(
+            self._estimator(),
+            problem.evaluator.evaluation_set.classes,
+            loss=loss,
+            scoring=None,
+            fit_params=fit_params,
+            held_out=held_out,
+        )
+        bargain = bargain_first(
+            problem,
+            smooth=obstacle is None and get_loss(loss).gradient is not None,
+            held_out=held_out,
+        )
+        bargain.hand_over(problem, self.stage2_tolerance)
+        archive = bargain.archive() if bargain.is_final else solver.solve(problem)
+        bargain.merge(archive)
+        self.bargaining_ = bargain.summary()
+        return archive
 
     def _groups(self, X, sensitive_features):
         return checks.check_groups(

@@ -177,6 +177,15 @@ def check_numbers(params, n_cells=None):
     bins = params.get("n_target_bins", 2)
     if not _is_integer(bins) or bins < 2:
         raise ValueError(f"n_target_bins must be an integer >= 2, got {bins!r}.")
+    tolerance = params["stage2_tolerance"]
+    if tolerance is not None:
+        if not _is_number(tolerance) or tolerance < 0:
+            raise ValueError(f"stage2_tolerance must be None or a number >= 0, got {tolerance!r}.")
+        if not bargains(params["init"]):
+            raise ValueError(
+                f"stage2_tolerance={tolerance} limits the stage after init='nash', but init="
+                f"{params['init']!r} has no stages: set init='nash' or leave it None."
+            )
     minimum = params["min_weight"]
     if not _is_number(minimum) or minimum <= 0:
         raise ValueError(
@@ -220,6 +229,11 @@ def check_response(metric, estimator):
         )
 
 
+def bargains(init):
+    """Whether `init` asks for a first stage of bargaining."""
+    return isinstance(init, str) and init == "nash"
+
+
 def initial_weights(init, cells):
     """Return the starting weights that `init` asks for.
 
@@ -229,11 +243,13 @@ def initial_weights(init, cells):
         If `init` is unknown or not a positive vector of length K.
     """
     if isinstance(init, str):
-        if init == "erm":
+        if init in ("erm", "nash"):  # who bargains starts at the plain model
             return cells.shares
         if init == "uniform":
             return np.full(cells.n_cells, 1.0 / cells.n_cells)
-        raise ValueError(f"init must be 'erm', 'uniform' or an array of weights, got {init!r}.")
+        raise ValueError(
+            f"init must be 'erm', 'uniform', 'nash' or an array of weights, got {init!r}."
+        )
     weights = np.asarray(init, dtype=float)
     if weights.shape != (cells.n_cells,):
         raise ValueError(

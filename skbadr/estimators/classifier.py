@@ -53,8 +53,14 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
     sensitive_columns : str, int, list or callable, default=None
         Column(s) of X that define the groups, or a callable ``X -> labels``, so that nothing
         needs routing; the estimator still sees X whole.
-    init : {"erm", "uniform"} or array-like of shape (K,), default="erm"
-        Weights that are tried right after the plain estimator's own.
+    init : {"erm", "uniform", "nash"} or array-like of shape (K,), default="erm"
+        Weights that are tried right after the plain estimator's own. "nash": two stages; first
+        the sensitive groups bargain over their held-out losses (`cv`) for weights that are
+        better for all of them, then the search starts there. Its refits come on top of
+        `max_iter`. Without `cv` there is nothing to agree on, and the start is a compromise.
+    stage2_tolerance : float, default=None
+        After ``init="nash"``: by how much the mean loss of a group may exceed what the first
+        stage left it; None: by anything.
     max_iter : int, default=None
         Budget of refits; None: the solver's default.
     tol : float, default=1e-4
@@ -101,6 +107,11 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
         Norm of the smallest convex combination of the cells' loss gradients (and of the
         regularisation's) at `estimator_`: 0 at a Pareto-stationary model. Only for linear models
         with a smooth objective.
+    bargaining_ : Bunch
+        Only with ``init="nash"``: "method" ("gradients" or "nash_product"), "reason" why the
+        groups stopped (see `skbadr.bargaining.Bargain`), "group_weights" (K,) they agreed on,
+        "losses" and "erm_losses" (one per sensitive group) there and of the plain model,
+        "pareto_distance" (0: no direction helps every group), "n_refits".
     classes_ : ndarray of shape (C,)
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -108,7 +119,8 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
     References
     ----------
     Tanji, Vaiter and Laguel (2026), "Fairness-informed Pareto optimization: an efficient bilevel
-    framework", arXiv 2601.13448.
+    framework", arXiv 2601.13448; Zeng et al. (2024), "Fairness-aware meta-learning via Nash
+    bargaining", NeurIPS, arXiv 2406.07029 (``init="nash"``).
 
     Examples
     --------

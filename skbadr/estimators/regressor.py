@@ -33,7 +33,8 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
         Where the upper level is evaluated, as in `BADRClassifier`; stratified by cell and quarter
         of the targets.
     sensitive_columns : str, int, list or callable, default=None
-    init : {"erm", "uniform"} or array-like of shape (K,), default="erm"
+    init : {"erm", "uniform", "nash"} or array-like of shape (K,), default="erm"
+    stage2_tolerance : float, default=None
     max_iter : int, default=None
     tol : float, default=1e-4
     min_weight : float, default=1e-6
@@ -49,7 +50,7 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
         ``clone(estimator).fit(X, y, sample_weight=compute_sample_weight(X, y, ...))``.
     group_weights_, groups_, group_losses_, loss_name_, metric_value_, erm_metric_value_, \
 scoring_value_, erm_scoring_value_, evaluated_on_, n_iter_, n_refits_, results_, \
-pareto_residual_, n_features_in_, feature_names_in_
+pareto_residual_, bargaining_, n_features_in_, feature_names_in_
         As in `BADRClassifier`.
 
     References
@@ -83,6 +84,7 @@ pareto_residual_, n_features_in_, feature_names_in_
         cv=None,
         sensitive_columns=None,
         init="erm",
+        stage2_tolerance=None,
         max_iter=None,
         tol=1e-4,
         min_weight=1e-6,
@@ -102,6 +104,7 @@ pareto_residual_, n_features_in_, feature_names_in_
             cv=cv,
             sensitive_columns=sensitive_columns,
             init=init,
+            stage2_tolerance=stage2_tolerance,
             max_iter=max_iter,
             tol=tol,
             min_weight=min_weight,

@@ -37,6 +37,8 @@ class BilevelProblem:
         self.evaluator, self.objective, self.cells = evaluator, objective, cells
         self.initial, self.min_weight, self.tol = initial, min_weight, tol
         self.n_jobs, self.seed, self.monitor = n_jobs, seed, monitor
+        # Evaluations of an earlier stage by the bytes of their weights, which need no refit.
+        self.known = {}
 
     @property
     def n_cells(self):
@@ -65,20 +67,21 @@ class BilevelProblem:
         Yields
         ------
         evaluation : Evaluation
-            In the order of the candidates whatever `n_jobs` is.
+            In the order of the candidates whatever `n_jobs` is. What is `known` comes as it is.
 
         Warns
         -----
         FitFailedWarning
             For each refit that failed; it is recorded and skipped.
         """
-        n_jobs = self.n_jobs if len(candidates) > 1 else 1  # no pool for a single fit
-        tasks = (
-            delayed(self.evaluator)(weights, origin, iteration) for weights, origin in candidates
-        )
+        known = [self.known.get(weights.tobytes()) for weights, _ in candidates]
+        fresh = [c for c, found in zip(candidates, known, strict=True) if found is None]
+        n_jobs = self.n_jobs if len(fresh) > 1 else 1  # no pool for a single fit
+        tasks = (delayed(self.evaluator)(weights, origin, iteration) for weights, origin in fresh)
         evaluations = Parallel(n_jobs=n_jobs, return_as="generator")(tasks)
         try:
-            for evaluation in evaluations:
+            for found in known:
+                evaluation = next(evaluations) if found is None else found
                 if evaluation.failed and evaluation.origin != "erm":
                     warn_user(
                         f"the refit at weights {np.round(evaluation.cell_weights, 4).tolist()} "

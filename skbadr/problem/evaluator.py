@@ -106,6 +106,7 @@ class Evaluator:
         evaluation.cell_losses = np.divide(
             sums, cells.totals, out=np.full(cells.n_cells, np.nan), where=cells.totals > 0
         )
+        evaluation.losses_by_group = data.group_means(losses)
         if evaluation.origin == "erm" and data.classes is not None:
             evaluation.proba = responses.get("predict_proba")
         predicted = responses["predict"]

@@ -10,13 +10,22 @@ class UpperObjective:
     - `trade_off`: metric minus ``trade_off * score``;
     - `bound`: the score among points that meet the bound; where none does, the smallest excess.
 
+    Where `ceilings` are set, points that keep every group's loss below its own come first.
+
     Parameters
     ----------
     metric : FairnessMetric
     trade_off : float, default=0.0
     bound : float or None, default=None
         Upper bound of the metric; lower bound where greater is better (ratios).
+
+    Attributes
+    ----------
+    ceilings : ndarray of shape (S,) or None
+        Largest loss that a group may have, by sensitive group; NaN: any.
     """
+
+    ceilings = None
 
     def __init__(self, metric, *, trade_off=0.0, bound=None):
         self.metric, self.trade_off, self.bound = metric, trade_off, bound
@@ -30,8 +39,22 @@ class UpperObjective:
         """Return by how much a metric value misses the bound (0: met)."""
         return np.maximum(0.0, self._sign * (value - self.bound))
 
+    def overrun(self, evaluation):
+        """Return the largest amount by which a group's loss is above its ceiling (0: none)."""
+        if self.ceilings is None or evaluation.losses_by_group is None:
+            return 0.0
+        over = evaluation.losses_by_group - self.ceilings
+        # What rounding adds to a sum is no loss.
+        return float(np.max(np.where(over > 1e-12 * np.abs(self.ceilings), over, 0.0)))
+
     def key(self, evaluation):
         """Return a sort key: the smaller, the better; failed and undefined points come last."""
+        key = self._key(evaluation)
+        if self.ceilings is None:
+            return key
+        return (self.overrun(evaluation) if np.isfinite(key[0]) else np.inf, *key)
+
+    def _key(self, evaluation):
         cost, score = self.cost(evaluation.metric), evaluation.score
         if np.isnan(cost) or np.isnan(score):
             return (np.inf, np.inf, np.inf)
@@ -83,7 +106,8 @@ class UpperObjective:
 
     def is_ideal(self, evaluation):
         """Whether no other model can be better: the metric alone counts and is perfect."""
-        return not self.uses_score and evaluation.metric == self.ideal
+        perfect = not self.uses_score and evaluation.metric == self.ideal
+        return perfect and self.overrun(evaluation) == 0
 
     @property
     def ideal(self):

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array
 
-from skbadr.losses import LOSSES
+from skbadr.losses import LOSSES, get_loss
 from skbadr.lower_level import (
     LinearLowerLevel,
     PeeledEstimator,
@@ -221,6 +221,27 @@ class SmoothProblem:
         gradient = np.zeros_like(scores)
         gradient[:, 0] = slope[:, 0] * self.family.predict_gradient(scores)
         return value, gradient
+
+    def losses_and_gradients(self, scores):
+        """Return the evaluator's loss of each evaluated row, and its gradients in the scores.
+
+        That loss must have a gradient.
+
+        Parameters
+        ----------
+        scores : ndarray of shape (n, m)
+
+        Returns
+        -------
+        losses : ndarray of shape (n,)
+        gradients : ndarray of shape (n, m)
+        """
+        losses, slopes = get_loss(self.evaluator.loss).gradient(
+            self.data.y, self._metric_scores(scores)
+        )
+        if self.data.classes is None:
+            slopes = slopes * self.family.predict_gradient(scores)[:, None]
+        return losses, slopes
 
     def _metric_scores(self, scores):
         """Return what metrics are functions of: decision functions, or predictions."""

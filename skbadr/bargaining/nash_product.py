@@ -1,0 +1,158 @@
+"""The Nash product from refits alone, for any estimator."""
+
+import numpy as np
+
+from skbadr.bargaining.weights import nash_direction
+
+# Refits of the fixed point, and bargaining steps by differences after it.
+MAX_ITER = 20
+MAX_STEPS = 3
+# Log ratio by which a cell's weight is raised to see what the players gain, and the steps tried.
+PROBE = 0.5
+STEPS = (1.0, 0.5, 0.25, 0.1)
+STATIONARY = 1e-2
+
+
+class GroupWeights:
+    """Weights of the cells from one ratio for each sensitive group.
+
+    A cell's share is multiplied by the ratio of its group, on average where a cell holds samples
+    of several groups: ratios of one are the plain estimator.
+
+    Parameters
+    ----------
+    problem : BilevelProblem
+    """
+
+    def __init__(self, problem):
+        cells, data = problem.cells, problem.evaluator.evaluation_set
+        self.shares = cells.shares
+        if cells.group_of_cell is not None:
+            self._mixture = np.eye(data.n_groups)[cells.group_of_cell]
+        else:
+            evaluated = problem.evaluator.cells
+            pair = evaluated.codes * data.n_groups + data.groups.codes
+            table = np.bincount(pair, evaluated.base_weight, cells.n_cells * data.n_groups)
+            table = table.reshape(cells.n_cells, -1)
+            table[table.sum(axis=1) == 0] = 1.0
+            self._mixture = table / table.sum(axis=1, keepdims=True)
+        self.group_shares = self.shares @ self._mixture
+
+    def of_ratios(self, ratios):
+        """Return weights of shape (K,) on the simplex for one ratio per group."""
+        if np.ptp(ratios) == 0:
+            return self.shares
+        weights = self.shares * (self._mixture @ ratios)
+        return weights / weights.sum()
+
+
+def maximise_nash_product(problem, visits, *, held_out):
+    r"""Return the weights whose product of the players' gains is largest, by refits.
+
+    The disagreement point d is the worst each player can be given: its largest loss where all
+    the weight goes to a single group. Maximisers of :math:`\sum_a \log(d_a - F_a(\lambda))` are
+    fixed points of :math:`\lambda_a \propto 1 / (d_a - F_a(\lambda))` for a convex lower level;
+    the iteration takes the geometric mean of both sides.
+
+    On held-out data that is only a start: what is chosen must leave no player worse off than
+    the plain model does. Where no visited point does, the players bargain along directions from
+    differences, each cell's weight being raised in turn.
+
+    Parameters
+    ----------
+    problem : BilevelProblem
+    visits : Visits
+    held_out : bool
+        Whether the upper level is on data that the refit has not seen.
+
+    Returns
+    -------
+    chosen : Evaluation
+    reason : {"no_agreement", "no_gain", "max_iter"}
+    distance : float
+        NaN, but where players bargained along differences.
+
+    References
+    ----------
+    Zeng et al. (2024), arXiv 2406.07029; Nash (1950), "The bargaining problem", Econometrica
+    18, for the product of gains.
+    """
+    groups = GroupWeights(problem)
+    chosen, reason, visited = _fixed_point(problem, visits, groups)
+    if not held_out:
+        return chosen, reason, np.nan
+    helping = [evaluation for evaluation in visited if visits.helps(evaluation)]
+    if helping:
+        return max(helping, key=lambda e: _product(visits.gains(e))), reason, np.nan
+    return _bargain_by_differences(problem, visits)
+
+
+def _fixed_point(problem, visits, groups):
+    """Return the best point by the Nash product, why the iteration ended, and all its points."""
+    players = visits.players
+    corners = [np.eye(len(groups.group_shares))[player] for player in players]
+    worst = [visits.losses(e) for e in visits.refit([groups.of_ratios(c) for c in corners])]
+    disagreement = np.nanmax([visits.losses(visits.plain), *worst], axis=0)
+    chosen, best = visits.plain, _product(disagreement - visits.losses(visits.plain))
+    shares, ratios, current = groups.group_shares[players], np.ones(len(players)), visits.plain
+    reason, visited, idle = "max_iter", [], 0
+    for _ in range(MAX_ITER):
+        room = disagreement - visits.losses(current)
+        # Who already has the worst there is bargains hardest, but not without limit.
+        room = np.maximum(room, 1e-3 * max(float(room.max()), 1e-300))
+        wanted = 1.0 / (room * shares)
+        ratios = np.sqrt(ratios * wanted / (shares @ wanted) * shares.sum())
+        ratios *= shares.sum() / (shares @ ratios)
+        everyone = np.ones(len(groups.group_shares))
+        everyone[players] = ratios
+        (current,) = visits.refit([groups.of_ratios(everyone)])
+        if current.failed:
+            reason = "no_gain"
+            break
+        visited.append(current)
+        product = _product(disagreement - visits.losses(current))
+        idle = 0 if product > best + problem.tol else idle + 1
+        if product > best:
+            chosen, best = current, product
+        if idle == 2:
+            reason = "no_gain"
+            break
+    return chosen, reason, visited
+
+
+def _bargain_by_differences(problem, visits):
+    """Move the cells along bargaining directions of differences, from the plain model."""
+    n_cells = problem.n_cells
+    logs, current, distance = np.zeros(n_cells), visits.plain, np.nan
+    for step in range(MAX_STEPS):
+        losses = visits.losses(current)
+
+        def refit(points, losses=losses):
+            """Return what each point gives the players, of shape (m, A), and its evaluation."""
+            ratios = [problem.shares * np.exp(point) for point in points]
+            found = visits.refit([weights / weights.sum() for weights in ratios])
+            pairs = zip(points, found, strict=True)
+            return [(losses - visits.losses(e), point, e) for point, e in pairs]
+
+        visited = refit(list(logs + PROBE * np.eye(n_cells)))
+        # Ratios matter relative to each other only; a probe that failed says nothing.
+        gains = np.nan_to_num([gain for gain, *_ in visited]).T
+        gains -= gains.mean(axis=1, keepdims=True)
+        distance, direction = nash_direction(gains, tol=STATIONARY)
+        for length in STEPS if direction is not None else ():
+            tried = refit([logs + length * direction / np.abs(direction).max()])
+            visited += tried
+            if (tried[0][0] > 0).all():
+                break
+        best = max(visited, key=lambda item: _product(item[0]))
+        if not (best[0] > 0).all():
+            if direction is not None:
+                return current, "no_gain", distance
+            return current, "stationary" if step else "no_agreement", distance
+        _, logs, current = best
+    return current, "max_iter", distance
+
+
+def _product(gains):
+    """Return the log of the product of gains, minus infinity where one is not positive."""
+    return float(np.log(gains).sum()) if (gains > 0).all() else -np.inf

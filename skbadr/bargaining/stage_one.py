@@ -1,0 +1,216 @@
+"""Bargaining by gradients of the groups' held-out losses in the weights."""
+
+import time
+
+import numpy as np
+
+from skbadr.bargaining.visits import ORIGIN
+from skbadr.bargaining.weights import nash_direction
+from skbadr.problem import SmoothProblem
+
+MAX_ITER = 50
+# Distance from Pareto stationarity at which the players stop.
+STATIONARY = 1e-3
+# Of the gain that the gradients promise each player, what a step must keep.
+ARMIJO = 0.1
+FIRST_STEP = 0.1
+# Relative to a player's loss: a step on which no one gains more is not worth a refit.
+WORTH = 1e-6
+LOWER_TOL = 1e-9
+# Weight, times K, that the units of the players' gains have at a weight of zero.
+SMALL = 0.01
+# Of the largest change, the change of a weight at its floor that is not worth leaving it.
+NEARLY = 0.01
+
+
+class NotTheEstimators(Exception):
+    """The solution of the lower level is not what the estimator's own fit returns."""
+
+
+class GroupLosses:
+    """The players' losses as functions of the weights, with derivatives.
+
+    Parameters
+    ----------
+    smooth : SmoothProblem
+        Its upper level on held-out rows; there, training does not make them stationary.
+    players : ndarray of shape (A,)
+        Codes of the sensitive groups.
+
+    References
+    ----------
+    Tanji, Vaiter and Laguel (2026), arXiv 2601.13448: the implicit hypergradient.
+    """
+
+    def __init__(self, smooth, players):
+        self.smooth, self.data, self.players = smooth, smooth.data, players
+
+    def values(self, states):
+        """Return the players' losses, of shape (A,)."""
+        losses, _ = self.smooth.losses_and_gradients(self.smooth.scores(states))
+        return self.data.group_means(losses)[self.players]
+
+    def jacobian(self, states):
+        """Return d F_a / d lam_k along the simplex, of shape (A, K); its rows sum to zero.
+
+        Weights move the model only relative to each other, so that a row is known up to a
+        constant, which the projection removes.
+        """
+        smooth, position, total = self.smooth, 0, 0.0
+        codes, totals = self.data.groups.codes, self.data.group_totals
+        _, slopes = smooth.losses_and_gradients(smooth.scores(states))
+        if self.data.sample_weight is not None:
+            slopes = slopes * self.data.sample_weight[:, None]
+        for level, state, X in zip(smooth.levels, states, smooth.held_out, strict=True):
+            rows = slice(position, position + (level.n if X is None else X.shape[0]))
+            position = rows.stop
+            members = (codes[rows, None] == player for player in self.players)
+            pulled = np.array([level.pull_back(member * slopes[rows], X) for member in members])
+            pulled /= totals[self.players, None, None]
+            if level.dense:  # one factorisation for all players
+                moved = level.sensitivities(state)
+                total = total + np.tensordot(pulled, moved, axes=2) / state.cell_weights
+            else:
+                total = total + np.array([level.hypergradient(state, each) for each in pulled])
+        return total - total.mean(axis=1, keepdims=True)
+
+
+def bargain_by_gradients(problem, visits):
+    """Move the weights as long as every player gains.
+
+    From the plain model on, the direction is the Nash bargaining solution of the players'
+    gradients on the simplex, with the weights at `min_weight` held there or let go; a step is
+    taken only where every player gains a tenth of what its gradient promises. The points are
+    solutions of the lower level; the estimator itself is fitted at the end, and earlier points
+    are tried where that makes a player worse off.
+
+    Parameters
+    ----------
+    problem : BilevelProblem
+        Of an estimator with a `LinearFamily`, its upper level on held-out data.
+    visits : Visits
+
+    Returns
+    -------
+    chosen : Evaluation
+        The plain model where nothing else makes no player worse off.
+    reason : {"no_agreement", "stationary", "no_gain", "max_iter"}
+    distance : float
+        From Pareto stationarity, at the last point.
+
+    Raises
+    ------
+    ValueError, LinAlgError, FloatingPointError, NotTheEstimators
+        If the smooth problem is not the estimator's: its own solver stops too early to follow.
+
+    References
+    ----------
+    Zeng et al. (2024), arXiv 2406.07029, stage 1.
+    """
+    smooth = SmoothProblem(problem)
+    game = GroupLosses(smooth, visits.players)
+    weights = problem.shares
+    states = smooth.solve(weights, tol=LOWER_TOL)
+    losses = game.values(states)
+    reference = visits.losses(visits.plain)
+    agree = np.all(np.abs(losses - reference) <= 0.01 * np.abs(reference) + 1e-6)
+    path, step, reason = [], FIRST_STEP, "max_iter"
+    for iteration in range(MAX_ITER):
+        gains = -game.jacobian(states)
+        distance, direction = _agreed(problem, weights, gains)
+        if direction is None:
+            reason = "stationary" if path else "no_agreement"
+            break
+        direction = _on_face(problem, weights, direction, gains)
+        promised = gains @ direction
+        limit = _reach(weights, direction, problem.min_weight)
+        length = min(step, limit)
+        while length > 1e-7:
+            begin = time.perf_counter()
+            new_weights = problem.project(weights + length * direction)
+            new_states = smooth.solve(new_weights, states, tol=LOWER_TOL)
+            gained = losses - game.values(new_states)
+            if (gained >= ARMIJO * length * promised).all() and (gained > 0).all():
+                break
+            length *= 0.5
+        else:
+            reason = "no_gain"
+            break
+        if length < limit:  # a floor in the way says nothing about the next step
+            step = length * (4.0 if length == step else 2.0)
+        weights, states, losses = new_weights, new_states, losses - gained
+        evaluation = smooth.evaluate(weights, states, ORIGIN, iteration + 1, begin)
+        evaluation.n_refits = 0  # not a fit of the estimator itself
+        visits.add(evaluation)
+        path.append(weights)
+        if (gained <= WORTH * np.abs(losses)).all():
+            reason = "no_gain"
+            break
+    chosen = _confirmed(visits, path)
+    if chosen is visits.plain and not agree:
+        raise NotTheEstimators
+    if chosen is visits.plain and path:
+        reason = "no_gain"
+    return chosen, reason, distance
+
+
+def _confirmed(visits, path):
+    """Return the last of some points at which the estimator itself makes no player worse off."""
+    for back in sorted({1, (len(path) + 1) // 2, len(path)}):
+        if path:
+            (evaluation,) = visits.refit([path[-back]])
+            if visits.helps(evaluation):
+                return evaluation
+    return visits.plain
+
+
+def _low(problem, weights):
+    """Return the indices of the weights that cannot be lowered."""
+    return np.flatnonzero(weights <= problem.min_weight * (1.0 + 1e-6))
+
+
+def _agreed(problem, weights, gains):
+    """Return the distance from Pareto stationarity, and the agreed change of the weights.
+
+    What a small weight does depends on its ratio to the others: in units of the weights (and a
+    bit) the players' gains are of one size, where otherwise the steps of all weights would be
+    as short as the smallest allows.
+    """
+    units = weights + SMALL / len(weights)
+    sums = units / np.linalg.norm(units)
+
+    def along_simplex(rows):
+        return rows - np.outer(rows @ sums, sums)
+
+    floors = along_simplex(np.eye(len(weights))[_low(problem, weights)])
+    floors /= np.linalg.norm(floors, axis=1, keepdims=True)
+    distance, direction = nash_direction(along_simplex(gains * units), floors, tol=STATIONARY)
+    if direction is None:
+        return distance, None
+    direction = direction * units
+    return distance, direction / np.linalg.norm(direction)
+
+
+def _on_face(problem, weights, direction, gains):
+    """Return a direction that leaves the floors not at all where it would leave them hardly.
+
+    Otherwise the next one would run into the floor at once.
+    """
+    low = _low(problem, weights)
+    stay = low[direction[low] < NEARLY * np.abs(direction).max()]
+    if len(stay) == 0:
+        return direction
+    along = np.array(direction)
+    move = np.setdiff1d(np.arange(len(along)), stay)
+    along[move] += along[stay].sum() / len(move)
+    along[stay] = 0.0
+    length = np.linalg.norm(along)
+    return along / length if length > 0 and (gains @ along > 0).all() else direction
+
+
+def _reach(weights, direction, minimum):
+    """Return the step at which the first weight arrives at its floor."""
+    falling = direction < 0
+    room = np.maximum(weights[falling] - minimum, 0.0) / -direction[falling]
+    # A weight at its floor that the direction leaves alone but for rounding does not count.
+    return float(room[room > 1e-9].min(initial=1.0))

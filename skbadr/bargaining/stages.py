@@ -1,0 +1,140 @@
+"""The first stage, and what it hands to the second."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import LinAlgError
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import Bunch
+
+from skbadr._warnings import warn_user
+from skbadr.bargaining.nash_product import maximise_nash_product
+from skbadr.bargaining.stage_one import NotTheEstimators, bargain_by_gradients
+from skbadr.bargaining.visits import Stopped, Visits
+from skbadr.result import Archive, Evaluation
+
+
+@dataclass
+class Bargain:
+    """Where the first stage left the groups.
+
+    Attributes
+    ----------
+    visits : Visits
+    chosen : Evaluation
+    method : {"gradients", "nash_product"}
+    reason : str
+        Why it stopped: "stationary" (no direction helps every group any more), "no_agreement"
+        (none did from the start), "no_gain" (directions there are, but no step), "max_iter", or
+        "stopped" and "interrupted" (by a callback, by the user; there is no second stage).
+    distance : float
+        From Pareto stationarity, see `skbadr.bargaining.agreement`; NaN where not known.
+    held_out : bool
+    """
+
+    visits: Visits
+    chosen: Evaluation
+    method: str
+    reason: str
+    distance: float
+    held_out: bool
+
+    @property
+    def is_final(self):
+        """Whether whoever asked for both stages wants no second one."""
+        return self.reason in ("stopped", "interrupted")
+
+    def hand_over(self, problem, tolerance=None):
+        """Make the second stage start here.
+
+        Parameters
+        ----------
+        problem : BilevelProblem
+            Gets the initial weights and what need not be fitted again.
+        tolerance : float or None
+            By how much a group's loss may exceed what this stage left it; None: by anything.
+        """
+        plain, chosen = self.visits.plain, self.chosen
+        problem.initial = chosen.cell_weights
+        problem.known = {e.cell_weights.tobytes(): e for e in (plain, chosen)}
+        if tolerance is not None:
+            problem.objective.ceilings = chosen.losses_by_group + tolerance
+
+    def archive(self):
+        """Return an archive of this stage alone, in place of a second one."""
+        archive = Archive(self.visits.archive.objective)
+        archive.add(self.visits.plain)
+        archive.interrupted = self.reason == "interrupted"
+        return archive
+
+    def merge(self, archive):
+        """Add what this stage visited to the archive of the second."""
+        evaluations = self.visits.archive.evaluations
+        archive.absorb(
+            evaluations,
+            [
+                e
+                for e in evaluations
+                if e.n_refits and not e.failed and (self.held_out or e.model is not None)
+            ],
+        )
+
+    def summary(self):
+        """Return what users see of it."""
+        visits = self.visits
+        return Bunch(
+            method=self.method,
+            reason=self.reason,
+            group_weights=np.array(self.chosen.cell_weights),
+            losses=np.array(self.chosen.losses_by_group),
+            erm_losses=np.array(visits.plain.losses_by_group),
+            pareto_distance=float(self.distance),
+            n_refits=visits.archive.n_refits,
+        )
+
+
+def bargain_first(problem, *, smooth, held_out):
+    """Let the sensitive groups bargain from the plain model.
+
+    Parameters
+    ----------
+    problem : BilevelProblem
+    smooth : bool
+        Whether the lower level has derivatives, and the evaluated loss too.
+    held_out : bool
+        Whether the upper level is on data that the refit has not seen. On the training data all
+        weights give Pareto-stationary models, so that there is nothing to agree on: the Nash
+        product, a compromise, takes the place of an agreement.
+
+    Returns
+    -------
+    bargain : Bargain
+
+    References
+    ----------
+    Zeng et al. (2024), "Fairness-aware meta-learning via Nash bargaining", NeurIPS,
+    arXiv 2406.07029.
+    """
+    visits = Visits(problem)
+    method = "gradients" if smooth and held_out else "nash_product"
+    try:
+        visits.begin()
+        if method == "gradients":
+            try:
+                outcome = bargain_by_gradients(problem, visits)
+            except (NotTheEstimators, LinAlgError, ValueError, FloatingPointError):
+                method = "nash_product"
+        if method == "nash_product":
+            outcome = maximise_nash_product(problem, visits, held_out=held_out)
+    except Stopped:
+        outcome = visits.plain, "stopped", np.nan
+    except KeyboardInterrupt:
+        if visits.plain is None:
+            raise
+        warn_user(
+            "the first stage was interrupted; the best model so far is kept.", ConvergenceWarning
+        )
+        outcome = visits.plain, "interrupted", np.nan
+    chosen, reason, distance = outcome
+    visits.drop_models(chosen)
+    return Bargain(visits, chosen, method, reason, distance, held_out)

@@ -1,0 +1,100 @@
+"""The points that the first stage visits, and what a player gained there."""
+
+from contextlib import closing
+
+import numpy as np
+
+from skbadr.result import Archive
+
+ORIGIN = "nash"
+
+
+class Stopped(Exception):
+    """A monitor asked to stop."""
+
+
+class Visits:
+    """Evaluate points of the first stage, and tell the monitor.
+
+    Parameters
+    ----------
+    problem : BilevelProblem
+
+    Attributes
+    ----------
+    archive : Archive
+        What the monitor is told of.
+    plain : Evaluation
+        The plain model, from which everyone bargains.
+    players : ndarray of shape (A,)
+        Codes of the sensitive groups of which samples are evaluated.
+    """
+
+    def __init__(self, problem):
+        self.problem = problem
+        self.archive = Archive(problem.objective)
+        self.players = np.flatnonzero(problem.evaluator.evaluation_set.present)
+        self.n_rounds = 0
+        self._models = {}
+        self.plain = None
+
+    def begin(self):
+        """Fit the plain model.
+
+        Raises
+        ------
+        Exception
+            Of the estimator, where it cannot be fitted.
+        """
+        (plain,) = self.problem.evaluate([(self.problem.shares, "erm")], 1)
+        if plain.failed:
+            raise plain.error
+        self.plain = plain
+        self.add(plain)
+
+    def refit(self, weights):
+        """Fit the estimator at several weights and return the evaluations in order."""
+        self.n_rounds += 1
+        points = [(self.problem.project(w), ORIGIN) for w in weights]
+        visited = []
+        with closing(self.problem.evaluate(points, self.n_rounds)) as evaluations:
+            for evaluation in evaluations:
+                self.add(evaluation)
+                visited.append(evaluation)
+        return visited
+
+    def add(self, evaluation):
+        """Record an evaluation.
+
+        Raises
+        ------
+        Stopped
+            If the monitor wants no more.
+        """
+        self._models[id(evaluation)] = evaluation.model
+        self.archive.add(evaluation)
+        monitor = self.problem.monitor
+        if monitor is not None and monitor(evaluation, self.archive):
+            raise Stopped
+
+    def losses(self, evaluation):
+        """Return the players' losses, of shape (A,); NaN where the refit failed."""
+        if evaluation.failed:
+            return np.full(len(self.players), np.nan)
+        return evaluation.losses_by_group[self.players]
+
+    def gains(self, evaluation):
+        """Return by how much each player is better off than under the plain model."""
+        return self.losses(self.plain) - self.losses(evaluation)
+
+    def helps(self, evaluation):
+        """Whether no player is worse off than under the plain model, and some player better."""
+        gains = self.gains(evaluation)
+        return bool((gains >= 0).all() and gains.any())
+
+    def drop_models(self, kept):
+        """Keep the models of the plain and one other evaluation alone."""
+        for evaluation in self.archive.evaluations:
+            keep = evaluation is self.plain or evaluation is kept
+            evaluation.model = self._models.get(id(evaluation)) if keep else None
+        self._models.clear()
