@@ -5,18 +5,15 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import linalg, sparse
+from scipy import linalg
 from scipy.optimize import nnls
 from scipy.sparse.linalg import LinearOperator, cg
 
+from skbadr.lower_level.design import make_design
 from skbadr.lower_level.newton import newton
 
 # Largest number of parameters for which a dense Hessian is formed and factorised.
 DENSE_LIMIT = 1500
-# Cells up to which sums by cell are one product of dense matrices.
-FEW_CELLS = 16
-# Bytes of a block of rows in sums of products.
-BLOCK = 1 << 19
 # Log ratio of weights up to which a factorised Hessian is tried again.
 NEARBY = 1.2
 
@@ -76,9 +73,7 @@ class LinearLowerLevel:
 
     def __init__(self, family, X, y, cells):
         self.family, self.cells = family, cells
-        self.X = X.tocsr() if sparse.issparse(X) else np.asarray(X)
-        if self.X.dtype.kind != "f":
-            self.X = self.X.astype(float)
+        self.X = make_design(X)
         self.target = family.encode(y).astype(self.X.dtype, copy=False)
         self.n, self.d = self.X.shape
         self.m = family.n_outputs
@@ -91,25 +86,25 @@ class LinearLowerLevel:
         self.gauge = self.scale * cells.totals.sum() / self.m if family.shift_invariant else 0.0
         self._loss_weight = family.loss_weight(y)
         self.score_scale = family.score_scale(self.target)
-        self.dense = not sparse.issparse(self.X) and self.free.sum() <= DENSE_LIMIT
+        self.dense = not self.X.is_sparse and self.free.sum() <= DENSE_LIMIT
         self.n_passes = 0
 
-    # Products with the design matrix, the only places where X is read.
+    # Products with the design matrix, and the intercept's part of them.
 
     def forward(self, coef, X=None):
-        """Return the scores ``X coef`` of shape (n, m)."""
-        X = self.X if X is None else X
+        """Return the scores ``X coef`` of shape (n, m), on the training rows or on others."""
+        X = self.X if X is None else make_design(X)
         self.n_passes += 1
-        scores = _in_precision_of(X, coef[: self.d], lambda coef: X @ coef)
+        scores = X.forward(coef[: self.d])
         if self.family.fit_intercept:
             scores += (self.family.intercept_scaling * coef[self.d]).astype(scores.dtype)
         return scores
 
     def backward(self, residual, X=None):
         """Return ``X' residual`` of shape (p, m)."""
-        X = self.X if X is None else X
+        X = self.X if X is None else make_design(X)
         self.n_passes += 1
-        product = _in_precision_of(X, residual, lambda residual: X.T @ residual).astype(float)
+        product = X.backward(residual)
         if self.family.fit_intercept:
             total = self.family.intercept_scaling * residual.sum(axis=0, keepdims=True)
             product = np.vstack([product, total])
@@ -180,7 +175,7 @@ class LinearLowerLevel:
     def subset(self, rows):
         """Return the same problem on some rows, with the penalty scaled to their weight."""
         smaller = copy.copy(self)
-        smaller.X, smaller.n = self.X[rows], len(rows)
+        smaller.X, smaller.n = self.X.take(rows), len(rows)
         smaller.cells, smaller.target = self.cells.take(rows), self.target[rows]
         if self._loss_weight is not None:
             smaller._loss_weight = self._loss_weight[rows]
@@ -237,14 +232,13 @@ class LinearLowerLevel:
             hessian += self.gauge * np.kron(np.eye(self.p), np.ones((self.m, self.m)))
         return hessian if free.all() else hessian[np.ix_(free, free)]
 
-    def _gram(self, weight, X=None):
+    def _gram(self, weight):
         """Return ``X' diag(weight) X`` with the intercept's row and column."""
-        X = self.X if X is None else X
         self.n_passes += 1
         gram = np.empty((self.p, self.p))
-        gram[: self.d, : self.d] = _weighted_gram(X, weight.astype(X.dtype, copy=False))
+        gram[: self.d, : self.d] = self.X.gram(weight)
         if self.family.fit_intercept:
-            column = self.family.intercept_scaling * (weight.astype(X.dtype, copy=False) @ X)
+            column = self.family.intercept_scaling * self.X.backward(weight[:, None])[:, 0]
             gram[self.d, : self.d] = gram[: self.d, self.d] = column
             gram[self.d, self.d] = self.family.intercept_scaling**2 * weight.sum()
         return gram
@@ -263,10 +257,9 @@ class LinearLowerLevel:
 
     def _diagonal(self, state):
         curvature = self.family.curvature_diagonal(self.target, state.scores)
-        squared = self.X.multiply(self.X) if sparse.issparse(self.X) else np.square(self.X)
         diagonal = np.empty((self.p, self.m))
         weighted = state.weight[:, None] * curvature
-        diagonal[: self.d] = np.asarray(squared.T @ weighted)
+        diagonal[: self.d] = self.X.squared_backward(weighted)
         if self.family.fit_intercept:
             diagonal[self.d] = self.family.intercept_scaling**2 * weighted.sum(axis=0)
         diagonal = self.scale * diagonal + self.penalty + self.gauge
@@ -284,17 +277,9 @@ class LinearLowerLevel:
         n_cells, codes = self.cells.n_cells, self.cells.codes
         self.n_passes += 1
         gradients = np.empty((n_cells, self.p, self.m))
-        for a in range(self.m):
-            if n_cells <= FEW_CELLS and not sparse.issparse(self.X):
-                by_cell = np.zeros((n_cells, self.n), dtype=self.X.dtype)
-                by_cell[codes, np.arange(self.n)] = residual[:, a]
-            else:
-                by_cell = sparse.csr_matrix(
-                    (residual[:, a], (codes, np.arange(self.n))), shape=(n_cells, self.n)
-                )
-            product = by_cell @ self.X
-            gradients[:, : self.d, a] = product.toarray() if sparse.issparse(product) else product
-            if self.family.fit_intercept:
+        gradients[:, : self.d] = self.X.by_cell(residual, codes, n_cells)
+        if self.family.fit_intercept:
+            for a in range(self.m):
                 sums = np.bincount(codes, residual[:, a], minlength=n_cells)
                 gradients[:, self.d, a] = self.family.intercept_scaling * sums
         return np.where(self.free, gradients, 0.0)
@@ -384,29 +369,6 @@ def _near(one, other):
     """Whether no cell's weight differs so much that the Hessian there is another."""
     ratio = np.maximum(one, 1e-300) / np.maximum(other, 1e-300)
     return bool(np.abs(np.log(ratio)).max() <= NEARBY)
-
-
-def _weighted_gram(X, weight):
-    """Return ``X' diag(weight) X``, by half the work where no weight is negative."""
-    if weight.min(initial=0.0) < 0 or not X.flags.c_contiguous:
-        return X.T @ (weight[:, None] * X)
-    n, d = X.shape
-    root = np.sqrt(weight)[:, None]
-    # Blocks that stay in the processor's cache.
-    size = max(1, BLOCK // (d * X.itemsize))
-    block = np.empty((min(size, n), d), dtype=X.dtype)
-    syrk = linalg.get_blas_funcs("syrk", (block,))
-    lower = np.zeros((d, d), dtype=X.dtype, order="F")
-    for start in range(0, n, size):
-        rows = slice(start, min(start + size, n))
-        part = np.multiply(root[rows], X[rows], out=block[: rows.stop - start])
-        lower = syrk(1.0, part.T, beta=1.0, c=lower, lower=1, overwrite_c=1)
-    return np.tril(lower) + np.tril(lower, -1).T
-
-
-def _in_precision_of(X, operand, product):
-    """Multiply in the precision of X, which an operand of another would have copied."""
-    return np.asarray(product(operand.astype(X.dtype, copy=False)))
 
 
 def _cholesky(hessian):

@@ -165,7 +165,7 @@ class SmoothProblem:
         for level, own, X in zip(self.levels, parameters, self.held_out, strict=True):
             shape = own.shape
             if rows is not None:
-                X = level.X[rows]
+                X = level.X.take(rows)
             flat = level.forward(own.reshape(shape[0], -1), X)
             moved.append(flat.reshape(len(flat), *shape[1:]))
         return data, scores, moved[0] if len(moved) == 1 else np.concatenate(moved), rows
