@@ -14,6 +14,8 @@ from skbadr.lower_level import (
     find_family,
     known_estimators,
 )
+from skbadr.lower_level.linear import LinearState
+from skbadr.lower_level.row_space import RowSpace, suits_row_space
 from skbadr.result import Evaluation
 
 
@@ -37,7 +39,7 @@ class SmoothProblem:
     def __init__(self, problem, *, single=False):
         self.problem, self.evaluator = problem, problem.evaluator
         self.data = self.evaluator.evaluation_set
-        self.levels, self.held_out = [], []
+        self.levels, self.held_out, self._spaces = [], [], []
         for fold in self.evaluator.folds:
             refit = fold.lower_level
             family = find_family(refit.peeled.final, self.data.classes)
@@ -48,10 +50,17 @@ class SmoothProblem:
                 y = self.data.y
             elif self.data.classes is not None:
                 y = np.searchsorted(self.data.classes, y)
-            self.levels.append(LinearLowerLevel(family, _numeric(refit.X, single), y, refit.cells))
+            X = _numeric(refit.X, single)
             # What is trained on is what is evaluated, but for encoders that fit out of fold.
             same = fold.rows is None and fold.X_final is refit.X
-            self.held_out.append(None if same else _numeric(fold.X_final, single))
+            held_out = None if same else _numeric(fold.X_final, single)
+            space = RowSpace(X) if suits_row_space(family, X) else None
+            if space is not None:
+                X = space.rows
+                held_out = None if same else space.transform(held_out)
+            self.levels.append(LinearLowerLevel(family, X, y, refit.cells))
+            self.held_out.append(held_out)
+            self._spaces.append(space)
         self.family = self.levels[0].family
         self.min_weight = problem.min_weight
         # Weights from which on the estimator's own solver is sure to see every cell.
@@ -75,6 +84,16 @@ class SmoothProblem:
         smaller.evaluator = copy.copy(self.evaluator)
         smaller.evaluator.evaluation_set, smaller.evaluator.cells = smaller.data, cells
         return smaller if (cells.totals > 0).all() else None
+
+    def state_of(self, model, fold=0):
+        """Return a fitted model of the user's class as a state at the plain weights."""
+        level, space = self.levels[fold], self._spaces[fold]
+        coef = level.family.parameters(model)
+        if space is not None:
+            features = space.coordinates(coef[: len(coef) - (level.p - level.d)])
+            coef = np.vstack([features, coef[len(coef) - (level.p - level.d) :]])
+        shares = level.cells.shares
+        return LinearState(shares, coef, level.forward(coef), level.sample_weight(shares))
 
     def solve(self, cell_weights, starts=None, *, tol, max_iter=50):
         """Return the states of all folds at some weights."""

@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-from skbadr.lower_level.linear import LinearState
-
 # From this number of rows on, solutions are first looked for on some of them.
 MANY_ROWS = 20_000
 
@@ -47,12 +45,11 @@ class FewRows:
         -------
         starts : list of LinearState or None
         """
-        levels = self._whole.levels
         if model is not None:
-            return [_state_of(model, level) for level in levels]
+            return [self._whole.state_of(model, i) for i in range(len(self._whole.levels))]
         if self.smooth is None:
             return None
-        return [self.states[0].moved_to(levels[0])]
+        return [self.states[0].moved_to(self._whole.levels[0])]
 
     def moved(self, states, plain):
         """Return where to start on all rows at the weights of some states on these rows.
@@ -61,8 +58,3 @@ class FewRows:
         """
         coef = plain[0].coef + states[0].coef - self.states[0].coef
         return [replace(states[0], coef=coef).moved_to(self._whole.levels[0])]
-
-
-def _state_of(model, level):
-    shares, coef = level.cells.shares, level.family.parameters(model)
-    return LinearState(shares, coef, level.forward(coef), level.sample_weight(shares))

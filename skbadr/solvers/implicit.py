@@ -217,7 +217,8 @@ class ImplicitSolver(UpperSolver):
         starts = [(problem.initial, "init")]
         if np.array_equal(problem.initial, problem.shares):
             starts = []
-        starts += [(weights, "tilt") for weights in tilts(problem.cells, (1.0, 0.5, 1.5))]
+        factors = (1.0, 0.5, 1.5, 4.0, 8.0)  # the last where a model hardly feels its weights
+        starts += [(weights, "tilt") for weights in tilts(problem.cells, factors)]
         if problem.cells.target_of_cell is None:
             starts += [(weights, "group") for weights in group_moves(problem.cells, 8.0)]
         return starts
