@@ -215,4 +215,6 @@ def _weighted_gram(X, weight):
         rows = slice(start, min(start + size, n))
         part = np.multiply(root[rows], X[rows], out=block[: rows.stop - start])
         lower = syrk(1.0, part.T, beta=1.0, c=lower, lower=1, overwrite_c=1)
-    return np.tril(lower) + np.tril(lower, -1).T
+    full = lower + lower.T
+    full[np.arange(d), np.arange(d)] *= 0.5
+    return full
