@@ -2,7 +2,7 @@
 
 import copy
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import linalg
@@ -174,12 +174,26 @@ class LinearLowerLevel:
 
     def subset(self, rows):
         """Return the same problem on some rows, with the penalty scaled to their weight."""
+        smaller = self._on(rows, self.cells.take(rows))
+        smaller.scale = self.scale * self.cells.totals.sum() / smaller.cells.totals.sum()
+        return smaller
+
+    def sample(self, rows):
+        """Return the same problem on a sample of rows that stands for all of them.
+
+        Each cell keeps its total weight: the rows of it are weighted up. No cell may be missing.
+        """
+        cells = self.cells.take(rows)
+        factor = self.cells.totals / cells.totals
+        weight = cells.base_weight * factor[cells.codes]
+        return self._on(rows, replace(cells, base_weight=weight, totals=self.cells.totals))
+
+    def _on(self, rows, cells):
         smaller = copy.copy(self)
         smaller.X, smaller.n = self.X.take(rows), len(rows)
-        smaller.cells, smaller.target = self.cells.take(rows), self.target[rows]
+        smaller.cells, smaller.target = cells, self.target[rows]
         if self._loss_weight is not None:
             smaller._loss_weight = self._loss_weight[rows]
-        smaller.scale = self.scale * self.cells.totals.sum() / smaller.cells.totals.sum()
         return smaller
 
     # The Hessian.
@@ -245,7 +259,7 @@ class LinearLowerLevel:
 
     def _conjugate_gradients(self, state, rhs, tol):
         size = self.p * self.m
-        preconditioner = self._diagonal(state).ravel()
+        preconditioner = self.hessian_diagonal(state).ravel()
 
         def product(vector):
             return self.hessian_product(state, vector.reshape(self.p, self.m)).ravel()
@@ -255,7 +269,8 @@ class LinearLowerLevel:
         flat, _ = cg(operator, rhs.ravel(), rtol=tol, atol=0.0, maxiter=10 * size, M=inverse)
         return np.where(self.free, flat.reshape(self.p, self.m), 0.0)
 
-    def _diagonal(self, state):
+    def hessian_diagonal(self, state):
+        """Return the diagonal of the Hessian, of shape (p, m), with 1 in place of 0."""
         curvature = self.family.curvature_diagonal(self.target, state.scores)
         diagonal = np.empty((self.p, self.m))
         weighted = state.weight[:, None] * curvature

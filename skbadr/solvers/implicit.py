@@ -4,18 +4,13 @@ import copy
 import time
 
 import numpy as np
-from scipy.linalg import LinAlgError
-from sklearn.exceptions import ConvergenceWarning
 
-from skbadr._warnings import warn_user
 from skbadr.problem import SmoothProblem
 from skbadr.result import Archive
-from skbadr.solvers.alternating import AlternatingSolver
-from skbadr.solvers.base import UpperSolver
 from skbadr.solvers.descent import Descents
 from skbadr.solvers.few_rows import MANY_ROWS, FewRows
-from skbadr.solvers.finals import Finals, NotTheEstimators
 from skbadr.solvers.linearised import LinearisedSearch
+from skbadr.solvers.smooth import SmoothSolver
 from skbadr.solvers.starts import group_moves, tilts
 
 # Rows of the search itself, where there are at least twice as many.
@@ -26,7 +21,7 @@ START_ROWS = 5_000
 FEW_ROWS = 10_000
 
 
-class ImplicitSolver(UpperSolver):
+class ImplicitSolver(SmoothSolver):
     """Search with the lower level's own derivatives, for smooth linear models.
 
     From the plain model on, refits are warm-started Newton solves, and their number is small
@@ -56,44 +51,12 @@ class ImplicitSolver(UpperSolver):
         self.n_starts = n_starts
         self.inner_tol = inner_tol
 
-    def budget(self, problem):
-        """Return None: the last fits come on top of the warm-started refits."""
-        return None
-
     @property
     def max_refits(self):
         """Budget of warm-started refits."""
         return 40 if self.max_iter is None else self.max_iter
 
-    def solve(self, problem):  # noqa: D102
-        archive, visited = Archive(problem.objective), Archive(problem.objective)
-        finals = Finals(problem, archive)
-        trusted = True
-        try:
-            smooth = self._smooth_problem(problem)
-            many = smooth.levels[0].n >= MANY_ROWS
-            if not many:
-                finals.fit_plain()
-            finals.tolerant = many and smooth.family.resolution > 0
-            self._visit(smooth, finals, visited)
-            archive.converged = visited.converged
-        except KeyboardInterrupt:
-            archive.interrupted = True
-            warn_user(
-                f"the search was interrupted after {len(visited.evaluations)} refits; the best "
-                "weights so far are kept.",
-                ConvergenceWarning,
-            )
-        except (NotTheEstimators, LinAlgError, ValueError, FloatingPointError):
-            trusted = False
-        if trusted:
-            trusted = finals.choose(visited.evaluations) or archive.interrupted
-        finals.record(visited)
-        if not trusted:
-            self._refit_instead(problem, archive)
-        return archive
-
-    def _smooth_problem(self, problem):
+    def smooth_problem(self, problem):  # noqa: D102
         metric = problem.evaluator.metric
         if not metric.differentiable or problem.objective.uses_score:
             return SmoothProblem(problem, single=True)
@@ -102,8 +65,7 @@ class ImplicitSolver(UpperSolver):
             return SmoothProblem(problem, single=True)
         return smooth
 
-    def _visit(self, smooth, finals, visited):
-        """Search among solutions of the lower level, recorded in `visited`."""
+    def visit(self, smooth, finals, visited):  # noqa: D102
         problem = smooth.problem
         search = LinearisedSearch(
             smooth,
@@ -129,21 +91,6 @@ class ImplicitSolver(UpperSolver):
             finals.inside = lambda: descent.retreat(search.record)
         else:
             self._search(problem, smooth, search, finals.plain_model)
-
-    def _refit_instead(self, problem, archive):
-        """Alternate refits where the smooth problem does not lead to a model of the estimator.
-
-        Its own solver may stop early, or overfit a rate of a few samples differently.
-        """
-        other = AlternatingSolver(self.max_iter).solve(problem)
-        archive.n_iter += other.n_iter
-        archive.converged, archive.interrupted = other.converged, other.interrupted
-        kept = archive.evaluations if archive.evaluations else []
-        archive.evaluations = [other.evaluations[0], *kept[1:], *other.evaluations[1:]]
-        if archive.best is None or archive.objective.key(other.best) < archive.objective.key(
-            archive.best
-        ):
-            archive.best = other.best
 
     def _search(self, problem, smooth, search, model):
         begin = time.perf_counter()
