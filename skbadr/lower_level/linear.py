@@ -1,14 +1,13 @@
 """Smooth lower levels that are linear in their parameters, with exact derivatives."""
 
 import copy
-import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import linalg
-from scipy.optimize import nnls
 from scipy.sparse.linalg import LinearOperator, cg
 
+from skbadr.lower_level.certificate import distance_to_hull
 from skbadr.lower_level.design import make_design
 from skbadr.lower_level.newton import newton
 
@@ -319,16 +318,7 @@ class LinearLowerLevel:
         gradients = self.cell_gradients(state)[:, self.free]
         unit = self.scale * self.cells.totals.sum()
         penalty = ((self.penalty * coef) / unit)[self.free]
-        size = max(float(np.abs(gradients).max()), float(np.abs(penalty).max()), 1e-300)
-        # The constraint that beta sums to one is a heavy row of a non-negative least squares.
-        heavy = 1e4 * size
-        system = np.vstack([gradients.T, np.full(len(shares), heavy)])
-        with warnings.catch_warnings():
-            # More cells than parameters leave beta, but not the residual, undetermined.
-            warnings.simplefilter("ignore", linalg.LinAlgWarning)
-            beta, _ = nnls(system, np.r_[-penalty, heavy])
-        beta = beta / beta.sum()
-        return float(np.linalg.norm(beta @ gradients + penalty))
+        return distance_to_hull(gradients, penalty)
 
     def sensitivities(self, state, *, exact=True):
         """Return d coef / d t for log weights t, of shape (p, m, K).
@@ -372,12 +362,56 @@ class LinearLowerLevel:
         """
         state.factor = None  # the adjoint needs the Hessian at the solution itself
         adjoint = self.hessian_solve(state, parameter_gradient, tol=tol)
-        along = self.family.gradient(self.target, state.scores) * self.forward(adjoint)
+        return self.hypergradient_along(state, self.forward(adjoint))
+
+    def hypergradient_along(self, state, along):
+        """Return d Phi / d lam, of shape (K,), from the adjoint's image ``X u``, of shape (n, m).
+
+        No pass over X, whatever the number of cells.
+        """
+        along = self.family.gradient(self.target, state.scores) * along
         per_sample = along.sum(axis=1) * self.cells.base_weight
         if self._loss_weight is not None:
             per_sample = per_sample * self._loss_weight
         sums = np.bincount(self.cells.codes, weights=per_sample, minlength=self.cells.n_cells)
         return -self.scale * self.cells.totals.sum() * sums / self.cells.totals
+
+    def adjoint_gradient(self, state, adjoint, along, score_gradient=None):
+        """Return ``H u - X' score_gradient``, of shape (p, m), in one pass.
+
+        Parameters
+        ----------
+        state : LinearState
+        adjoint : ndarray of shape (p, m)
+        along : ndarray of shape (n, m)
+            ``X u``.
+        score_gradient : ndarray of shape (n, m) or None, default=None
+        """
+        curved = self.family.apply_curvature(self.target, state.scores, along)
+        residual = self.scale * state.weight[:, None] * curved
+        if score_gradient is not None:
+            residual -= score_gradient
+        return self._with_penalty(self.backward(residual), adjoint)
+
+    def second_derivative(self, state, directions, images):
+        """Return the second derivative of the objective along directions, of shape (q, q).
+
+        Parameters
+        ----------
+        state : LinearState
+        directions : list of ndarray of shape (p, m)
+        images : list of ndarray of shape (n, m)
+            ``X d`` of each: no pass over X is needed.
+        """
+        result = np.empty((len(directions), len(directions)))
+        for j, (direction, image) in enumerate(zip(directions, images, strict=True)):
+            curved = self.family.apply_curvature(self.target, state.scores, image)
+            curved = state.weight[:, None] * curved
+            stiff = self._with_penalty(np.zeros_like(direction), direction)
+            for i in range(j + 1):
+                along = self.scale * float(np.vdot(images[i], curved))
+                result[i, j] = result[j, i] = along + float(np.vdot(directions[i], stiff))
+        return result
 
 
 def _near(one, other):

@@ -5,10 +5,9 @@ import time
 
 import numpy as np
 
-from skbadr.problem import SmoothProblem
 from skbadr.result import Archive
 from skbadr.solvers.descent import Descents
-from skbadr.solvers.few_rows import MANY_ROWS, FewRows
+from skbadr.solvers.few_rows import FewRows
 from skbadr.solvers.linearised import LinearisedSearch
 from skbadr.solvers.smooth import SmoothSolver
 from skbadr.solvers.starts import group_moves, tilts
@@ -55,15 +54,6 @@ class ImplicitSolver(SmoothSolver):
     def max_refits(self):
         """Budget of warm-started refits."""
         return 40 if self.max_iter is None else self.max_iter
-
-    def smooth_problem(self, problem):  # noqa: D102
-        metric = problem.evaluator.metric
-        if not metric.differentiable or problem.objective.uses_score:
-            return SmoothProblem(problem, single=True)
-        smooth = SmoothProblem(problem)
-        if smooth.levels[0].n >= MANY_ROWS and smooth.family.resolution > 0:
-            return SmoothProblem(problem, single=True)
-        return smooth
 
     def visit(self, smooth, finals, visited):  # noqa: D102
         problem = smooth.problem

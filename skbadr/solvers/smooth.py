@@ -26,8 +26,14 @@ class SmoothSolver(UpperSolver):
         return None
 
     def smooth_problem(self, problem):
-        """Return the `SmoothProblem` to search."""
-        return SmoothProblem(problem, single=True)
+        """Return the `SmoothProblem` to search, in single precision where that does."""
+        metric = problem.evaluator.metric
+        if not metric.differentiable or problem.objective.uses_score:
+            return SmoothProblem(problem, single=True)
+        smooth = SmoothProblem(problem)
+        if smooth.levels[0].n >= MANY_ROWS and smooth.family.resolution > 0:
+            return SmoothProblem(problem, single=True)
+        return smooth
 
     @abstractmethod
     def visit(self, smooth, finals, visited):
