@@ -10,11 +10,13 @@ from skbadr.simplex import project_simplex
 from skbadr.solvers.few_rows import FewRows
 from skbadr.solvers.single_loop import FIRST_RADIUS, Follower, Pair, Preconditioner, SingleLoop
 from skbadr.solvers.smooth import SmoothSolver
-from skbadr.solvers.starts import vertices_and_edges
+from skbadr.solvers.starts import tilts, vertices_and_edges
 from skbadr.solvers.upper_value import UpperValue
 
 # Rows of the race that picks a valley, where there are many: of smooth metrics, and of rates.
 RACE_ROWS, RATE_ROWS = 5_000, 20_000
+# Rows of a minibatch, likewise.
+BATCH, RATE_BATCH = 8_192, 32_768
 # Iterations that each runner of the race gets before half of them are dropped.
 LAP = 5
 # Iterations of a descent on some of the rows, and of each further round of a surrogate.
@@ -69,6 +71,8 @@ class GDSolver(SmoothSolver):
             return
         rows, states = (smooth, plain) if few.smooth is None else (few.smooth, few.states)
         start = self._race(rows, states, size, exact=few.smooth is None, tol=problem.tol)
+        if few.smooth is not None:
+            start = self._sharpen(rows, start, size)
         n_iter = start.n_iter
         if few.smooth is not None:
             moved = [
@@ -79,7 +83,7 @@ class GDSolver(SmoothSolver):
         visited.converged = start.converged
         if few.smooth is not None or not self.race_decides:
             loop = self._descend(smooth, start, plain, size, finals.tolerant, recorder)
-            visited.converged, n_iter = loop.converged, loop.n_iter
+            visited.converged = loop.converged
         else:
             recorder.solve(start.best[1], start.best[3], start.preconditioners, n_iter)
             loop = self._sharpen(smooth, start, size, recorder)
@@ -97,7 +101,7 @@ class GDSolver(SmoothSolver):
         reference, _ = upper(smooth, scores)
         seed, tol = smooth.problem.seed, tol if exact else max(tol, RACE_TOL)
         runners = []
-        for weights in vertices_and_edges(smooth.problem, edges=exact):
+        for weights in self._points(smooth.problem, upper):
             pairs = [Pair(state.coef, np.zeros_like(state.coef)) for state in states]
             conditions = [Preconditioner(level, seed) for level in smooth.levels]
             runners.append(
@@ -114,46 +118,56 @@ class GDSolver(SmoothSolver):
             runners.sort(key=_value)
         return runners[0].run(limit - runners[0].n_iter)
 
-    def _continue(self, smooth, start, round_, size, tol, plain=None):
-        """Return a loop on all rows from where another one ended, in some round."""
+    def _points(self, problem, upper):
+        """Return where to start: rates of whole classes are 0 or 1 near the vertices."""
+        if upper.is_exact or problem.cells.target_of_cell is None:
+            return vertices_and_edges(problem, edges=True)
+        points = [problem.shares, problem.initial, *tilts(problem.cells, (1.0, 0.5, 1.5))]
+        points = [problem.project(point) for point in points]
+        return [np.array(point) for point in dict.fromkeys(map(tuple, points))]
+
+    def _continue(self, smooth, start, size, tol, *, plain=None, sharper=False):
+        """Return a loop from where another one ended, on other rows or for a sharper surrogate."""
         _, weights, _, pairs = start.best
         parts = [
             level.forward(pair.coef, held_out)
             for level, pair, held_out in zip(smooth.levels, pairs, smooth.held_out, strict=True)
         ]
         scores = parts[0] if len(parts) == 1 else np.vstack(parts)
-        upper = UpperValue(smooth, scores, round_, size)
+        upper = UpperValue(smooth, scores, start.upper.round_ + sharper, size)
         reference = None if plain is None else upper(smooth, smooth.scores(plain))[0]
         if smooth is start.smooth:
             conditions = start.preconditioners
         else:
             conditions = [Preconditioner(level, smooth.problem.seed) for level in smooth.levels]
-        model = start.model if upper.is_exact and not upper.objective.uses_score else None
+        model = None if sharper else start.model
         return SingleLoop(
             smooth, upper, weights, pairs, conditions, model=model, tol=tol, reference=reference
         )
 
     def _descend(self, smooth, start, plain, size, rough, recorder):
-        """Run the loop on all rows, round after round; return the last one."""
+        """Run the loop on all rows; return it."""
         tol = max(smooth.problem.tol, ROUGH_TOL) if rough else smooth.problem.tol
+        loop = self._continue(smooth, start, size, tol, plain=plain)
         limit = 100 if self.max_iter is None else self.max_iter
-        loop = self._continue(smooth, start, 0, size, tol, plain)
+        if not loop.upper.is_exact:
+            limit = min(limit, ROUND)
         loop.run(limit, recorder.asked_to_stop)
         recorder.solve(loop.best[1], loop.best[3], loop.preconditioners, loop.n_iter)
-        return self._sharpen(smooth, loop, size, recorder)
+        return loop
 
-    def _sharpen(self, smooth, loop, size, recorder):
-        """Run the further rounds of a surrogate, each recorded by the exact metric."""
+    def _sharpen(self, smooth, loop, size, recorder=None):
+        """Run the further rounds of a surrogate; record each by the exact metric."""
         if loop.upper.is_exact:
             return loop
         n_iter = loop.n_iter
-        for round_ in range(1, ROUNDS):
-            if recorder.asked_to_stop():
+        for _ in range(1, ROUNDS):
+            if recorder is not None and recorder.asked_to_stop():
                 break
-            loop = self._continue(smooth, loop, round_, size, loop.tol)
-            loop.run(ROUND, recorder.asked_to_stop)
+            loop = self._continue(smooth, loop, size, loop.tol, sharper=True).run(ROUND)
             n_iter += loop.n_iter
-            recorder.solve(loop.best[1], loop.best[3], loop.preconditioners, n_iter)
+            if recorder is not None:
+                recorder.solve(loop.best[1], loop.best[3], loop.preconditioners, n_iter)
         return loop
 
 
@@ -169,8 +183,8 @@ class SGDSolver(GDSolver):
     max_iter : int or None, default=None
         Iterations; None: 200.
     batch_size : int or None, default=None
-        Rows of a minibatch; None: 8,192, more where there are more than 64 cells, and at most a
-        quarter of the rows.
+        Rows of a minibatch; None: 8,192 (four times as many for rates), more for many
+        cells.
 
     References
     ----------
@@ -188,17 +202,16 @@ class SGDSolver(GDSolver):
     def _descend(self, smooth, start, plain, size, rough, recorder):
         limit = 200 if self.max_iter is None else self.max_iter
         rows, n_cells = sum(level.n for level in smooth.levels), smooth.problem.n_cells
-        batch_size = self.batch_size or min(max(8192, 128 * n_cells), max(rows // 4, 2 * n_cells))
-        rounds = 1 if start.upper.is_exact else ROUNDS
-        for round_ in range(rounds):
-            loop = self._continue(smooth, start, round_, size, smooth.problem.tol)
-            batches = Minibatches(smooth, batch_size, [smooth.problem.seed, round_])
-            descent = StochasticLoop(loop, batches)
-            descent.run(limit if round_ == 0 else max(limit // 4, 10), recorder.asked_to_stop)
-            loop.best = (np.inf, descent.average, None, loop.pairs)
-            loop.n_iter, loop.converged = descent.n_iter, descent.converged
-            recorder.solve(loop.best[1], loop.best[3], loop.preconditioners, loop.n_iter)
-            start = loop
+        batch_size = max(BATCH if start.upper.is_exact else RATE_BATCH, 128 * n_cells)
+        batches = Minibatches(smooth, min(self.batch_size or batch_size, rows), smooth.problem.seed)
+        loop = self._continue(smooth, start, size, smooth.problem.tol)
+        # Steps that wander are not to end worse than where they set out.
+        recorder.solve(loop.weights, loop.pairs, loop.preconditioners, 0)
+        descent = StochasticLoop(loop, batches)
+        descent.run(limit, recorder.asked_to_stop)
+        loop.best = (np.inf, descent.average, None, loop.pairs)
+        loop.n_iter, loop.converged = descent.n_iter, descent.converged
+        recorder.solve(loop.best[1], loop.best[3], loop.preconditioners, loop.n_iter)
         return loop
 
 
@@ -249,7 +262,7 @@ class StochasticLoop:
             return
         if loop.model.curvature is None:
             loop.model.start(self.weights, gradient, FIRST_RADIUS)
-        moved, _ = loop.model.step(self.weights, gradient, FIRST_RADIUS)
+        moved, _ = loop.model.step(self.weights, gradient, rate * FIRST_RADIUS)
         self.weights = self.weights + rate * (moved - self.weights)
         self._visited.append(self.weights)
         self._gradients.append(gradient)

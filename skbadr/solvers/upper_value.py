@@ -42,6 +42,7 @@ class UpperValue:
 
     def __init__(self, smooth, scores, round_, size):
         evaluator = smooth.evaluator
+        self.round_ = round_
         self.objective, exact = smooth.problem.objective, evaluator.metric
         self.is_exact = exact.differentiable and not exact.kinked
         self.metric = exact
