@@ -71,7 +71,8 @@ class GDSolver(SmoothSolver):
             return
         rows, states = (smooth, plain) if few.smooth is None else (few.smooth, few.states)
         start = self._race(rows, states, size, exact=few.smooth is None, tol=problem.tol)
-        if few.smooth is not None:
+        whole = few.smooth is None and self.race_decides
+        if not whole:
             start = self._sharpen(rows, start, size)
         n_iter = start.n_iter
         if few.smooth is not None:
@@ -81,7 +82,7 @@ class GDSolver(SmoothSolver):
             ]
             start.best = (np.inf, start.best[1], start.best[2], moved)
         visited.converged = start.converged
-        if few.smooth is not None or not self.race_decides:
+        if not whole:
             loop = self._descend(smooth, start, plain, size, finals.tolerant, recorder)
             visited.converged = loop.converged
         else:
@@ -140,7 +141,7 @@ class GDSolver(SmoothSolver):
             conditions = start.preconditioners
         else:
             conditions = [Preconditioner(level, smooth.problem.seed) for level in smooth.levels]
-        model = None if sharper else start.model
+        model = None if sharper and not upper.is_exact else start.model
         return SingleLoop(
             smooth, upper, weights, pairs, conditions, model=model, tol=tol, reference=reference
         )
@@ -148,7 +149,7 @@ class GDSolver(SmoothSolver):
     def _descend(self, smooth, start, plain, size, rough, recorder):
         """Run the loop on all rows; return it."""
         tol = max(smooth.problem.tol, ROUGH_TOL) if rough else smooth.problem.tol
-        loop = self._continue(smooth, start, size, tol, plain=plain)
+        loop = self._continue(smooth, start, size, tol, plain=plain, sharper=True)
         limit = 100 if self.max_iter is None else self.max_iter
         if not loop.upper.is_exact:
             limit = min(limit, ROUND)
@@ -175,7 +176,7 @@ class SGDSolver(GDSolver):
     """Single loop on minibatches, for more rows than passes over all of them are worth.
 
     As `GDSolver`, but for rows that are drawn anew for every step, stratified by cell, steps
-    that decrease, and weights that are averaged over the last half of the iterations. The loop
+    that decrease, and the median of the weights of the last half of the iterations. The loop
     ends where the mean of the last projected hypergradients is no larger than chance makes it.
 
     Parameters
@@ -216,7 +217,7 @@ class SGDSolver(GDSolver):
 
 
 class StochasticLoop:
-    """The same loop on minibatches, with decreasing steps and an average of the weights.
+    """The same loop on minibatches, with decreasing steps and a median of the weights.
 
     Parameters
     ----------
@@ -266,7 +267,9 @@ class StochasticLoop:
         self.weights = self.weights + rate * (moved - self.weights)
         self._visited.append(self.weights)
         self._gradients.append(gradient)
-        self.average = np.mean(self._visited[len(self._visited) // 2 :], axis=0)
+        # Means would keep away from the edges that the weights only ever bounce off.
+        last = np.median(self._visited[len(self._visited) // 2 :], axis=0)
+        self.average = project_simplex(last / last.sum(), minimum=loop.model.minimum)
 
     def _is_stationary(self):
         """Whether the mean of the last hypergradients is no larger than chance makes it."""
