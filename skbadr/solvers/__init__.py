@@ -2,9 +2,10 @@
 
 from skbadr.solvers.alternating import AlternatingSolver
 from skbadr.solvers.base import UpperSolver
-from skbadr.solvers.gradient_descent import GDSolver, SGDSolver
+from skbadr.solvers.gradient_descent import GDSolver
 from skbadr.solvers.implicit import ImplicitSolver
 from skbadr.solvers.smooth import SmoothSolver
+from skbadr.solvers.stochastic import SGDSolver
 
 SOLVERS = {
     "implicit": ImplicitSolver,
