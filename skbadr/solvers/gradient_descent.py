@@ -107,14 +107,17 @@ class GDSolver(SmoothSolver):
         scores = parts[0] if len(parts) == 1 else np.vstack(parts)
         upper = UpperValue(smooth, scores, start.upper.round_ + sharper, size)
         reference = None if plain is None else upper(smooth, smooth.scores(plain))[0]
+        first_value, _ = upper(smooth, scores)
         if smooth is start.smooth:
             conditions = start.preconditioners
         else:
             conditions = [Preconditioner(level, smooth.problem.seed) for level in smooth.levels]
         model = None if sharper and not upper.is_exact else start.model
-        return SingleLoop(
+        loop = SingleLoop(
             smooth, upper, weights, pairs, conditions, model=model, tol=tol, reference=reference
         )
+        loop.first_value = first_value
+        return loop
 
     def _descend(self, smooth, starts, plain, size, rough, recorder):
         """Run loops on all rows from one or several starts; return the best."""
@@ -175,11 +178,11 @@ class Recorder:
         begin = time.perf_counter()
         starts = [p.warm(weights, pair) for p, pair in zip(preconditioners, pairs, strict=True)]
         states = self.smooth.solve(weights, starts, tol=self.tol)
-        self.add(weights, states, origin, begin, 1 + iteration)
+        return self.add(weights, states, origin, begin, 1 + iteration)
 
     def solve_best(self, loop, iteration):
         """Record the solution at the best weights of a loop."""
-        self.solve(loop.best[1], loop.best[3], loop.preconditioners, iteration)
+        return self.solve(loop.best[1], loop.best[3], loop.preconditioners, iteration)
 
     def retreat(self, weights, pairs, preconditioners):
         """Visit a point a little inside, where the best one is at an edge of the simplex."""
