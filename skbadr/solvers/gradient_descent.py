@@ -48,7 +48,6 @@ class GDSolver(SmoothSolver):
 
     def visit(self, smooth, finals, visited):  # noqa: D102
         problem, metric = smooth.problem, smooth.evaluator.metric
-        self._check(metric)
         tol = ROUGH_INNER_TOL if finals.tolerant else INNER_TOL
         recorder = Recorder(smooth, visited, finals, tol)
         begin = time.perf_counter()
@@ -66,7 +65,9 @@ class GDSolver(SmoothSolver):
             loop = self._search_few(few, plain, size, recorder, rough=finals.tolerant)
         visited.converged = loop.converged
         _, weights, _, pairs = loop.best
-        finals.inside = lambda: recorder.retreat(weights, pairs, loop.preconditioners)
+        conditions = loop.preconditioners
+        # The loop itself keeps vectors of the length of the data, which fits need the room of.
+        finals.inside = lambda: recorder.retreat(weights, pairs, conditions)
 
     def _search_all(self, smooth, plain, size, recorder):
         """Race on all rows, as these are few, and sharpen what surrogates there are."""
@@ -92,10 +93,6 @@ class GDSolver(SmoothSolver):
             ]
             start.best = value, weights, gradient, moved
         return self._descend(recorder.smooth, starts, plain, size, rough, recorder)
-
-    def _check(self, metric):
-        if not metric.differentiable and metric.surrogate() is None:
-            raise ValueError(f"metric {metric.name!r} has no gradient and no smooth stand-in")
 
     def _continue(self, smooth, start, size, tol, *, plain=None, sharper=False):
         """Return a loop from where another one ended, on other rows or for a sharper surrogate."""
