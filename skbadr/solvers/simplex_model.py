@@ -140,7 +140,10 @@ def _on_free(curvature, gradient, step, free):
     unit = max(float(np.abs(system[:m, :m]).max()), np.finfo(float).tiny)
     system[:m, :m] /= unit
     right[:m] /= unit
-    solution = np.linalg.lstsq(system, right, rcond=None)[0]
+    try:
+        solution = np.linalg.solve(system, right)
+    except np.linalg.LinAlgError:
+        solution = np.linalg.lstsq(system, right, rcond=None)[0]
     target = step.copy()
     target[free] = solution[:m]
     return target, solution[m] * unit
