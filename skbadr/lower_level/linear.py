@@ -224,12 +224,15 @@ class LinearLowerLevel:
                 for b in range(a + 1):
                     blocks[a][b] = self._gram(state.weight * curvature[:, a, b])
                     blocks[b][a] = blocks[a][b]
-        full = np.zeros((self.p, self.m, self.p, self.m))
-        for a in range(self.m):
-            for b in range(self.m):
-                if blocks[a][b] is not None:
-                    full[:, a, :, b] = self.scale * blocks[a][b]
         size = self.p * self.m
+        if self.m == 1:
+            full = self.scale * blocks[0][0]
+        else:
+            full = np.zeros((self.p, self.m, self.p, self.m))
+            for a in range(self.m):
+                for b in range(self.m):
+                    if blocks[a][b] is not None:
+                        full[:, a, :, b] = self.scale * blocks[a][b]
         free = self.free.ravel()
         hessian = full.reshape(size, size)
         hessian[np.arange(size), np.arange(size)] += self.penalty.ravel()
@@ -401,7 +404,9 @@ def _weighted_gram(X, weight):
         rows = slice(start, min(start + size, n))
         part = np.multiply(root[rows], X[rows], out=block[: rows.stop - start])
         lower = syrk(1.0, part.T, beta=1.0, c=lower, lower=1, overwrite_c=1)
-    return np.tril(lower) + np.tril(lower, -1).T
+    full = lower + lower.T
+    full[np.arange(d), np.arange(d)] *= 0.5
+    return full
 
 
 def _in_precision_of(X, operand, product):

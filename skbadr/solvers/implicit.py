@@ -13,7 +13,7 @@ from skbadr.result import Archive
 from skbadr.solvers.alternating import AlternatingSolver
 from skbadr.solvers.base import UpperSolver
 from skbadr.solvers.descent import Descents
-from skbadr.solvers.few_rows import MANY_ROWS, FewRows
+from skbadr.solvers.few_rows import FewRows
 from skbadr.solvers.finals import Finals, NotTheEstimators
 from skbadr.solvers.linearised import LinearisedSearch
 from skbadr.solvers.starts import group_moves, tilts
@@ -70,11 +70,11 @@ class ImplicitSolver(UpperSolver):
         finals = Finals(problem, archive)
         trusted = True
         try:
-            smooth = self._smooth_problem(problem)
-            many = smooth.levels[0].n >= MANY_ROWS
-            if not many:
+            # Exact metrics are steps: what single precision moves is less than a refit's tolerance.
+            smooth = SmoothProblem(problem, single=not _is_smooth(problem))
+            if not smooth.large:
                 finals.fit_plain()
-            finals.tolerant = many and smooth.family.resolution > 0
+            finals.tolerant = smooth.rough
             self._visit(smooth, finals, visited)
             archive.converged = visited.converged
         except KeyboardInterrupt:
@@ -93,15 +93,6 @@ class ImplicitSolver(UpperSolver):
             self._refit_instead(problem, archive)
         return archive
 
-    def _smooth_problem(self, problem):
-        metric = problem.evaluator.metric
-        if not metric.differentiable or problem.objective.uses_score:
-            return SmoothProblem(problem, single=True)
-        smooth = SmoothProblem(problem)
-        if smooth.levels[0].n >= MANY_ROWS and smooth.family.resolution > 0:
-            return SmoothProblem(problem, single=True)
-        return smooth
-
     def _visit(self, smooth, finals, visited):
         """Search among solutions of the lower level, recorded in `visited`."""
         problem = smooth.problem
@@ -113,7 +104,7 @@ class ImplicitSolver(UpperSolver):
             inner_tol=self.inner_tol,
             check=finals.check_plain,
         )
-        if problem.evaluator.metric.differentiable and not problem.objective.uses_score:
+        if _is_smooth(problem):
             if self.max_iter is None:
                 search.max_refits = np.inf  # the budget is that of each descent
             descents = Descents(
@@ -222,6 +213,11 @@ class ImplicitSolver(UpperSolver):
         if problem.cells.target_of_cell is None:
             starts += [(weights, "group") for weights in group_moves(problem.cells, 8.0)]
         return starts
+
+
+def _is_smooth(problem):
+    """Whether what is minimised has a gradient."""
+    return problem.evaluator.metric.differentiable and not problem.objective.uses_score
 
 
 def _better(objective, one, other):
