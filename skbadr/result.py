@@ -86,6 +86,8 @@ class Archive:
         self.best = None
         self.n_iter = 0
         self.converged = False
+        # Whether a descent by gradients was cut short by its budget.
+        self.exhausted = False
         self.interrupted = False
 
     def add(self, evaluation):

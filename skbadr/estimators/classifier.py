@@ -96,6 +96,8 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
         Where these values were measured.
     n_iter_ : int
         Upper-level iterations.
+    converged_ : bool
+        Whether the search ended by its own tolerance, not by its budget.
     n_refits_ : int
         Fits of the estimator itself, the plain and the last one included; the implicit solver's own
         solutions in between do not count.

@@ -42,7 +42,7 @@ def store_outcome(model, archive, evaluator, cells, lower_level):
     model.metric_value_, model.erm_metric_value_ = best.metric, plain.metric
     model.scoring_value_, model.erm_scoring_value_ = best.score, plain.score
     model.evaluated_on_ = "held-out data" if held_out else "training data"
-    model.n_iter_ = archive.n_iter
+    model.n_iter_, model.converged_ = archive.n_iter, archive.converged
     model.n_refits_ = archive.n_refits + held_out
     model.results_ = archive.as_dict()
     residual = pareto_residual(lower, final, evaluator.evaluation_set.classes)
@@ -81,7 +81,12 @@ def warn_about(archive, *, partition, evaluated_on):
             f"{plain.metric:.4g}) on the {evaluated_on}; {', '.join(cures[:-1])} or {cures[-1]}.",
             ConvergenceWarning,
         )
-    elif best.constant and not plain.constant:
+    elif archive.exhausted:
+        warn_user(
+            "the search spent its budget of refits before it converged: raise max_iter or tol.",
+            ConvergenceWarning,
+        )
+    if objective.is_met(best) and best.constant and not plain.constant:
         cure = (
             "set bound or trade_off to keep the score in view"
             if not objective.uses_score

@@ -87,6 +87,11 @@ class GaussNewton:
         self.point, self.radius = None, 1.0
         self._tol = max(FIRST_INNER_TOL, inner_tol)
 
+    @property
+    def exhausted(self):
+        """Whether the budget ended the descent."""
+        return not self.converged and self.n_refits >= self.max_refits
+
     def evaluate(self, weights, starts):
         """Return the `Point` at some weights, without its derivatives."""
         begin = time.perf_counter()

@@ -22,6 +22,10 @@ from skbadr.solvers.starts import group_moves, tilts
 SEARCH_ROWS = 30_000
 # Rows of a first solution from which that on all rows starts.
 START_ROWS = 5_000
+# Number of cells up to which each is weighted most in turn.
+MOST_CORNERS = 8
+# Share of a metric that a start must gain on some rows to be tried on all.
+CORNER_GAIN = 0.1
 # Below this a second start is always tried.
 FEW_ROWS = 10_000
 
@@ -76,7 +80,7 @@ class ImplicitSolver(UpperSolver):
                 finals.fit_plain()
             finals.tolerant = smooth.rough
             self._visit(smooth, finals, visited)
-            archive.converged = visited.converged
+            archive.converged, archive.exhausted = visited.converged, visited.exhausted
         except KeyboardInterrupt:
             archive.interrupted = True
             warn_user(
@@ -117,9 +121,11 @@ class ImplicitSolver(UpperSolver):
             )
             descent = descents.run(finals.plain_model)
             visited.converged = descent.converged
+            visited.exhausted = descent.exhausted
             finals.inside = lambda: descent.retreat(search.record)
         else:
             self._search(problem, smooth, search, finals.plain_model)
+            visited.converged = not search.done
 
     def _refit_instead(self, problem, archive):
         """Alternate refits where the smooth problem does not lead to a model of the estimator.
@@ -128,6 +134,7 @@ class ImplicitSolver(UpperSolver):
         """
         other = AlternatingSolver(self.max_iter).solve(problem)
         archive.n_iter += other.n_iter
+        archive.exhausted = False
         archive.converged, archive.interrupted = other.converged, other.interrupted
         kept = archive.evaluations if archive.evaluations else []
         archive.evaluations = [other.evaluations[0], *kept[1:], *other.evaluations[1:]]
@@ -150,7 +157,39 @@ class ImplicitSolver(UpperSolver):
             begun, evaluation = search.refit(weights, few.moved(found[0], states), "subset")
             best = search.run(begun, evaluation, radius=0.1)
             best = _better(problem.objective, (states, plain), best)
+        if not problem.objective.uses_score:
+            best = self._try_corners(problem, search, few, best)
         self._insist(problem, search, best)
+
+    def _try_corners(self, problem, search, few, best):
+        """Try equal weights, and most of the weight on one cell, where a metric alone counts.
+
+        Exact metrics are flat in places, so that a search from the plain model may end early.
+        Where there are many rows, some of them tell which of these points are worth it.
+        """
+        n_cells, shares = problem.n_cells, problem.shares
+        corners = [np.full(n_cells, 1.0 / n_cells)]
+        if n_cells <= MOST_CORNERS:
+            corners += [0.98 * vertex + 0.02 * shares for vertex in np.eye(n_cells)]
+        corners = [problem.project(corner) for corner in corners]
+        if few.smooth is not None:
+            screen = LinearisedSearch(
+                few.smooth,
+                Archive(problem.objective),
+                max_refits=np.inf,
+                tol=problem.tol,
+                inner_tol=self.inner_tol,
+            )
+            _, reference = screen.refit(best[1].cell_weights, few.states, "screen")
+            reached = [screen.refit(corner, few.states, "screen")[1] for corner in corners]
+            gains = [problem.objective.gain(reference, evaluation) for evaluation in reached]
+            enough = CORNER_GAIN * abs(reference.metric)
+            corners = [corners[i] for i in np.argsort(gains)[::-1][:2] if gains[i] > enough]
+        if self.max_iter is None:
+            search.max_refits += 8 * len(corners)
+        for corner in corners:
+            best = self._try(problem, search, corner, "corner", best)
+        return best
 
     def _search_few(self, few):
         """Return what some of the rows prefer, or None where these are too few to tell."""
