@@ -170,7 +170,10 @@ class ImplicitSolver(UpperSolver):
         n_cells, shares = problem.n_cells, problem.shares
         corners = [np.full(n_cells, 1.0 / n_cells)]
         if n_cells <= MOST_CORNERS:
-            corners += [0.98 * vertex + 0.02 * shares for vertex in np.eye(n_cells)]
+            vertices = np.eye(n_cells)
+            corners += list(0.98 * vertices + 0.02 * shares)
+            if not search.smooth.rough:  # else the estimator's own solver does not follow
+                corners += list(vertices)
         corners = [problem.project(corner) for corner in corners]
         if few.smooth is not None:
             screen = LinearisedSearch(
