@@ -3,8 +3,9 @@
 python examples/benchmarks/objectives.py --tables DIR [--only NAME ...] [--splits N] [--rows N]
 
 For each metric, on train and test, means over random splits: the plain estimator; One-Fit (trained
-on one group alone, the best of them on train, the sum of weights kept); equal weights of all cells; min-max (BADR for the
-worst group's loss); BADR for the metric itself. All metrics are better the lower they are.
+on one group alone, the sum of weights kept, the best of them on train); equal weights of all cells;
+min-max (BADR for the worst group's loss); BADR for the metric itself. All metrics are better the
+lower they are.
 """
 
 import argparse
