@@ -96,9 +96,9 @@ def test_lower_level_is_the_estimators_own(case, layout):
     level, lam, data = make_problem(estimator, n_classes, "group", layout)
     state = level.solve(lam, tol=1e-12)
     weight = level.cells.sample_weight(lam)
-    model = clone(estimator).fit(level.X, data.y, sample_weight=weight)
+    model = clone(estimator).fit(level.X.matrix, data.y, sample_weight=weight)
     predict = model.decision_function if n_classes else model.predict
-    expected = predict(level.X).reshape(len(data.y), -1)
+    expected = predict(level.X.matrix).reshape(len(data.y), -1)
     scores = state.scores if n_classes else level.family.predict(state.scores)[:, None]
     np.testing.assert_allclose(scores, expected, atol=2e-4 * np.abs(expected).max())
 

@@ -1,6 +1,7 @@
 """Lower level: the weighted training problem of the wrapped estimator."""
 
 from skbadr.lower_level.base import LowerLevel
+from skbadr.lower_level.design import Design, make_design
 from skbadr.lower_level.families import (
     LinearFamily,
     find_family,
@@ -12,6 +13,7 @@ from skbadr.lower_level.pipeline import PeeledEstimator
 from skbadr.lower_level.refit import RefitLowerLevel
 
 __all__ = [
+    "Design",
     "LinearFamily",
     "LinearLowerLevel",
     "LowerLevel",
@@ -19,5 +21,6 @@ __all__ = [
     "RefitLowerLevel",
     "find_family",
     "known_estimators",
+    "make_design",
     "register_family",
 ]

@@ -1,22 +1,18 @@
 """Smooth lower levels that are linear in their parameters, with exact derivatives."""
 
 import copy
-import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import linalg, sparse
-from scipy.optimize import nnls
+from scipy import linalg
 from scipy.sparse.linalg import LinearOperator, cg
 
+from skbadr.lower_level.certificate import distance_to_hull
+from skbadr.lower_level.design import make_design
 from skbadr.lower_level.newton import newton
 
 # Largest number of parameters for which a dense Hessian is formed and factorised.
 DENSE_LIMIT = 1500
-# Cells up to which sums by cell are one product of dense matrices.
-FEW_CELLS = 16
-# Bytes of a block of rows in sums of products.
-BLOCK = 1 << 19
 # Log ratio of weights up to which a factorised Hessian is tried again.
 NEARBY = 1.2
 
@@ -76,9 +72,7 @@ class LinearLowerLevel:
 
     def __init__(self, family, X, y, cells):
         self.family, self.cells = family, cells
-        self.X = X.tocsr() if sparse.issparse(X) else np.asarray(X)
-        if self.X.dtype.kind != "f":
-            self.X = self.X.astype(float)
+        self.X = make_design(X)
         self.target = family.encode(y).astype(self.X.dtype, copy=False)
         self.n, self.d = self.X.shape
         self.m = family.n_outputs
@@ -91,25 +85,25 @@ class LinearLowerLevel:
         self.gauge = self.scale * cells.totals.sum() / self.m if family.shift_invariant else 0.0
         self._loss_weight = family.loss_weight(y)
         self.score_scale = family.score_scale(self.target)
-        self.dense = not sparse.issparse(self.X) and self.free.sum() <= DENSE_LIMIT
+        self.dense = not self.X.is_sparse and self.free.sum() <= DENSE_LIMIT
         self.n_passes = 0
 
-    # Products with the design matrix, the only places where X is read.
+    # Products with the design matrix, and the intercept's part of them.
 
     def forward(self, coef, X=None):
-        """Return the scores ``X coef`` of shape (n, m)."""
-        X = self.X if X is None else X
+        """Return the scores ``X coef`` of shape (n, m), on the training rows or on others."""
+        X = self.X if X is None else make_design(X)
         self.n_passes += 1
-        scores = _in_precision_of(X, coef[: self.d], lambda coef: X @ coef)
+        scores = X.forward(coef[: self.d])
         if self.family.fit_intercept:
             scores += (self.family.intercept_scaling * coef[self.d]).astype(scores.dtype)
         return scores
 
     def backward(self, residual, X=None):
         """Return ``X' residual`` of shape (p, m)."""
-        X = self.X if X is None else X
+        X = self.X if X is None else make_design(X)
         self.n_passes += 1
-        product = _in_precision_of(X, residual, lambda residual: X.T @ residual).astype(float)
+        product = X.backward(residual)
         if self.family.fit_intercept:
             total = self.family.intercept_scaling * residual.sum(axis=0, keepdims=True)
             product = np.vstack([product, total])
@@ -179,12 +173,26 @@ class LinearLowerLevel:
 
     def subset(self, rows):
         """Return the same problem on some rows, with the penalty scaled to their weight."""
+        smaller = self._on(rows, self.cells.take(rows))
+        smaller.scale = self.scale * self.cells.totals.sum() / smaller.cells.totals.sum()
+        return smaller
+
+    def sample(self, rows):
+        """Return the same problem on a sample of rows that stands for all of them.
+
+        Each cell keeps its total weight: the rows of it are weighted up. No cell may be missing.
+        """
+        cells = self.cells.take(rows)
+        factor = self.cells.totals / cells.totals
+        weight = cells.base_weight * factor[cells.codes]
+        return self._on(rows, replace(cells, base_weight=weight, totals=self.cells.totals))
+
+    def _on(self, rows, cells):
         smaller = copy.copy(self)
-        smaller.X, smaller.n = self.X[rows], len(rows)
-        smaller.cells, smaller.target = self.cells.take(rows), self.target[rows]
+        smaller.X, smaller.n = self.X.take(rows), len(rows)
+        smaller.cells, smaller.target = cells, self.target[rows]
         if self._loss_weight is not None:
             smaller._loss_weight = self._loss_weight[rows]
-        smaller.scale = self.scale * self.cells.totals.sum() / smaller.cells.totals.sum()
         return smaller
 
     # The Hessian.
@@ -240,21 +248,20 @@ class LinearLowerLevel:
             hessian += self.gauge * np.kron(np.eye(self.p), np.ones((self.m, self.m)))
         return hessian if free.all() else hessian[np.ix_(free, free)]
 
-    def _gram(self, weight, X=None):
+    def _gram(self, weight):
         """Return ``X' diag(weight) X`` with the intercept's row and column."""
-        X = self.X if X is None else X
         self.n_passes += 1
         gram = np.empty((self.p, self.p))
-        gram[: self.d, : self.d] = _weighted_gram(X, weight.astype(X.dtype, copy=False))
+        gram[: self.d, : self.d] = self.X.gram(weight)
         if self.family.fit_intercept:
-            column = self.family.intercept_scaling * (weight.astype(X.dtype, copy=False) @ X)
+            column = self.family.intercept_scaling * self.X.backward(weight[:, None])[:, 0]
             gram[self.d, : self.d] = gram[: self.d, self.d] = column
             gram[self.d, self.d] = self.family.intercept_scaling**2 * weight.sum()
         return gram
 
     def _conjugate_gradients(self, state, rhs, tol):
         size = self.p * self.m
-        preconditioner = self._diagonal(state).ravel()
+        preconditioner = self.hessian_diagonal(state).ravel()
 
         def product(vector):
             return self.hessian_product(state, vector.reshape(self.p, self.m)).ravel()
@@ -264,12 +271,12 @@ class LinearLowerLevel:
         flat, _ = cg(operator, rhs.ravel(), rtol=tol, atol=0.0, maxiter=10 * size, M=inverse)
         return np.where(self.free, flat.reshape(self.p, self.m), 0.0)
 
-    def _diagonal(self, state):
+    def hessian_diagonal(self, state):
+        """Return the diagonal of the Hessian, of shape (p, m), with 1 in place of 0."""
         curvature = self.family.curvature_diagonal(self.target, state.scores)
-        squared = self.X.multiply(self.X) if sparse.issparse(self.X) else np.square(self.X)
         diagonal = np.empty((self.p, self.m))
         weighted = state.weight[:, None] * curvature
-        diagonal[: self.d] = np.asarray(squared.T @ weighted)
+        diagonal[: self.d] = self.X.squared_backward(weighted)
         if self.family.fit_intercept:
             diagonal[self.d] = self.family.intercept_scaling**2 * weighted.sum(axis=0)
         diagonal = self.scale * diagonal + self.penalty + self.gauge
@@ -287,17 +294,9 @@ class LinearLowerLevel:
         n_cells, codes = self.cells.n_cells, self.cells.codes
         self.n_passes += 1
         gradients = np.empty((n_cells, self.p, self.m))
-        for a in range(self.m):
-            if n_cells <= FEW_CELLS and not sparse.issparse(self.X):
-                by_cell = np.zeros((n_cells, self.n), dtype=self.X.dtype)
-                by_cell[codes, np.arange(self.n)] = residual[:, a]
-            else:
-                by_cell = sparse.csr_matrix(
-                    (residual[:, a], (codes, np.arange(self.n))), shape=(n_cells, self.n)
-                )
-            product = by_cell @ self.X
-            gradients[:, : self.d, a] = product.toarray() if sparse.issparse(product) else product
-            if self.family.fit_intercept:
+        gradients[:, : self.d] = self.X.by_cell(residual, codes, n_cells)
+        if self.family.fit_intercept:
+            for a in range(self.m):
                 sums = np.bincount(codes, residual[:, a], minlength=n_cells)
                 gradients[:, self.d, a] = self.family.intercept_scaling * sums
         return np.where(self.free, gradients, 0.0)
@@ -322,16 +321,7 @@ class LinearLowerLevel:
         gradients = self.cell_gradients(state)[:, self.free]
         unit = self.scale * self.cells.totals.sum()
         penalty = ((self.penalty * coef) / unit)[self.free]
-        size = max(float(np.abs(gradients).max()), float(np.abs(penalty).max()), 1e-300)
-        # The constraint that beta sums to one is a heavy row of a non-negative least squares.
-        heavy = 1e4 * size
-        system = np.vstack([gradients.T, np.full(len(shares), heavy)])
-        with warnings.catch_warnings():
-            # More cells than parameters leave beta, but not the residual, undetermined.
-            warnings.simplefilter("ignore", linalg.LinAlgWarning)
-            beta, _ = nnls(system, np.r_[-penalty, heavy])
-        beta = beta / beta.sum()
-        return float(np.linalg.norm(beta @ gradients + penalty))
+        return distance_to_hull(gradients, penalty)
 
     def sensitivities(self, state, *, exact=True):
         """Return d coef / d t for log weights t, of shape (p, m, K).
@@ -375,43 +365,62 @@ class LinearLowerLevel:
         """
         state.factor = None  # the adjoint needs the Hessian at the solution itself
         adjoint = self.hessian_solve(state, parameter_gradient, tol=tol)
-        along = self.family.gradient(self.target, state.scores) * self.forward(adjoint)
+        return self.hypergradient_along(state, self.forward(adjoint))
+
+    def hypergradient_along(self, state, along):
+        """Return d Phi / d lam, of shape (K,), from the adjoint's image ``X u``, of shape (n, m).
+
+        No pass over X, whatever the number of cells.
+        """
+        along = self.family.gradient(self.target, state.scores) * along
         per_sample = along.sum(axis=1) * self.cells.base_weight
         if self._loss_weight is not None:
             per_sample = per_sample * self._loss_weight
         sums = np.bincount(self.cells.codes, weights=per_sample, minlength=self.cells.n_cells)
         return -self.scale * self.cells.totals.sum() * sums / self.cells.totals
 
+    def adjoint_gradient(self, state, adjoint, along, score_gradient=None):
+        """Return ``H u - X' score_gradient``, of shape (p, m), in one pass.
+
+        Parameters
+        ----------
+        state : LinearState
+        adjoint : ndarray of shape (p, m)
+        along : ndarray of shape (n, m)
+            ``X u``.
+        score_gradient : ndarray of shape (n, m) or None, default=None
+        """
+        curved = self.family.apply_curvature(self.target, state.scores, along)
+        residual = self.scale * state.weight[:, None] * curved
+        if score_gradient is not None:
+            residual -= score_gradient
+        return self._with_penalty(self.backward(residual), adjoint)
+
+    def second_derivative(self, state, directions, images):
+        """Return the second derivative of the objective along directions, of shape (q, q).
+
+        Parameters
+        ----------
+        state : LinearState
+        directions : list of ndarray of shape (p, m)
+        images : list of ndarray of shape (n, m)
+            ``X d`` of each: no pass over X is needed.
+        """
+        result = np.empty((len(directions), len(directions)))
+        for j, (direction, image) in enumerate(zip(directions, images, strict=True)):
+            curved = self.family.apply_curvature(self.target, state.scores, image)
+            curved = state.weight[:, None] * curved
+            stiff = self._with_penalty(np.zeros_like(direction), direction)
+            for i in range(j + 1):
+                along = self.scale * float(np.vdot(images[i], curved))
+                result[i, j] = result[j, i] = along + float(np.vdot(directions[i], stiff))
+        return result
+
 
 def _near(one, other):
     """Whether no cell's weight differs so much that the Hessian there is another."""
     ratio = np.maximum(one, 1e-300) / np.maximum(other, 1e-300)
     return bool(np.abs(np.log(ratio)).max() <= NEARBY)
-
-
-def _weighted_gram(X, weight):
-    """Return ``X' diag(weight) X``, by half the work where no weight is negative."""
-    if weight.min(initial=0.0) < 0 or not X.flags.c_contiguous:
-        return X.T @ (weight[:, None] * X)
-    n, d = X.shape
-    root = np.sqrt(weight)[:, None]
-    # Blocks that stay in the processor's cache.
-    size = max(1, BLOCK // (d * X.itemsize))
-    block = np.empty((min(size, n), d), dtype=X.dtype)
-    syrk = linalg.get_blas_funcs("syrk", (block,))
-    lower = np.zeros((d, d), dtype=X.dtype, order="F")
-    for start in range(0, n, size):
-        rows = slice(start, min(start + size, n))
-        part = np.multiply(root[rows], X[rows], out=block[: rows.stop - start])
-        lower = syrk(1.0, part.T, beta=1.0, c=lower, lower=1, overwrite_c=1)
-    full = lower + lower.T
-    full[np.arange(d), np.arange(d)] *= 0.5
-    return full
-
-
-def _in_precision_of(X, operand, product):
-    """Multiply in the precision of X, which an operand of another would have copied."""
-    return np.asarray(product(operand.astype(X.dtype, copy=False)))
 
 
 def _cholesky(hessian):

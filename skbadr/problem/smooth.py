@@ -13,6 +13,7 @@ from skbadr.lower_level import (
     PeeledEstimator,
     find_family,
     known_estimators,
+    make_design,
 )
 from skbadr.lower_level.linear import LinearState
 from skbadr.lower_level.row_space import RowSpace, suits_row_space
@@ -99,6 +100,35 @@ class SmoothProblem:
         smaller.evaluator = copy.copy(self.evaluator)
         smaller.evaluator.evaluation_set, smaller.evaluator.cells = smaller.data, cells
         return smaller if (cells.totals > 0).all() else None
+
+    def sample(self, rows, evaluated=None):
+        """Return the problem on samples of rows that stand for all of them.
+
+        Parameters
+        ----------
+        rows : list of ndarray
+            Training rows of each fold; every cell must be there.
+        evaluated : list of ndarray or None, default=None
+            Rows of each fold's held-out data; None where evaluation is on the training rows.
+        """
+        smaller = copy.copy(self)
+        smaller._model_rows = None
+        smaller.levels = [level.sample(r) for level, r in zip(self.levels, rows, strict=True)]
+        positions = rows[0]
+        if evaluated is not None:
+            counts = np.cumsum([0] + [X.shape[0] for X in self.held_out])
+            positions = np.concatenate([n + r for n, r in zip(counts, evaluated, strict=False)])
+            designs = [make_design(X) for X in self.held_out]
+            smaller.held_out = [X.take(r) for X, r in zip(designs, evaluated, strict=True)]
+        whole = self.evaluator.cells
+        cells, data = whole.take(positions), self.data.take(positions)
+        present = cells.totals > 0
+        factor = np.divide(whole.totals, cells.totals, out=np.zeros(len(present)), where=present)
+        weight = factor[cells.codes]
+        data.sample_weight = weight if data.sample_weight is None else weight * data.sample_weight
+        smaller.data, smaller.evaluator = data, copy.copy(self.evaluator)
+        smaller.evaluator.evaluation_set, smaller.evaluator.cells = data, cells
+        return smaller
 
     def state_of(self, model, fold=0):
         """Return a fitted model of the user's class as a state at the plain weights."""
@@ -199,7 +229,7 @@ class SmoothProblem:
         for level, own, X in zip(self.levels, parameters, self.held_out, strict=True):
             shape = own.shape
             if rows is not None:
-                X = level.X[rows]
+                X = level.X.take(rows)
             flat = level.forward(own.reshape(shape[0], -1), X)
             moved.append(flat.reshape(len(flat), *shape[1:]))
         return data, scores, moved[0] if len(moved) == 1 else np.concatenate(moved), rows
@@ -236,18 +266,20 @@ class SmoothProblem:
         """Return what models are measured by: predictions from scores, by response method."""
         responses = {"predict": self.family.predict(scores)}
         if "decision_function" in methods:
-            responses["decision_function"] = self._metric_scores(scores)
+            responses["decision_function"] = self.metric_scores(scores)
         if "predict_proba" in methods:
             responses["predict_proba"] = self.family.predict_proba(scores)
         return responses
 
-    def metric_gradient(self, scores, data=None):
+    def metric_gradient(self, scores, data=None, metric=None):
         """Return a differentiable metric as a cost, and its gradient in the scores.
 
-        `data` is the evaluation set of the scores, where these are not of all rows.
+        `data` is the evaluation set of the scores, where these are not of all rows; `metric` is
+        the problem's own where it is None.
         """
-        metric, data = self.evaluator.metric, self.data if data is None else data
-        value, slope = metric.value_and_gradient(data, self._metric_scores(scores))
+        data = self.data if data is None else data
+        metric = self.evaluator.metric if metric is None else metric
+        value, slope = metric.value_and_gradient(data, self.metric_scores(scores))
         if metric.greater_is_better:
             value, slope = -value, -slope
         if self.data.classes is not None:
@@ -255,6 +287,23 @@ class SmoothProblem:
         gradient = np.zeros_like(scores)
         gradient[:, 0] = slope[:, 0] * self.family.predict_gradient(scores)
         return value, gradient
+
+    def mean_and_gradient(self, loss, scores):
+        """Return the mean of a loss over the evaluated rows, and its gradient in the scores.
+
+        `loss` returns each row's loss and its gradient in decision functions, or predictions.
+        """
+        losses, slopes = loss(self.metric_scores(scores))
+        weight = self.data.sample_weight
+        weight = (
+            np.full(len(losses), 1.0 / len(losses)) if weight is None else weight / weight.sum()
+        )
+        slopes = slopes * weight[:, None]
+        if self.data.classes is None:
+            gradient = np.zeros_like(scores)
+            gradient[:, 0] = slopes[:, 0] * self.family.predict_gradient(scores)
+            slopes = gradient
+        return float(weight @ losses), slopes
 
     def losses_and_gradients(self, scores):
         """Return the evaluator's loss of each evaluated row, and its gradients in the scores.
@@ -271,13 +320,13 @@ class SmoothProblem:
         gradients : ndarray of shape (n, m)
         """
         losses, slopes = get_loss(self.evaluator.loss).gradient(
-            self.data.y, self._metric_scores(scores)
+            self.data.y, self.metric_scores(scores)
         )
         if self.data.classes is None:
             slopes = slopes * self.family.predict_gradient(scores)[:, None]
         return losses, slopes
 
-    def _metric_scores(self, scores):
+    def metric_scores(self, scores):
         """Return what metrics are functions of: decision functions, or predictions."""
         return scores if self.data.classes is not None else self.family.predict(scores)[:, None]
 

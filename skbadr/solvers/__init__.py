@@ -2,9 +2,16 @@
 
 from skbadr.solvers.alternating import AlternatingSolver
 from skbadr.solvers.base import UpperSolver
+from skbadr.solvers.gradient_descent import GDSolver, SGDSolver
 from skbadr.solvers.implicit import ImplicitSolver
+from skbadr.solvers.smooth import SmoothSolver
 
-SOLVERS = {"implicit": ImplicitSolver, "alternating": AlternatingSolver}
+SOLVERS = {
+    "implicit": ImplicitSolver,
+    "gd": GDSolver,
+    "sgd": SGDSolver,
+    "alternating": AlternatingSolver,
+}
 
 
 def get_solver(solver, max_iter=None, *, obstacle=None, slow_metric=False):
@@ -50,12 +57,21 @@ def get_solver(solver, max_iter=None, *, obstacle=None, slow_metric=False):
         )
     elif max_iter is not None:
         solver = solver.with_max_iter(max_iter)
-    if isinstance(solver, ImplicitSolver) and obstacle is not None:
+    if isinstance(solver, SmoothSolver) and obstacle is not None:
+        name = next((name for name, kind in SOLVERS.items() if type(solver) is kind), solver)
         raise ValueError(
-            f"solver='implicit' does not apply: {obstacle}; use solver='alternating', which takes "
+            f"solver={name!r} does not apply: {obstacle}; use solver='alternating', which takes "
             "any estimator."
         )
     return solver
 
 
-__all__ = ["SOLVERS", "AlternatingSolver", "ImplicitSolver", "UpperSolver", "get_solver"]
+__all__ = [
+    "SOLVERS",
+    "AlternatingSolver",
+    "GDSolver",
+    "ImplicitSolver",
+    "SGDSolver",
+    "UpperSolver",
+    "get_solver",
+]

@@ -1,19 +1,17 @@
 """Descents from several points, for differentiable upper levels."""
 
-import itertools
 import time
 
 import numpy as np
 
 from skbadr.solvers.few_rows import FewRows
 from skbadr.solvers.gauss_newton import GaussNewton
+from skbadr.solvers.starts import vertices_and_edges
 
 # Rows of the race that picks a valley, where there are many.
 SUBSET = 5_000
 # Refits that each runner of the race gets before half of them are dropped.
 LAP = 3
-# Cells with a smaller share are no starting points.
-SMALL_SHARE = 0.02
 # Tolerances of the lower level: usual, rough, and for a race on some of the rows.
 INNER_TOL, ROUGH_INNER_TOL, RACE_INNER_TOL = 1e-8, 5e-3, 1e-2
 # Tolerance of the upper level in such a race, which only picks a valley.
@@ -87,7 +85,7 @@ class Descents:
         reference, _ = smooth.metric_gradient(smooth.scores(plain))
         runners = [
             self._descent(smooth, inner_tol).begin(weights, plain, reference)
-            for weights in self._points()
+            for weights in vertices_and_edges(self.problem, edges=not self.rough)
         ]
         while len(runners) > self.n_finalists:
             for runner in runners:
@@ -99,20 +97,6 @@ class Descents:
         for runner in runners[: self.n_finalists]:
             runner.run()
         return sorted(runners, key=_value)
-
-    def _points(self):
-        """Return starting weights: the plain and equal ones, and near vertices and edges."""
-        problem = self.problem
-        n_cells, shares = problem.n_cells, problem.shares
-        large = np.flatnonzero(shares >= min(SMALL_SHARE, shares.max()))
-        vertices = np.eye(n_cells)[large[np.argsort(-shares[large], kind="stable")][:8]]
-        points = [shares, problem.initial, np.full(n_cells, 1.0 / n_cells)]
-        points += [0.98 * vertex + 0.02 * shares for vertex in vertices]
-        if not self.rough and n_cells < 6:
-            points += [*vertices]
-            points += [0.5 * (one + other) for one, other in itertools.combinations(vertices, 2)]
-        points = [problem.project(point) for point in points]
-        return [np.array(point) for point in dict.fromkeys(map(tuple, points))]
 
 
 def _value(runner):

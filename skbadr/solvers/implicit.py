@@ -4,18 +4,12 @@ import copy
 import time
 
 import numpy as np
-from scipy.linalg import LinAlgError
-from sklearn.exceptions import ConvergenceWarning
 
-from skbadr._warnings import warn_user
-from skbadr.problem import SmoothProblem
 from skbadr.result import Archive
-from skbadr.solvers.alternating import AlternatingSolver
-from skbadr.solvers.base import UpperSolver
 from skbadr.solvers.descent import Descents
 from skbadr.solvers.few_rows import FewRows
-from skbadr.solvers.finals import Finals, NotTheEstimators
 from skbadr.solvers.linearised import LinearisedSearch
+from skbadr.solvers.smooth import SmoothSolver, is_smooth
 from skbadr.solvers.starts import group_moves, tilts
 
 # Rows of the search itself, where there are at least twice as many.
@@ -30,7 +24,7 @@ CORNER_GAIN = 0.1
 FEW_ROWS = 10_000
 
 
-class ImplicitSolver(UpperSolver):
+class ImplicitSolver(SmoothSolver):
     """Search with the lower level's own derivatives, for smooth linear models.
 
     From the plain model on, refits are warm-started Newton solves, and their number is small
@@ -60,45 +54,12 @@ class ImplicitSolver(UpperSolver):
         self.n_starts = n_starts
         self.inner_tol = inner_tol
 
-    def budget(self, problem):
-        """Return None: the last fits come on top of the warm-started refits."""
-        return None
-
     @property
     def max_refits(self):
         """Budget of warm-started refits."""
         return 40 if self.max_iter is None else self.max_iter
 
-    def solve(self, problem):  # noqa: D102
-        archive, visited = Archive(problem.objective), Archive(problem.objective)
-        finals = Finals(problem, archive)
-        trusted = True
-        try:
-            # Exact metrics are steps: what single precision moves is less than a refit's tolerance.
-            smooth = SmoothProblem(problem, single=not _is_smooth(problem))
-            if not smooth.large:
-                finals.fit_plain()
-            finals.tolerant = smooth.rough
-            self._visit(smooth, finals, visited)
-            archive.converged, archive.exhausted = visited.converged, visited.exhausted
-        except KeyboardInterrupt:
-            archive.interrupted = True
-            warn_user(
-                f"the search was interrupted after {len(visited.evaluations)} refits; the best "
-                "weights so far are kept.",
-                ConvergenceWarning,
-            )
-        except (NotTheEstimators, LinAlgError, ValueError, FloatingPointError):
-            trusted = False
-        if trusted:
-            trusted = finals.choose(visited.evaluations) or archive.interrupted
-        finals.record(visited)
-        if not trusted:
-            self._refit_instead(problem, archive)
-        return archive
-
-    def _visit(self, smooth, finals, visited):
-        """Search among solutions of the lower level, recorded in `visited`."""
+    def visit(self, smooth, finals, visited):  # noqa: D102
         problem = smooth.problem
         search = LinearisedSearch(
             smooth,
@@ -108,7 +69,7 @@ class ImplicitSolver(UpperSolver):
             inner_tol=self.inner_tol,
             check=finals.check_plain,
         )
-        if _is_smooth(problem):
+        if is_smooth(problem):
             if self.max_iter is None:
                 search.max_refits = np.inf  # the budget is that of each descent
             descents = Descents(
@@ -126,22 +87,6 @@ class ImplicitSolver(UpperSolver):
         else:
             self._search(problem, smooth, search, finals.plain_model)
             visited.converged = not search.done
-
-    def _refit_instead(self, problem, archive):
-        """Alternate refits where the smooth problem does not lead to a model of the estimator.
-
-        Its own solver may stop early, or overfit a rate of a few samples differently.
-        """
-        other = AlternatingSolver(self.max_iter).solve(problem)
-        archive.n_iter += other.n_iter
-        archive.exhausted = False
-        archive.converged, archive.interrupted = other.converged, other.interrupted
-        kept = archive.evaluations if archive.evaluations else []
-        archive.evaluations = [other.evaluations[0], *kept[1:], *other.evaluations[1:]]
-        if archive.best is None or archive.objective.key(other.best) < archive.objective.key(
-            archive.best
-        ):
-            archive.best = other.best
 
     def _search(self, problem, smooth, search, model):
         begin = time.perf_counter()
@@ -255,11 +200,6 @@ class ImplicitSolver(UpperSolver):
         if problem.cells.target_of_cell is None:
             starts += [(weights, "group") for weights in group_moves(problem.cells, 8.0)]
         return starts
-
-
-def _is_smooth(problem):
-    """Whether what is minimised has a gradient."""
-    return problem.evaluator.metric.differentiable and not problem.objective.uses_score
 
 
 def _better(objective, one, other):

@@ -1,6 +1,11 @@
 """Starting points that use what cells mean."""
 
+import itertools
+
 import numpy as np
+
+# Cells with a smaller share are no starting points.
+SMALL_SHARE = 0.02
 
 
 def tilts(cells, factors, *, smallest=0.3):
@@ -67,3 +72,29 @@ def group_moves(cells, strength):
         raised = np.where(member == group, strength * shares, shares)
         weights.append(raised / raised.sum())
     return weights
+
+
+def vertices_and_edges(problem, *, edges):
+    """Return the plain, the initial and equal weights, and weights near the simplex's vertices.
+
+    Parameters
+    ----------
+    problem : BilevelProblem
+    edges : bool
+        Whether to add, for few cells, the vertices themselves and the middles of the edges.
+
+    Returns
+    -------
+    weights : list of ndarray of shape (K,)
+        Admissible and distinct; the plain ones come first.
+    """
+    n_cells, shares = problem.n_cells, problem.shares
+    large = np.flatnonzero(shares >= min(SMALL_SHARE, shares.max()))
+    vertices = np.eye(n_cells)[large[np.argsort(-shares[large], kind="stable")][:8]]
+    points = [shares, problem.initial, np.full(n_cells, 1.0 / n_cells)]
+    points += [0.98 * vertex + 0.02 * shares for vertex in vertices]
+    if edges and n_cells < 6:
+        points += [*vertices]
+        points += [0.5 * (one + other) for one, other in itertools.combinations(vertices, 2)]
+    points = [problem.project(point) for point in points]
+    return [np.array(point) for point in dict.fromkeys(map(tuple, points))]

@@ -1,0 +1,37 @@
+"""How far parameters are from being optimal for some weights of the cells."""
+
+import warnings
+
+import numpy as np
+from scipy import linalg
+from scipy.optimize import nnls
+
+
+def distance_to_hull(gradients, penalty):
+    """Return ``min || sum_k beta_k g_k + penalty ||`` over beta in the simplex.
+
+    Parameters
+    ----------
+    gradients : ndarray of shape (K, p)
+        Of the cells' mean losses.
+    penalty : ndarray of shape (p,)
+
+    Returns
+    -------
+    distance : float
+
+    Raises
+    ------
+    RuntimeError
+        If the least squares do not converge.
+    """
+    size = max(float(np.abs(gradients).max()), float(np.abs(penalty).max()), 1e-300)
+    # The constraint that beta sums to one is a heavy row of a non-negative least squares.
+    heavy = 1e4 * size
+    system = np.vstack([gradients.T, np.full(len(gradients), heavy)])
+    with warnings.catch_warnings():
+        # More cells than parameters leave beta, but not the residual, undetermined.
+        warnings.simplefilter("ignore", linalg.LinAlgWarning)
+        beta, _ = nnls(system, np.r_[-penalty, heavy])
+    beta = beta / beta.sum()
+    return float(np.linalg.norm(beta @ gradients + penalty))

@@ -1,0 +1,146 @@
+"""A quadratic model of the upper level on the simplex, learnt from hypergradients."""
+
+import numpy as np
+
+from skbadr.simplex import project_simplex
+
+# Weights below this move on a linear scale, larger ones on a logarithmic one.
+SMALL_WEIGHT = 0.01
+# Share of the curvature that was expected, below which what was seen is damped.
+DAMPING = 0.2
+
+
+class SimplexModel:
+    """Hypergradient and curvature of the upper level, and the step that they suggest.
+
+    Curvature starts as a multiple of that of the entropy, so that a first step changes the
+    weights by similar factors, and is then learnt by damped BFGS updates. No step size is left
+    to choose: steps minimise the model within a box that widens and shrinks with how well it
+    predicts.
+
+    Parameters
+    ----------
+    n_cells : int
+    minimum : float
+        Smallest weight.
+
+    Attributes
+    ----------
+    curvature : ndarray of shape (K, K) or None
+        None before the first step.
+
+    References
+    ----------
+    Powell (1978), "A fast algorithm for nonlinearly constrained optimization calculations",
+    Numerical Analysis, Lecture Notes in Mathematics 630: damped updates.
+    """
+
+    def __init__(self, n_cells, minimum):
+        self.n_cells, self.minimum = n_cells, minimum
+        self.curvature = None
+
+    def box(self, weights, radius):
+        """Return the bounds of a step: radius is the largest change of a log weight."""
+        unit = np.maximum(weights, SMALL_WEIGHT)
+        lower = np.maximum(self.minimum - weights, -radius * unit)
+        return np.minimum(lower, 0.0), radius * unit
+
+    def start(self, weights, gradient, length):
+        """Set a first curvature by which the best step changes no log weight by more."""
+        unit = np.maximum(weights, SMALL_WEIGHT)
+        centred = gradient - unit @ gradient / unit.sum()
+        steepest = max(float(np.abs(centred).max()), np.finfo(float).tiny)
+        self.curvature = np.diag(steepest / (length * unit))
+
+    def step(self, weights, gradient, radius):
+        """Return the step within the box that minimises the model, and the decrease predicted."""
+        lower, upper = self.box(weights, radius)
+        step = minimise_in_box(self.curvature, gradient, lower, upper)
+        predicted = -(gradient @ step + 0.5 * step @ self.curvature @ step)
+        moved = project_simplex(weights + step, minimum=self.minimum)
+        return moved, float(predicted)
+
+    def update(self, step, change):
+        """Learn from the change of the gradient along a step."""
+        # A constant in the gradient has no effect on the simplex.
+        change = change - change.mean()
+        bent = self.curvature @ step
+        expected, seen = float(step @ bent), float(step @ change)
+        if expected <= 0:
+            return
+        if seen < DAMPING * expected:
+            share = (1.0 - DAMPING) * expected / (expected - seen)
+            change = share * change + (1.0 - share) * bent
+            seen = float(step @ change)
+        self.curvature += np.outer(change, change) / seen - np.outer(bent, bent) / expected
+
+    def residual(self, weights, gradient):
+        """Return the largest slope in a log weight that may move downhill.
+
+        In units of what the gradient is of; 0 where the weights are stationary on the simplex.
+        """
+        unit = np.maximum(weights, SMALL_WEIGHT)
+        free = weights > self.minimum * (1.0 + 1e-6)
+        level = unit[free] @ gradient[free] / unit[free].sum()
+        slope = unit * (gradient - level)
+        return float(np.abs(np.where(free, slope, np.minimum(slope, 0.0))).max())
+
+
+def minimise_in_box(curvature, gradient, lower, upper):
+    """Minimise ``g's + s'Bs / 2`` over ``sum(s) = 0, lower <= s <= upper`` by active sets.
+
+    Parameters
+    ----------
+    curvature : ndarray of shape (K, K)
+        Positive definite on steps that sum to zero.
+    gradient, lower, upper : ndarray of shape (K,)
+        With ``lower <= 0 <= upper``.
+
+    Returns
+    -------
+    step : ndarray of shape (K,)
+    """
+    n = len(gradient)
+    step, free = np.zeros(n), np.ones(n, dtype=bool)
+    size = max(float(np.abs(gradient).max()), np.finfo(float).tiny)
+    for _ in range(6 * n):
+        target, multiplier = _on_free(curvature, gradient, step, free)
+        direction = target - step
+        with np.errstate(divide="ignore", invalid="ignore"):
+            room = np.where(direction > 0, upper - step, lower - step) / direction
+        room = np.where(free & (np.abs(direction) > 0), np.maximum(room, 0.0), np.inf)
+        blocking = int(np.argmin(room))
+        if room[blocking] < 1.0:
+            step = step + room[blocking] * direction
+            step[blocking] = upper[blocking] if direction[blocking] > 0 else lower[blocking]
+            free[blocking] = False
+            if not free.any():
+                break
+            continue
+        step = target
+        slope = gradient + curvature @ step + multiplier
+        at_upper = step >= upper
+        wish = np.where(free, 0.0, np.where(at_upper, slope, -slope))
+        worst = int(np.argmax(wish))
+        if wish[worst] <= 1e-10 * size:
+            break
+        free[worst] = True
+    return step
+
+
+def _on_free(curvature, gradient, step, free):
+    """Return the best step with the entries that are not free as they are, and its multiplier."""
+    m = int(free.sum())
+    system = np.zeros((m + 1, m + 1))
+    system[:m, :m] = curvature[np.ix_(free, free)]
+    system[:m, m] = system[m, :m] = 1.0
+    fixed = step[~free]
+    right = np.r_[-gradient[free] - curvature[np.ix_(free, ~free)] @ fixed, -fixed.sum()]
+    # In units in which both parts of the system are of one size.
+    unit = max(float(np.abs(system[:m, :m]).max()), np.finfo(float).tiny)
+    system[:m, :m] /= unit
+    right[:m] /= unit
+    solution = np.linalg.lstsq(system, right, rcond=None)[0]
+    target = step.copy()
+    target[free] = solution[:m]
+    return target, solution[m] * unit

@@ -1,0 +1,91 @@
+"""What solvers share that search among exact solutions of a smooth lower level."""
+
+from abc import abstractmethod
+
+from scipy.linalg import LinAlgError
+from sklearn.exceptions import ConvergenceWarning
+
+from skbadr._warnings import warn_user
+from skbadr.problem import SmoothProblem
+from skbadr.result import Archive
+from skbadr.solvers.alternating import AlternatingSolver
+from skbadr.solvers.base import UpperSolver
+from skbadr.solvers.finals import Finals, NotTheEstimators
+
+
+class SmoothSolver(UpperSolver):
+    """Search among solutions of the lower level, then fit the estimator itself at the best.
+
+    Where the estimator's own solver does not return the solutions (it stops early, say),
+    alternating refits take over.
+    """
+
+    def budget(self, problem):
+        """Return None: the last fits come on top of the solutions that are visited."""
+        return None
+
+    def smooth_problem(self, problem):
+        """Return the `SmoothProblem` to search, in single precision where that does."""
+        # Exact metrics are steps: what single precision moves is less than a refit's tolerance.
+        return SmoothProblem(problem, single=not is_smooth(problem))
+
+    @abstractmethod
+    def visit(self, smooth, finals, visited):
+        """Search among solutions of the lower level.
+
+        Parameters
+        ----------
+        smooth : SmoothProblem
+        finals : Finals
+            Which will fit the estimator, and may have fitted the plain one.
+        visited : Archive
+            Receives every solution on all rows; the first is the plain one.
+        """
+
+    def solve(self, problem):  # noqa: D102
+        archive, visited = Archive(problem.objective), Archive(problem.objective)
+        finals = Finals(problem, archive)
+        trusted = True
+        try:
+            smooth = self.smooth_problem(problem)
+            if not smooth.large:
+                finals.fit_plain()
+            finals.tolerant = smooth.rough
+            self.visit(smooth, finals, visited)
+            archive.converged, archive.exhausted = visited.converged, visited.exhausted
+        except KeyboardInterrupt:
+            archive.interrupted = True
+            warn_user(
+                f"the search was interrupted after {len(visited.evaluations)} refits; the best "
+                "weights so far are kept.",
+                ConvergenceWarning,
+            )
+        except (NotTheEstimators, LinAlgError, ValueError, FloatingPointError):
+            trusted = False
+        if trusted:
+            trusted = finals.choose(visited.evaluations) or archive.interrupted
+        finals.record(visited)
+        if not trusted:
+            self._refit_instead(problem, archive)
+        return archive
+
+    def _refit_instead(self, problem, archive):
+        """Alternate refits where the smooth problem does not lead to a model of the estimator.
+
+        Its own solver may stop early, or overfit a rate of a few samples differently.
+        """
+        other = AlternatingSolver(self.max_iter).solve(problem)
+        archive.n_iter += other.n_iter
+        archive.exhausted = False
+        archive.converged, archive.interrupted = other.converged, other.interrupted
+        kept = archive.evaluations if archive.evaluations else []
+        archive.evaluations = [other.evaluations[0], *kept[1:], *other.evaluations[1:]]
+        if archive.best is None or archive.objective.key(other.best) < archive.objective.key(
+            archive.best
+        ):
+            archive.best = other.best
+
+
+def is_smooth(problem):
+    """Whether what a problem minimises has a gradient."""
+    return problem.evaluator.metric.differentiable and not problem.objective.uses_score

@@ -1,0 +1,103 @@
+"""The upper level as a differentiable function of scores: what single loops descend on."""
+
+from functools import partial
+
+import numpy as np
+
+from skbadr.losses import get_loss, soft_zero_one
+from skbadr.metrics.annealing import GROWTH, annealed_surrogate, score_spread
+
+# Factor of the log-sum-exp in the first round, in units of one over the plain model's value.
+SOFTNESS = 10.0
+# What one unit of excess over a bound costs, in units of the score.
+PENALTY = 5.0
+# Share of the bound, from the ideal on, within which the cost of an excess is still quadratic.
+ROUNDING = 0.1
+# Temperature at which the accuracy is counted, times the spread of the scores.
+SHARPNESS = 8.0
+
+
+class UpperValue:
+    """Cost of scores in one round of a search, and its gradient.
+
+    A metric that is piecewise constant is replaced by its surrogate, and a largest gap by its
+    log-sum-exp, both sharper from round to round. A bound becomes a penalty on the excess, its
+    place corrected by how far the surrogate was off at the scores where the round starts.
+
+    Parameters
+    ----------
+    smooth : SmoothProblem
+    scores : ndarray of shape (n, m)
+        Of the evaluated rows of `smooth`, where the round starts.
+    round_ : int
+        From 0.
+    size : float
+        Of the metric at the plain model.
+
+    Raises
+    ------
+    ValueError
+        If the metric has no smooth stand-in.
+    """
+
+    def __init__(self, smooth, scores, round_, size):
+        evaluator = smooth.evaluator
+        self.round_ = round_
+        self.objective, exact = smooth.problem.objective, evaluator.metric
+        self.is_exact = exact.differentiable and not exact.kinked
+        self.metric = exact
+        response = smooth.responses(scores, {exact.response_method, "predict"})
+        shown = smooth.metric_scores(scores)
+        if not self.is_exact:
+            rho = SOFTNESS * (2.0 * GROWTH) ** round_ / max(abs(size), 1e-300)
+            weight = smooth.data.sample_weight
+            self.metric = annealed_surrogate(exact, shown, round_, rho=rho, sample_weight=weight)
+            if self.metric is None:
+                raise ValueError(f"metric {exact.name!r} has no smooth stand-in")
+        self.score_of = None
+        if not self.objective.uses_score:
+            return
+        if smooth.data.classes is None:
+            self.score_of, spread = get_loss("squared_error").gradient, np.std(smooth.data.y)
+            self.unit = float(spread**2) or 1.0
+        else:
+            temperature = SHARPNESS * GROWTH**round_ / score_spread(shown)
+            self.score_of, self.unit = soft_zero_one(temperature).gradient, 1.0
+        if self.objective.bound is not None:
+            known = exact.value(smooth.data, response[exact.response_method])
+            ideal = self.objective.ideal
+            room = abs(self.objective.bound - (0.0 if ideal is None else ideal))
+            self.width = ROUNDING * max(room, 1e-3 * max(abs(size), 1e-300))
+            # The excess is that of the exact metric, as far as it is known.
+            here, _ = smooth.metric_gradient(scores, metric=self.metric)
+            self.target = self.objective.cost(self.objective.bound)
+            self.target += here - self.objective.cost(known)
+            self.slope = PENALTY * self.unit / (1.0 if exact.uses_confusion else max(size, room))
+
+    def __call__(self, part, scores):
+        """Return the cost and its gradient in the scores.
+
+        Parameters
+        ----------
+        part : SmoothProblem
+            Of the rows of the scores.
+        scores : ndarray of shape (n, m)
+
+        Returns
+        -------
+        value : float
+        gradient : ndarray of shape (n, m)
+        """
+        value, gradient = part.metric_gradient(scores, metric=self.metric)
+        if self.score_of is None:
+            return value, gradient
+        if self.objective.bound is not None:
+            excess = max(value - self.target, 0.0)
+            near = min(excess, self.width)
+            value = self.slope * near / self.width * (excess - 0.5 * near)
+            gradient = self.slope * near / self.width * gradient
+            factor = 1.0
+        else:
+            factor = self.objective.trade_off
+        loss, slope = part.mean_and_gradient(partial(self.score_of, part.data.y), scores)
+        return value + factor * loss, gradient + factor * slope
