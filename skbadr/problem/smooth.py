@@ -20,7 +20,7 @@ from skbadr.lower_level.row_space import RowSpace, suits_row_space
 from skbadr.result import Evaluation
 
 # From this number of rows on, solutions are first looked for on some of them.
-MANY_ROWS = 20_000
+MANY_ROWS = 10_000
 
 
 class SmoothProblem:

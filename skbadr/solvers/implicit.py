@@ -29,7 +29,7 @@ class ImplicitSolver(SmoothSolver):
 
     From the plain model on, refits are warm-started Newton solves, and their number is small
     because the derivative of the scores in the weights predicts each of them. The wrapped
-    estimator itself is fitted at the weights found and, below 20,000 rows or where the
+    estimator itself is fitted at the weights found and, below 10,000 rows or where the
     improvement is small, plain. Where its own solver does not return the solutions (it stops
     early, say), alternating refits take over.
 
