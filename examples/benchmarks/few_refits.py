@@ -89,7 +89,7 @@ def search(options, estimator, split, metric, bound):
     X, y, group = split["train"]
     n_cells = 2 * len(np.unique(group))
     budget = options.max_iter or (10 if n_cells <= 4 else 12)
-    solver = AlternatingSolver(**({} if options.guides is None else {"guides": options.guides}))
+    solver = AlternatingSolver(min_gain=0)
     model = BADRClassifier(
         estimator, metric, solver=solver, partition="group_target", bound=bound, max_iter=budget
     )

@@ -97,8 +97,13 @@ class ScoreShiftGuide:
         return tables.reshape(len(weights), -1), right / tables.sum(axis=(1, 2, 3))
 
 
-def make_guide(problem, plain):
-    """Return the guide that fits a problem, or None.
+    def candidates(self):
+        """Return weights worth a look, of shape (m, K): none of its own."""
+        return np.empty((0, len(self.shares)))
+
+
+def score_shift(problem, plain):
+    """Return the score-shift guide of a problem, or None where it does not apply.
 
     Parameters
     ----------
@@ -117,3 +122,12 @@ def make_guide(problem, plain):
     if not applies:
         return None
     return ScoreShiftGuide(evaluator.evaluation_set, problem.cells, plain.proba)
+
+
+GUIDES = {"score_shift": score_shift}
+
+
+def make_guides(problem, plain, names):
+    """Return the guides that apply to a problem, by name."""
+    made = {name: GUIDES[name](problem, plain) for name in names}
+    return {name: guide for name, guide in made.items() if guide is not None}

@@ -1,15 +1,16 @@
 """A Gaussian process on what refits returned, to choose the next ones."""
 
-import numpy as np
-from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import (
-    ConstantKernel,
-    DotProduct,
-    Matern,
-    WhiteKernel,
-)
+from itertools import product
 
-from skbadr._warnings import record_warnings
+import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
+
+# Prior standard deviations that the likelihood chooses from, in units of the outputs: of the
+# slope per unit of log weight, of departures from it, and of a refit's own noise.
+SLOPES = (0.1, 0.3, 1.0)
+DEPARTURES = (0.05, 0.15, 0.5)
+NOISES = (0.02, 0.06, 0.2)
+LENGTH = 1.5
 
 
 def log_coordinates(weights, shares):
@@ -24,88 +25,260 @@ def from_log_coordinates(t, shares):
     return weights / weights.sum(axis=-1, keepdims=True)
 
 
+class TableEncoding:
+    """Log odds of what each group's classes are predicted as, in place of counts.
+
+    Weights shift log odds evenly, where counts saturate.
+
+    Parameters
+    ----------
+    evaluation_set : EvaluationSet
+    """
+
+    def __init__(self, evaluation_set):
+        weight = evaluation_set.sample_weight
+        n_rows = len(evaluation_set.y) if weight is None else np.count_nonzero(weight)
+        self._totals = evaluation_set.class_totals[..., None]
+        self._pseudo = 0.5 * self._totals.sum() / n_rows  # half a row
+        self._unit = 2 * self._pseudo
+        self._shape = (*evaluation_set.class_totals.shape, evaluation_set.n_classes)
+
+    def encode(self, statistics):
+        """Return log odds, of shape (m, q), of tables of shape (m, G * C * C)."""
+        tables = np.reshape(statistics, (len(statistics), *self._shape))
+        logs = np.log(np.maximum(tables, 0.0) + self._pseudo)
+        return (logs[..., 1:] - logs[..., :1]).reshape(len(tables), -1)
+
+    def decode(self, outputs):
+        """Return the tables that `encode` maps to log odds of shape (..., q)."""
+        lead, (groups, classes, _) = outputs.shape[:-1], self._shape
+        odds = outputs.reshape(*lead, groups, classes, classes - 1)
+        odds = np.concatenate([np.zeros((*odds.shape[:-1], 1)), odds], axis=-1)
+        odds = np.exp(odds - odds.max(axis=-1, keepdims=True))
+        odds /= odds.sum(axis=-1, keepdims=True)
+        tables = odds * (self._totals + classes * self._pseudo) - self._pseudo
+        return np.maximum(tables, 0.0).reshape(*lead, -1)
+
+    def noise(self, statistics):
+        """Return the variance of each output that counts of the plain model alone explain."""
+        table = np.reshape(statistics, self._shape) + self._pseudo
+        return (self._unit / table[..., 1:] + self._unit / table[..., :1]).ravel()
+
+
+class PlainEncoding:
+    """Statistics as they are, in units of how far refits have moved them.
+
+    Parameters
+    ----------
+    statistics : ndarray of shape (m, q)
+        Visited.
+    """
+
+    def __init__(self, statistics):
+        spread = np.ptp(statistics, axis=0) if len(statistics) > 1 else 0.0
+        largest = np.max(spread, initial=0.0)
+        size = np.abs(statistics).max(axis=0)
+        self._unit = np.maximum(spread, 0.1 * largest if largest > 0 else 0.1 * size + 1e-12)
+        self._nonnegative = bool((statistics >= 0).all())
+
+    def encode(self, statistics):
+        """Return outputs of unit size."""
+        return statistics / self._unit
+
+    def decode(self, outputs):
+        """Return the statistics of outputs."""
+        statistics = outputs * self._unit
+        return np.maximum(statistics, 0.0) if self._nonnegative else statistics
+
+    def noise(self, statistics):
+        """Return no variance beyond that of refits."""
+        return np.zeros(len(self._unit))
+
+
 class Surrogate:
-    """Predict the metric's statistics and the score from visited points.
+    """Predict the metric's statistics and the score of refits, and how sure that is.
 
     The metric itself has kinks (a largest gap); the group rates or losses below it are smooth
     in the weights, so these are modelled and the metric is computed from their prediction.
-    Where there is a guide, what is learnt is by how much reality differs from it.
+    What is learnt is by how much reality differs from a guide, which the plain model's own
+    values are where there is no better one: the process has mean zero.
 
     Parameters
     ----------
     objective : UpperObjective
     evaluation_set : EvaluationSet
     shares : ndarray of shape (K,)
-    guide : ScoreShiftGuide or None, default=None
+    guide : guide or None, default=None
     """
 
     def __init__(self, objective, evaluation_set, shares, guide=None):
         self.objective, self.evaluation_set, self.shares = objective, evaluation_set, shares
         self.guide = guide
-        self._processes = []
 
     def fit(self, evaluations):
-        """Learn from evaluations, of which failed and undefined ones are left out."""
-        usable = [
-            e for e in evaluations
-            if not e.failed and np.isfinite(e.score) and np.isfinite(e.statistics).all()
-        ]  # fmt: skip
-        self.ready = len(usable) >= (1 if self.guide is not None else 3)
-        if not self.ready:
-            return self
-        self._nonnegative = all((e.statistics >= 0).all() for e in usable)
+        """Learn from evaluations, the plain estimator's first; failed ones are left out."""
+        usable = [e for e in evaluations if is_usable(e)]
+        plain = usable[0]
+        statistics = np.array([e.statistics for e in usable])
+        if self.objective.metric.uses_confusion:
+            self._encoding = TableEncoding(self.evaluation_set)
+        else:
+            self._encoding = PlainEncoding(statistics)
+        scores = np.array([e.score for e in usable])
+        self._plain = plain.statistics, plain.score
+        self.score_unit = self._unit_of(scores)
         weights = np.array([e.cell_weights for e in usable])
-        outputs = np.array([[*e.statistics, e.score] for e in usable])
-        outputs = outputs - self._guided(weights, outputs.shape[1])
-        self._center, spread = outputs.mean(axis=0), outputs.std(axis=0)
-        self._varying = spread > 1e-12 * (1.0 + np.abs(self._center))
-        self._scale = np.where(self._varying, spread, 1.0)
-        targets = (outputs - self._center) / self._scale
-        if not self._varying.any() or len(usable) < 3:
-            return self
-        inputs = log_coordinates(weights, self.shares)
-        # A linear part extrapolates beyond the visited region, where Matern alone would return
-        # to the mean and the search would stay. The score is a bowl around the plain model.
-        linear = ConstantKernel(1.0, (1e-3, 1e2)) * DotProduct(0.1, (1e-3, 10.0))
-        bowl = ConstantKernel(0.3, (1e-3, 1e2)) * DotProduct(0.1, (1e-3, 10.0)) ** 2
-        is_score = np.arange(len(self._varying)) == len(self._varying) - 1
-        for columns, trend in (
-            (self._varying & ~is_score, linear),
-            (self._varying & is_score, bowl),
-        ):
-            if columns.any():
-                self._processes.append((columns, _process(trend).fit(inputs, targets[:, columns])))
+        guided, guided_score = self._guided(weights)
+        self._inputs = log_coordinates(weights, self.shares)
+        noise = self._encoding.noise(plain.statistics)
+        self._statistics = _choose(
+            self._inputs, self._encoding.encode(statistics) - guided, 0.1 * noise, bowl=False
+        )
+        residual = (scores - guided_score) / self.score_unit
+        self._score = _choose(self._inputs, residual[:, None], np.zeros(1), bowl=True)
+        self.log_likelihood = self._statistics.log_likelihood + self._score.log_likelihood
         return self
 
-    def predict(self, weights):
-        """Return predicted metric and score of each row of `weights`."""
-        outputs = self._guided(weights, len(self._center)) + self._center
+    def believe(self, weights):
+        """Take the predictions at some weights for refits, so that others keep away from them."""
         inputs = log_coordinates(weights, self.shares)
-        for columns, process in self._processes:
-            predicted = process.predict(inputs).reshape(len(weights), -1)
-            outputs[:, columns] += predicted * self._scale[columns]
-        statistics, score = outputs[:, :-1], outputs[:, -1]
-        if self._nonnegative:
-            statistics = np.maximum(statistics, 0.0)
-        metric = self.objective.metric
-        return metric.from_many_statistics(self.evaluation_set, statistics), score
+        for process in (self._statistics, self._score):
+            process.add(inputs, process.predict(inputs)[0])
 
-    def _guided(self, weights, n_outputs):
+    def predict(self, weights):
+        """Return the predicted metric and score of each row of `weights`."""
+        guided, guided_score = self._guided(weights)
+        inputs = log_coordinates(weights, self.shares)
+        statistics = self._encoding.decode(guided + self._statistics.predict(inputs)[0])
+        score = guided_score + self.score_unit * self._score.predict(inputs)[0][:, 0]
+        return self._metric(statistics), score
+
+    def draw(self, weights, normal):
+        """Return metric and score, of shape (m, S), of S likely refits at each row.
+
+        Parameters
+        ----------
+        weights : ndarray of shape (m, K)
+        normal : ndarray of shape (S, q + 1)
+            Standard normal numbers, the same for all rows.
+        """
+        guided, guided_score = self._guided(weights)
+        inputs = log_coordinates(weights, self.shares)
+        mean, deviation = self._statistics.predict(inputs)
+        moved = (guided + mean)[:, None] + deviation[:, None] * normal[:, :-1]
+        statistics = self._encoding.decode(moved)
+        metric = self._metric(statistics.reshape(-1, statistics.shape[-1]))
+        mean, deviation = self._score.predict(inputs)
+        score = guided_score[:, None] + self.score_unit * (mean + deviation * normal[:, -1])
+        return metric.reshape(len(weights), -1), score
+
+    @property
+    def n_outputs(self):
+        """Number of modelled quantities, the score included."""
+        return self._statistics.targets.shape[1] + 1
+
+    def _metric(self, statistics):
+        return self.objective.metric.from_many_statistics(self.evaluation_set, statistics)
+
+    def _unit_of(self, scores):
+        if self.evaluation_set.classes is not None and np.abs(scores).max() <= 1.0:
+            return 0.02  # points of accuracy
+        spread = np.ptp(scores) if len(scores) > 1 else 0.0
+        return max(spread, 0.05 * abs(scores[0]), 1e-12)
+
+    def _guided(self, weights):
         if self.guide is None:
-            return np.zeros((len(weights), n_outputs))
+            statistics = np.repeat(self._plain[0][None], len(weights), axis=0)
+            return self._encoding.encode(statistics), np.full(len(weights), self._plain[1])
         statistics, score = self.guide.predict(weights)
-        return np.column_stack([statistics, score])
+        return self._encoding.encode(statistics), score
 
 
-class _QuietProcess(GaussianProcessRegressor):
-    """A Gaussian process whose hyperparameters may end at a bound: that is fine here."""
+def is_usable(evaluation):
+    """Whether a refit returned what can be learnt from."""
+    return (
+        not evaluation.failed
+        and bool(np.isfinite(evaluation.score))
+        and bool(np.isfinite(evaluation.statistics).all())
+    )
 
-    def fit(self, X, y):
-        with record_warnings():
-            return super().fit(X, y)
+
+class Process:
+    """A Gaussian process of mean zero with a linear part, several outputs at a time.
+
+    Parameters
+    ----------
+    inputs : ndarray of shape (n, K)
+    targets : ndarray of shape (n, q)
+    slope, departure, noise : float
+        Prior standard deviations.
+    extra : ndarray of shape (q,)
+        Variance of the noise beyond that, of each output.
+    bowl : bool
+        Whether there is a quadratic part as well.
+    """
+
+    def __init__(self, inputs, targets, slope, departure, noise, extra, bowl):
+        self.inputs, self.targets = inputs, targets
+        self.slope, self.departure, self.noise = slope, departure, noise
+        self.extra, self.bowl = extra, bowl
+        self._solve()
+
+    def add(self, inputs, targets):
+        """Learn from further points."""
+        self.inputs = np.vstack([self.inputs, inputs])
+        self.targets = np.vstack([self.targets, targets])
+        self._solve()
+
+    def _solve(self):
+        kernel = self._kernel(self.inputs, self.inputs)
+        self._factors, self._dual = [], np.empty_like(self.targets)
+        self.log_likelihood = 0.0
+        levels, self._level_of = np.unique(np.round(self.extra, 4), return_inverse=True)
+        for level, extra in enumerate(levels):
+            columns = self._level_of == level
+            covariance = kernel + (self.noise**2 + extra) * np.eye(len(kernel))
+            factor = cho_factor(covariance, lower=True)
+            dual = cho_solve(factor, self.targets[:, columns])
+            self._factors.append(factor)
+            self._dual[:, columns] = dual
+            fit = float((self.targets[:, columns] * dual).sum())
+            width = float(np.log(np.diag(factor[0])).sum())
+            self.log_likelihood -= 0.5 * fit + columns.sum() * width
+
+    def _kernel(self, one, other):
+        dot = one @ other.T
+        squares = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1) - 2 * dot
+        scaled = np.sqrt(5 * np.maximum(squares, 0.0)) / LENGTH
+        kernel = self.departure**2 * (1 + scaled + scaled**2 / 3) * np.exp(-scaled)
+        kernel += self.slope**2 * dot
+        return kernel + (self.slope * dot) ** 2 if self.bowl else kernel
+
+    def predict(self, inputs):
+        """Return mean and standard deviation, of shape (m, q), of refits."""
+        cross = self._kernel(inputs, self.inputs)
+        squares = (inputs**2).sum(axis=1)
+        prior = self.departure**2 + self.slope**2 * squares
+        if self.bowl:
+            prior = prior + (self.slope * squares) ** 2
+        variance = np.empty((len(inputs), len(self._factors)))
+        for level, factor in enumerate(self._factors):
+            half = solve_triangular(factor[0], cross.T, lower=True)
+            variance[:, level] = prior - (half**2).sum(axis=0)
+        variance = np.maximum(variance, 0.0)[:, self._level_of] + self.noise**2 + self.extra
+        return cross @ self._dual, np.sqrt(variance)
 
 
-def _process(trend):
-    kernel = ConstantKernel(1.0, (1e-3, 1e2)) * Matern(1.0, (0.2, 10.0), nu=2.5)
-    kernel += trend + WhiteKernel(1e-3, (1e-6, 0.3))
-    return _QuietProcess(kernel, random_state=0)
+def _choose(inputs, targets, extra, *, bowl):
+    """Return the process whose prior is the likeliest of a few, the middle one by a little."""
+    best = None
+    for index in product(range(3), repeat=3):
+        prior = [values[i] for values, i in zip((SLOPES, DEPARTURES, NOISES), index, strict=True)]
+        try:
+            process = Process(inputs, targets, *prior, extra, bowl)
+        except LinAlgError:
+            continue
+        process.log_likelihood -= 0.5 * sum((i - 1) ** 2 for i in index)
+        if best is None or process.log_likelihood > best.log_likelihood:
+            best = process
+    return best

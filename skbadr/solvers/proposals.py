@@ -1,0 +1,231 @@
+"""Where to refit next: expected improvement under guided predictions."""
+
+import numpy as np
+
+from skbadr.solvers.guide import make_guides
+from skbadr.solvers.starts import group_moves, tilts
+from skbadr.solvers.surrogate import (
+    Surrogate,
+    from_log_coordinates,
+    is_usable,
+    log_coordinates,
+)
+
+# Largest log ratio of a weight to the plain estimator's that is tried.
+LIMIT = 6.0
+N_DRAWS = 64
+# Candidates whose expected improvement is computed: the best by their mean prediction.
+N_JUDGED = 96
+
+
+class Proposals:
+    """Choose the weights of the next refits.
+
+    Parameters
+    ----------
+    problem : BilevelProblem
+    archive : Archive
+        Of which the first evaluation is the plain estimator's.
+    guides : sequence of str
+        Names of guides.
+    """
+
+    def __init__(self, problem, archive, guides):
+        self.problem, self.archive = problem, archive
+        self.guides = make_guides(problem, archive.evaluations[0], guides)
+        self._waiting = self._first()
+        self._round = 0
+
+    def _first(self):
+        """Return candidates that need no prediction: the user's, and blind moves without guide."""
+        cells = self.problem.cells
+        points = [(self.problem.initial, "init")]
+        if not self.guides:
+            points += [(weights, "tilt") for weights in tilts(cells, (1.0, 0.5))]
+            strength = 3.0 if cells.target_of_cell is None else 1.5
+            moves = group_moves(cells, strength)[: 4 if cells.target_of_cell is None else 1]
+            points += [(weights, "group") for weights in moves]
+        return self._distinct([(self.problem.project(w), origin) for w, origin in points], 0.05)
+
+    def next_batch(self, size, min_gain):
+        """Return up to `size` candidates (weights, origin), fewer where no more is to be gained.
+
+        Parameters
+        ----------
+        size : int
+        min_gain : float
+            Expected improvement below which the search may end, in units of accuracy.
+        """
+        self._round += 1
+        batch, self._waiting = self._waiting[:size], self._waiting[size:]
+        if len(batch) == size:
+            return batch
+        models = self._models()
+        first = len(self.archive.evaluations) == 1
+        for slot in range(len(batch), size):
+            name, surrogate = models[slot % len(models)] if first else models[0]
+            weights, gain = self._best(surrogate, batch, slot)
+            settled = self.problem.objective.is_met(self.archive.best)
+            if weights is None or (settled and not first and gain < min_gain / 0.02):
+                break
+            batch.append((weights, name))
+            surrogate.believe(weights[None])
+        return batch
+
+    def _models(self):
+        """Return (name, surrogate) of each guide, the one that explains the refits best first."""
+        guides = list(self.guides.items())
+        n_usable = sum(is_usable(e) for e in self.archive.evaluations)
+        if n_usable >= 3 or not guides:
+            guides.append(("surrogate", None))
+        models = []
+        for name, guide in guides:
+            surrogate = Surrogate(
+                self.problem.objective,
+                self.problem.evaluator.evaluation_set,
+                self.problem.shares,
+                guide,
+            ).fit(self.archive.evaluations)
+            models.append((name, surrogate))
+        return sorted(models, key=lambda model: -model[1].log_likelihood)
+
+    def _best(self, surrogate, batch, slot):
+        """Return the candidate with the largest expected improvement, and that improvement."""
+        pool = self._refined(surrogate, self._pool(slot), slot)
+        loss = Loss(self.problem.objective, surrogate.score_unit, self._score_scale())
+        mean = loss(*surrogate.predict(pool))
+        near = self._near_visited(pool, [weights for weights, _ in batch])
+        mean = np.where(near, np.inf, mean)
+        judged = np.argsort(mean, kind="stable")[:N_JUDGED]
+        judged = judged[np.isfinite(mean[judged])]
+        if not len(judged):
+            return None, 0.0
+        normal = self._normal(N_DRAWS, 7 + slot, surrogate.n_outputs)
+        drawn = loss(*surrogate.draw(pool[judged], normal))
+        visited = [e for e in self.archive.evaluations if is_usable(e)]
+        best = loss(
+            np.array([e.metric for e in visited]), np.array([e.score for e in visited])
+        ).min()
+        if batch:
+            believed = np.array([weights for weights, _ in batch])
+            best = min(best, loss(*surrogate.predict(believed)).min())
+        gain = np.maximum(best - drawn, 0.0).mean(axis=1)
+        chosen = int(np.argmax(gain))
+        return pool[judged[chosen]], float(gain[chosen])
+
+    def _refined(self, surrogate, weights, slot):
+        """Shrink random steps around the best predictions, which costs no refit."""
+        shares = self.problem.shares
+        loss = Loss(self.problem.objective, surrogate.score_unit, self._score_scale())
+        merit = loss(*surrogate.predict(weights))
+        for number, spread in enumerate((0.4, 0.2, 0.1, 0.05)):
+            order = np.argsort(merit, kind="stable")[:6]
+            best = log_coordinates(weights[order], shares)
+            steps = self._normal(96, 100 * (number + 1) + slot)
+            near = np.clip(np.repeat(best, 16, axis=0) + spread * steps[: 16 * len(best)],
+                           -LIMIT, LIMIT)  # fmt: skip
+            near = self._project(from_log_coordinates(near, shares))
+            weights = np.vstack([weights, near])
+            merit = np.r_[merit, loss(*surrogate.predict(near))]
+        return weights
+
+    def _pool(self, slot):
+        """Return candidate weights: steps of every length from the best points, and tilts."""
+        problem, shares = self.problem, self.problem.shares
+        visited = [e for e in self.archive.evaluations if not e.failed]
+        visited = sorted(visited, key=problem.objective.key)[:3]
+        centers = log_coordinates(np.array([e.cell_weights for e in visited]), shares)
+        steps = self._normal(256, slot)
+        lengths = np.tile([0.1, 0.3, 0.8, 1.6], 64)[:, None]
+        points = [centers[np.arange(256) % len(centers)] + lengths * steps]
+        points += [
+            (centers[0] * (1 - a) + centers[j] * a)[None]
+            for j in range(1, len(centers))
+            for a in (0.25, 0.5, 0.75, 1.5)
+        ]
+        tilted = tilts(problem.cells, np.arange(0.1, 2.01, 0.1))
+        if tilted:
+            points.append(log_coordinates(np.array(tilted), shares))
+        points.append(self._structured(centers[0], slot))
+        points = np.clip(np.vstack(points), -LIMIT, LIMIT)
+        known = [guide.candidates() for guide in self.guides.values()]
+        return np.vstack([self._project(from_log_coordinates(points, shares)), *known])
+
+    def _structured(self, center, slot):
+        """Steps that move whole groups or whole targets: few directions where cells are many."""
+        cells = self.problem.cells
+        if cells.group_of_cell is None or cells.n_cells <= 2:
+            return np.empty((0, cells.n_cells))
+        n_groups = int(cells.group_of_cell.max()) + 1
+        draws = self._normal(128, 50 + slot, n_groups)
+        if cells.target_of_cell is None:
+            return center + draws[:, cells.group_of_cell]
+        target = cells.target_of_cell - cells.target_of_cell.mean()
+        lengths = np.tile([0.2, 0.5, 1.0, 2.0], 32)[:, None]
+        return center + lengths * draws[:, cells.group_of_cell] * target
+
+    def _score_scale(self):
+        """Worth of one unit of excess over a bound, in units of the score.
+
+        One point of accuracy per point of a rate: a model that pays more is degenerate. Scores
+        on other scales, as squared errors are, count by how they vary against the metric.
+        """
+        if self.problem.objective.metric.uses_confusion:
+            return 1.0
+        usable = [e for e in self.archive.evaluations if is_usable(e) and np.isfinite(e.metric)]
+        scores, metrics = np.ptp([e.score for e in usable]), np.ptp([e.metric for e in usable])
+        if metrics > 0 and scores > 0:
+            return 2.0 * scores / metrics
+        return 1.0
+
+    def _normal(self, n, stream, dimension=None):
+        """Standard normal steps, the same in every run with the same seed."""
+        dimension = self.problem.n_cells if dimension is None else dimension
+        rng = np.random.default_rng([self.problem.seed, self._round, stream])
+        return rng.standard_normal((n, dimension))
+
+    def _project(self, weights):
+        return np.array([self.problem.project(row) for row in weights])
+
+    def _near_visited(self, pool, batch):
+        shares = self.problem.shares
+        seen = [e.cell_weights for e in self.archive.evaluations] + batch
+        seen = log_coordinates(np.array(seen), shares)
+        distance = np.abs(log_coordinates(pool, shares)[:, None] - seen).max(axis=2)
+        return distance.min(axis=1) < 0.01
+
+    def _distinct(self, candidates, apart):
+        """Drop candidates closer than `apart`, in log weights, to a visited or earlier one."""
+        shares = self.problem.shares
+        seen = [log_coordinates(e.cell_weights, shares) for e in self.archive.evaluations]
+        kept = []
+        for weights, origin in candidates:
+            point = log_coordinates(weights, shares)
+            if np.abs(np.array(seen) - point).max(axis=1).min() > apart:
+                kept.append((weights, origin))
+                seen.append(point)
+        return kept
+
+
+class Loss:
+    """What a search minimises, in units of the score: the score, and what a bound is missed by.
+
+    Parameters
+    ----------
+    objective : UpperObjective
+    score_unit : float
+    score_scale : float
+    """
+
+    def __init__(self, objective, score_unit, score_scale):
+        self.objective, self.score_unit, self.score_scale = objective, score_unit, score_scale
+
+    def __call__(self, metric, score):
+        """Return the loss of predicted or visited points; infinite where it is undefined."""
+        objective = self.objective
+        merit = objective.merit(metric, score, score_scale=self.score_scale)
+        if objective.bound is None:
+            return merit / 0.02
+        # A step, so that just missing the bound is worth less than just meeting it.
+        missed = objective.excess(metric) > 0
+        return merit / self.score_unit + 0.25 * missed
