@@ -89,7 +89,7 @@ def search(options, estimator, split, metric, bound):
     X, y, group = split["train"]
     n_cells = 2 * len(np.unique(group))
     budget = options.max_iter or (10 if n_cells <= 4 else 12)
-    solver = AlternatingSolver(min_gain=0)
+    solver = AlternatingSolver(**({} if options.guides is None else {'guides': options.guides}), min_gain=options.min_gain)
     model = BADRClassifier(
         estimator, metric, solver=solver, partition="group_target", bound=bound, max_iter=budget
     )
@@ -182,6 +182,7 @@ def parse(arguments):
     parser.add_argument("--rows", type=int, help="rows of a table to use at most")
     parser.add_argument("--max-iter", type=int, help="refits; default: 10, 12 from six cells on")
     parser.add_argument("--guides", nargs="*", help="guides of the solver; none: guide-free")
+    parser.add_argument("--min-gain", type=float, default=2e-4)
     parser.add_argument("--reference", type=Path, help="file that keeps the reference's results")
     parser.add_argument("--only-reference", action="store_true")
     parser.add_argument("--output", type=Path, default=Path("benchmarks_few_refits.json"))

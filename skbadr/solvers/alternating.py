@@ -10,9 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skbadr._warnings import warn_user
 from skbadr.result import Archive
 from skbadr.solvers.base import UpperSolver
-from skbadr.solvers.guide import GUIDES
-from skbadr.solvers.proposals import Proposals
-from skbadr.solvers.starts import group_moves, tilts
+from skbadr.solvers.proposals import GUIDES, Proposals
 
 
 class AlternatingSolver(UpperSolver):

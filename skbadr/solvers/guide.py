@@ -122,12 +122,3 @@ def score_shift(problem, plain):
     if not applies:
         return None
     return ScoreShiftGuide(evaluator.evaluation_set, problem.cells, plain.proba)
-
-
-GUIDES = {"score_shift": score_shift}
-
-
-def make_guides(problem, plain, names):
-    """Return the guides that apply to a problem, by name."""
-    made = {name: GUIDES[name](problem, plain) for name in names}
-    return {name: guide for name, guide in made.items() if guide is not None}

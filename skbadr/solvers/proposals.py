@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from skbadr.solvers.guide import make_guides
+from skbadr.simplex import project_simplex
+from skbadr.solvers.guide import score_shift
+from skbadr.solvers.proxy import convex_proxy
 from skbadr.solvers.starts import group_moves, tilts
 from skbadr.solvers.surrogate import (
     Surrogate,
@@ -11,6 +13,8 @@ from skbadr.solvers.surrogate import (
     log_coordinates,
 )
 
+# What makes a guide for a problem and its plain model, or None where it does not apply.
+GUIDES = {"score_shift": score_shift, "proxy": convex_proxy}
 # Largest log ratio of a weight to the plain estimator's that is tried.
 LIMIT = 6.0
 N_DRAWS = 64
@@ -32,7 +36,8 @@ class Proposals:
 
     def __init__(self, problem, archive, guides):
         self.problem, self.archive = problem, archive
-        self.guides = make_guides(problem, archive.evaluations[0], guides)
+        made = {name: GUIDES[name](problem, archive.evaluations[0]) for name in guides}
+        self.guides = {name: guide for name, guide in made.items() if guide is not None}
         self._waiting = self._first()
         self._round = 0
 
@@ -185,7 +190,7 @@ class Proposals:
         return rng.standard_normal((n, dimension))
 
     def _project(self, weights):
-        return np.array([self.problem.project(row) for row in weights])
+        return project_simplex(weights, minimum=self.problem.min_weight)
 
     def _near_visited(self, pool, batch):
         shares = self.problem.shares

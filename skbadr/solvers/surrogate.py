@@ -70,11 +70,14 @@ class PlainEncoding:
 
     Parameters
     ----------
-    statistics : ndarray of shape (m, q)
-        Visited.
+    statistics : ndarray of shape (m, q) or None, default=None
+        Visited; None leaves the units as they are.
     """
 
-    def __init__(self, statistics):
+    def __init__(self, statistics=None):
+        if statistics is None:
+            self._unit, self._nonnegative = np.ones(1), False
+            return
         spread = np.ptp(statistics, axis=0) if len(statistics) > 1 else 0.0
         largest = np.max(spread, initial=0.0)
         size = np.abs(statistics).max(axis=0)
@@ -93,6 +96,13 @@ class PlainEncoding:
     def noise(self, statistics):
         """Return no variance beyond that of refits."""
         return np.zeros(len(self._unit))
+
+
+def encoding_of(metric, evaluation_set, statistics=None):
+    """Return the encoding in which a metric's statistics are modelled."""
+    if metric.uses_confusion:
+        return TableEncoding(evaluation_set)
+    return PlainEncoding(statistics)
 
 
 class Surrogate:
@@ -120,10 +130,7 @@ class Surrogate:
         usable = [e for e in evaluations if is_usable(e)]
         plain = usable[0]
         statistics = np.array([e.statistics for e in usable])
-        if self.objective.metric.uses_confusion:
-            self._encoding = TableEncoding(self.evaluation_set)
-        else:
-            self._encoding = PlainEncoding(statistics)
+        self._encoding = encoding_of(self.objective.metric, self.evaluation_set, statistics)
         scores = np.array([e.score for e in usable])
         self._plain = plain.statistics, plain.score
         self.score_unit = self._unit_of(scores)
