@@ -65,34 +65,21 @@ class Proposals:
         batch, self._waiting = self._waiting[:size], self._waiting[size:]
         if len(batch) == size:
             return batch
-        models = self._models()
+        surrogate = self.surrogate = Surrogate(
+            self.problem.objective,
+            self.problem.evaluator.evaluation_set,
+            self.problem.shares,
+            self.guides,
+        ).fit(self.archive.evaluations)
         first = len(self.archive.evaluations) == 1
+        settled = self.problem.objective.is_met(self.archive.best) and not first
         for slot in range(len(batch), size):
-            name, surrogate = models[slot % len(models)] if first else models[0]
             weights, gain = self._best(surrogate, batch, slot)
-            settled = self.problem.objective.is_met(self.archive.best)
-            if weights is None or (settled and not first and gain < min_gain / 0.02):
+            if weights is None or (settled and gain < min_gain):
                 break
-            batch.append((weights, name))
+            batch.append((weights, surrogate.guide or "surrogate"))
             surrogate.believe(weights[None])
         return batch
-
-    def _models(self):
-        """Return (name, surrogate) of each guide, the one that explains the refits best first."""
-        guides = list(self.guides.items())
-        n_usable = sum(is_usable(e) for e in self.archive.evaluations)
-        if n_usable >= 3 or not guides:
-            guides.append(("surrogate", None))
-        models = []
-        for name, guide in guides:
-            surrogate = Surrogate(
-                self.problem.objective,
-                self.problem.evaluator.evaluation_set,
-                self.problem.shares,
-                guide,
-            ).fit(self.archive.evaluations)
-            models.append((name, surrogate))
-        return sorted(models, key=lambda model: -model[1].log_likelihood)
 
     def _best(self, surrogate, batch, slot):
         """Return the candidate with the largest expected improvement, and that improvement."""
@@ -116,7 +103,7 @@ class Proposals:
             best = min(best, loss(*surrogate.predict(believed)).min())
         gain = np.maximum(best - drawn, 0.0).mean(axis=1)
         chosen = int(np.argmax(gain))
-        return pool[judged[chosen]], float(gain[chosen])
+        return pool[judged[chosen]], loss.in_points(float(gain[chosen]))
 
     def _refined(self, surrogate, weights, slot):
         """Shrink random steps around the best predictions, which costs no refit."""
@@ -234,3 +221,7 @@ class Loss:
         # A step, so that just missing the bound is worth less than just meeting it.
         missed = objective.excess(metric) > 0
         return merit / self.score_unit + 0.25 * missed
+
+    def in_points(self, gain):
+        """Return an improvement of the loss in points of accuracy, or what compares to them."""
+        return 0.02 * gain

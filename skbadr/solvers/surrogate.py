@@ -1,6 +1,7 @@
 """A Gaussian process on what refits returned, to choose the next ones."""
 
 from itertools import product
+from types import MappingProxyType
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
@@ -110,40 +111,53 @@ class Surrogate:
 
     The metric itself has kinks (a largest gap); the group rates or losses below it are smooth
     in the weights, so these are modelled and the metric is computed from their prediction.
-    What is learnt is by how much reality differs from a guide, which the plain model's own
-    values are where there is no better one: the process has mean zero.
+    What is learnt is by how much reality differs from a guide: the one under which the refits
+    are likeliest, for statistics and score each, of which one is that nothing changes.
 
     Parameters
     ----------
     objective : UpperObjective
     evaluation_set : EvaluationSet
     shares : ndarray of shape (K,)
-    guide : guide or None, default=None
+    guides : dict of str to guide, default={}
+        In order of preference for as long as only the plain estimator is known.
+
+    Attributes
+    ----------
+    guide, score_guide : str or None
+        Names of the chosen guides; None: that nothing changes.
     """
 
-    def __init__(self, objective, evaluation_set, shares, guide=None):
+    def __init__(self, objective, evaluation_set, shares, guides=MappingProxyType({})):
         self.objective, self.evaluation_set, self.shares = objective, evaluation_set, shares
-        self.guide = guide
+        self.guides = guides
 
     def fit(self, evaluations):
         """Learn from evaluations, the plain estimator's first; failed ones are left out."""
         usable = [e for e in evaluations if is_usable(e)]
         plain = usable[0]
         statistics = np.array([e.statistics for e in usable])
-        self._encoding = encoding_of(self.objective.metric, self.evaluation_set, statistics)
         scores = np.array([e.score for e in usable])
+        self._encoding = encoding_of(self.objective.metric, self.evaluation_set, statistics)
         self._plain = plain.statistics, plain.score
         self.score_unit = self._unit_of(scores)
         weights = np.array([e.cell_weights for e in usable])
-        guided, guided_score = self._guided(weights)
-        self._inputs = log_coordinates(weights, self.shares)
-        noise = self._encoding.noise(plain.statistics)
-        self._statistics = _choose(
-            self._inputs, self._encoding.encode(statistics) - guided, 0.1 * noise, bowl=False
-        )
-        residual = (scores - guided_score) / self.score_unit
-        self._score = _choose(self._inputs, residual[:, None], np.zeros(1), bowl=True)
-        self.log_likelihood = self._statistics.log_likelihood + self._score.log_likelihood
+        inputs = log_coordinates(weights, self.shares)
+        noise = 0.1 * self._encoding.noise(plain.statistics)
+        outputs = self._encoding.encode(statistics)
+        candidates = list(self.guides)
+        if len(usable) > 2 or not candidates:
+            candidates.append(None)
+        self._statistics = self._score = None
+        for name in candidates:
+            guided, guided_score = self._guided_by(name, weights)
+            process = _choose(inputs, outputs - guided, noise, bowl=False)
+            if _likelier(process, self._statistics):
+                self._statistics, self.guide = process, name
+            residual = (scores - guided_score) / self.score_unit
+            process = _choose(inputs, residual[:, None], np.zeros(1), bowl=True)
+            if _likelier(process, self._score):
+                self._score, self.score_guide = process, name
         return self
 
     def believe(self, weights):
@@ -194,11 +208,21 @@ class Surrogate:
         return max(spread, 0.05 * abs(scores[0]), 1e-12)
 
     def _guided(self, weights):
-        if self.guide is None:
+        guided, score = self._guided_by(self.guide, weights)
+        if self.score_guide != self.guide:
+            score = self._guided_by(self.score_guide, weights)[1]
+        return guided, score
+
+    def _guided_by(self, name, weights):
+        if name is None:
             statistics = np.repeat(self._plain[0][None], len(weights), axis=0)
             return self._encoding.encode(statistics), np.full(len(weights), self._plain[1])
-        statistics, score = self.guide.predict(weights)
+        statistics, score = self.guides[name].predict(weights)
         return self._encoding.encode(statistics), score
+
+
+def _likelier(process, other):
+    return other is None or process.log_likelihood > other.log_likelihood + 1e-9
 
 
 def is_usable(evaluation):
