@@ -18,6 +18,9 @@ GUIDES = {"score_shift": score_shift, "proxy": convex_proxy}
 # Largest log ratio of a weight to the plain estimator's that is tried.
 LIMIT = 6.0
 N_DRAWS = 64
+# Price of the squared length of log weights, in points of accuracy: of two candidates that
+# promise the same, the one closer to the plain estimator is the safer.
+RIDGE = 5e-4
 # Candidates whose expected improvement is computed: the best by their mean prediction.
 N_JUDGED = 96
 
@@ -40,6 +43,7 @@ class Proposals:
         self.guides = {name: guide for name, guide in made.items() if guide is not None}
         self._waiting = self._first()
         self._round = 0
+        self._radius, self._center = 1.5, None
 
     def _first(self):
         """Return candidates that need no prediction: the user's, and blind moves without guide."""
@@ -72,6 +76,7 @@ class Proposals:
             self.guides,
         ).fit(self.archive.evaluations)
         first = len(self.archive.evaluations) == 1
+        self._move_region()
         settled = self.problem.objective.is_met(self.archive.best) and not first
         for slot in range(len(batch), size):
             weights, gain = self._best(surrogate, batch, slot)
@@ -81,11 +86,30 @@ class Proposals:
             surrogate.believe(weights[None])
         return batch
 
+    def _move_region(self):
+        """Trust predictions farther from the best point after a success, nearer after none."""
+        best = self.archive.best
+        if self._center is not None:
+            factor = 1.5 if best is not self._center else 0.6
+            self._radius = float(np.clip(factor * self._radius, 0.25, LIMIT))
+        if self._center is not None or len(self.archive.evaluations) > 1:
+            self._center = best
+
+    def _trusted(self, pool):
+        """Mask of the weights within the trust region around the best visited point."""
+        if self._center is None:
+            return np.ones(len(pool), dtype=bool)
+        shares = self.problem.shares
+        step = log_coordinates(pool, shares) - log_coordinates(self._center.cell_weights, shares)
+        return np.abs(step).max(axis=1) <= self._radius
+
     def _best(self, surrogate, batch, slot):
         """Return the candidate with the largest expected improvement, and that improvement."""
         pool = self._refined(surrogate, self._pool(slot), slot)
         loss = Loss(self.problem.objective, surrogate.score_unit, self._score_scale())
-        mean = loss(*surrogate.predict(pool))
+        price = self._price(pool)
+        mean = loss(*surrogate.predict(pool)) + price
+        mean = np.where(self._trusted(pool), mean, np.inf)
         near = self._near_visited(pool, [weights for weights, _ in batch])
         mean = np.where(near, np.inf, mean)
         judged = np.argsort(mean, kind="stable")[:N_JUDGED]
@@ -93,23 +117,31 @@ class Proposals:
         if not len(judged):
             return None, 0.0
         normal = self._normal(N_DRAWS, 7 + slot, surrogate.n_outputs)
-        drawn = loss(*surrogate.draw(pool[judged], normal))
+        drawn = loss(*surrogate.draw(pool[judged], normal)) + price[judged, None]
         visited = [e for e in self.archive.evaluations if is_usable(e)]
-        best = loss(
-            np.array([e.metric for e in visited]), np.array([e.score for e in visited])
-        ).min()
+        metric, score = np.array([(e.metric, e.score) for e in visited]).T
+        points = np.array([e.cell_weights for e in visited])
+        best = (loss(metric, score) + self._price(points)).min()
         if batch:
             believed = np.array([weights for weights, _ in batch])
-            best = min(best, loss(*surrogate.predict(believed)).min())
+            best = min(best, (loss(*surrogate.predict(believed)) + self._price(believed)).min())
         gain = np.maximum(best - drawn, 0.0).mean(axis=1)
         chosen = int(np.argmax(gain))
         return pool[judged[chosen]], loss.in_points(float(gain[chosen]))
+
+    def _price(self, weights):
+        squares = np.square(log_coordinates(weights, self.problem.shares)).sum(axis=1)
+        return RIDGE / 0.02 * squares
 
     def _refined(self, surrogate, weights, slot):
         """Shrink random steps around the best predictions, which costs no refit."""
         shares = self.problem.shares
         loss = Loss(self.problem.objective, surrogate.score_unit, self._score_scale())
-        merit = loss(*surrogate.predict(weights))
+        def price(weights):
+            far = np.where(self._trusted(weights), 0.0, np.inf)
+            return loss(*surrogate.predict(weights)) + self._price(weights) + far
+
+        merit = price(weights)
         for number, spread in enumerate((0.4, 0.2, 0.1, 0.05)):
             order = np.argsort(merit, kind="stable")[:6]
             best = log_coordinates(weights[order], shares)
@@ -118,7 +150,7 @@ class Proposals:
                            -LIMIT, LIMIT)  # fmt: skip
             near = self._project(from_log_coordinates(near, shares))
             weights = np.vstack([weights, near])
-            merit = np.r_[merit, loss(*surrogate.predict(near))]
+            merit = np.r_[merit, price(near)]
         return weights
 
     def _pool(self, slot):

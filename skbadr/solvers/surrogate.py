@@ -151,11 +151,12 @@ class Surrogate:
         self._statistics = self._score = None
         for name in candidates:
             guided, guided_score = self._guided_by(name, weights)
-            process = _choose(inputs, outputs - guided, noise, bowl=False)
+            size = 1.0 if name is not None else 2.0  # of the prior: guides are nearly right
+            process = _choose(inputs, outputs - guided, noise, size, bowl=False)
             if _likelier(process, self._statistics):
                 self._statistics, self.guide = process, name
             residual = (scores - guided_score) / self.score_unit
-            process = _choose(inputs, residual[:, None], np.zeros(1), bowl=True)
+            process = _choose(inputs, residual[:, None], np.zeros(1), 0.5 * size, bowl=True)
             if _likelier(process, self._score):
                 self._score, self.score_guide = process, name
         return self
@@ -300,13 +301,13 @@ class Process:
         return cross @ self._dual, np.sqrt(variance)
 
 
-def _choose(inputs, targets, extra, *, bowl):
+def _choose(inputs, targets, extra, size, *, bowl):
     """Return the process whose prior is the likeliest of a few, the middle one by a little."""
     best = None
     for index in product(range(3), repeat=3):
-        prior = [values[i] for values, i in zip((SLOPES, DEPARTURES, NOISES), index, strict=True)]
+        slope, departure = size * SLOPES[index[0]], size * DEPARTURES[index[1]]
         try:
-            process = Process(inputs, targets, *prior, extra, bowl)
+            process = Process(inputs, targets, slope, departure, NOISES[index[2]], extra, bowl)
         except LinAlgError:
             continue
         process.log_likelihood -= 0.5 * sum((i - 1) ** 2 for i in index)
