@@ -89,7 +89,8 @@ def search(options, estimator, split, metric, bound):
     X, y, group = split["train"]
     n_cells = 2 * len(np.unique(group))
     budget = options.max_iter or (10 if n_cells <= 4 else 12)
-    solver = AlternatingSolver(**({} if options.guides is None else {'guides': options.guides}), min_gain=options.min_gain)
+    guides = {} if options.guides is None else {"guides": options.guides}
+    solver = AlternatingSolver(min_gain=options.min_gain, **guides)
     model = BADRClassifier(
         estimator, metric, solver=solver, partition="group_target", bound=bound, max_iter=budget
     )
@@ -132,9 +133,9 @@ HEADER = (
 def format_row(row):
     """Return one case as text."""
     line = f"{row['table']:<12}{row['metric']:<20}{row['difference_bound']:>6}{row['seed']:>5}"
-    for result in (row["reference"], row["found"]):
-        parts = [f"{result[p]['error']:.4f}/{result[p]['disparity']:.3f}" for p in ("train", "test")]
-        line += f"  {' '.join(parts)}"
+    for side in (row["reference"], row["found"]):
+        for part in ("train", "test"):
+            line += f"  {side[part]['error']:.4f}/{side[part]['disparity']:.3f}"
     first = "-" if row["first"] is None else row["first"]
     return f"{line}{first:>6}{'yes' if row['hit'] else 'no':>5}{row['ratio']:>6.1f}x"
 
@@ -146,11 +147,13 @@ def summarise(rows):
     tables = sorted({row["table"] for row in rows})
     for table in [*tables, "all"]:
         for metric in [*MOMENTS, "all"]:
-            some = [r for r in rows if table in ("all", r["table"]) and metric in ("all", r["metric"])]
+            some = [r for r in rows if table in ("all", r["table"])]
+            some = [r for r in some if metric in ("all", r["metric"])]
             if some:
                 print(f"{table:<12}{metric:<20}{_summary(some)}")
     budget = max(row["found"]["refits"] for row in rows)
-    curve = [sum(r["first"] is not None and r["first"] <= n for r in rows) for n in range(1, budget + 1)]
+    first = [row["first"] or np.inf for row in rows]
+    curve = [sum(n <= number for n in first) for number in range(1, budget + 1)]
     print(f"cases hit after 1..{budget} refits, of {len(rows)}: {curve}")
     return curve
 

@@ -4,13 +4,12 @@ import time
 from contextlib import closing
 from numbers import Integral, Real
 
-import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skbadr._warnings import warn_user
 from skbadr.result import Archive
 from skbadr.solvers.base import UpperSolver
-from skbadr.solvers.proposals import GUIDES, Proposals
+from skbadr.solvers.proposals import GUIDES, Candidate, Proposals
 
 
 class AlternatingSolver(UpperSolver):
@@ -101,11 +100,17 @@ class AlternatingSolver(UpperSolver):
     def _run(self, problem, archive, budget):
         begin = time.perf_counter()
         # Alone, so that an estimator that cannot be fitted fails before anything else starts.
-        if self._visit(problem, archive, [(problem.shares, "erm")], 1):
+        if self._visit(problem, archive, [Candidate(problem.shares, "erm")], 1):
             return
         if archive.best.failed:
             raise archive.best.error
         proposals = Proposals(problem, archive, self.guides)
+        try:
+            self._search(problem, archive, budget, proposals, begin)
+        finally:
+            archive.response = proposals.response()
+
+    def _search(self, problem, archive, budget, proposals, begin):
         iteration = 1
         while len(archive.evaluations) < budget and not problem.objective.is_ideal(archive.best):
             if self.time_limit is not None and time.perf_counter() - begin >= self.time_limit:
@@ -122,8 +127,11 @@ class AlternatingSolver(UpperSolver):
 
     def _visit(self, problem, archive, candidates, iteration):
         """Evaluate candidates; return whether a monitor asked to stop."""
-        with closing(problem.evaluate(candidates, iteration)) as evaluations:
-            for evaluation in evaluations:
+        tasks = [(candidate.weights, candidate.origin) for candidate in candidates]
+        with closing(problem.evaluate(tasks, iteration)) as evaluations:
+            for candidate, evaluation in zip(candidates, evaluations, strict=False):
+                evaluation.predicted_metric = candidate.metric
+                evaluation.predicted_score = candidate.score
                 archive.add(evaluation)
                 if problem.monitor is not None and problem.monitor(evaluation, archive):
                     return True

@@ -96,7 +96,6 @@ class ScoreShiftGuide:
         right = np.einsum("mgcc->m", tables)
         return tables.reshape(len(weights), -1), right / tables.sum(axis=(1, 2, 3))
 
-
     def candidates(self):
         """Return weights worth a look, of shape (m, K): none of its own."""
         return np.empty((0, len(self.shares)))

@@ -1,28 +1,51 @@
 """Where to refit next: expected improvement under guided predictions."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from skbadr.simplex import project_simplex
+from skbadr.solvers.density import density_shift
 from skbadr.solvers.guide import score_shift
 from skbadr.solvers.proxy import convex_proxy
 from skbadr.solvers.starts import group_moves, tilts
 from skbadr.solvers.surrogate import (
     Surrogate,
+    encoding_of,
     from_log_coordinates,
     is_usable,
     log_coordinates,
 )
 
 # What makes a guide for a problem and its plain model, or None where it does not apply.
-GUIDES = {"score_shift": score_shift, "proxy": convex_proxy}
+GUIDES = {"score_shift": score_shift, "density_shift": density_shift, "proxy": convex_proxy}
 # Largest log ratio of a weight to the plain estimator's that is tried.
 LIMIT = 6.0
 N_DRAWS = 64
 # Price of the squared length of log weights, in points of accuracy: of two candidates that
 # promise the same, the one closer to the plain estimator is the safer.
 RIDGE = 5e-4
+# Worth of the score where the metric alone is minimised.
+TIE = 0.1
 # Candidates whose expected improvement is computed: the best by their mean prediction.
 N_JUDGED = 96
+
+
+class Candidate(NamedTuple):
+    """Weights to refit at, where they come from, and what is expected of them.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (K,)
+    origin : str
+    metric, score : float
+        Predictions; NaN where there are none.
+    """
+
+    weights: np.ndarray
+    origin: str
+    metric: float = np.nan
+    score: float = np.nan
 
 
 class Proposals:
@@ -54,10 +77,10 @@ class Proposals:
             strength = 3.0 if cells.target_of_cell is None else 1.5
             moves = group_moves(cells, strength)[: 4 if cells.target_of_cell is None else 1]
             points += [(weights, "group") for weights in moves]
-        return self._distinct([(self.problem.project(w), origin) for w, origin in points], 0.05)
+        return self._distinct([Candidate(self.problem.project(w), origin) for w, origin in points])
 
     def next_batch(self, size, min_gain):
-        """Return up to `size` candidates (weights, origin), fewer where no more is to be gained.
+        """Return up to `size` candidates, fewer where no more is to be gained.
 
         Parameters
         ----------
@@ -69,6 +92,11 @@ class Proposals:
         batch, self._waiting = self._waiting[:size], self._waiting[size:]
         if len(batch) == size:
             return batch
+        if not is_usable(self.archive.evaluations[0]):
+            return batch + self._blind(size - len(batch))
+        for guide in self.guides.values():
+            if hasattr(guide, "learn"):
+                guide.learn(self.archive.evaluations)
         surrogate = self.surrogate = Surrogate(
             self.problem.objective,
             self.problem.evaluator.evaluation_set,
@@ -82,9 +110,38 @@ class Proposals:
             weights, gain = self._best(surrogate, batch, slot)
             if weights is None or (settled and gain < min_gain):
                 break
-            batch.append((weights, surrogate.guide or "surrogate"))
+            metric, score = surrogate.predict(weights[None])
+            origin = surrogate.guide or "surrogate"
+            batch.append(Candidate(weights, origin, float(metric[0]), float(score[0])))
             surrogate.believe(weights[None])
         return batch
+
+    def _blind(self, size):
+        """Return random steps, where the plain model leaves nothing to learn from."""
+        points = 0.5 * self._normal(4 * size, 0)
+        weights = self._project(from_log_coordinates(points, self.problem.shares))
+        return self._distinct([Candidate(row, "spread") for row in weights])[:size]
+
+    def response(self):
+        """Return how far refits moved along what the first guide said: 1 as far, 0 not at all.
+
+        Negative where they moved the other way; NaN where no guide applies.
+        """
+        visited = [e for e in self.archive.evaluations if is_usable(e)]
+        if not self.guides or len(visited) < 2 or visited[0] is not self.archive.evaluations[0]:
+            return np.nan
+        data = self.problem.evaluator.evaluation_set
+        encoding = encoding_of(self.problem.objective.metric, data)
+        guide = next(iter(self.guides.values()))
+        predicted, _ = guide.predict(np.array([e.cell_weights for e in visited]))
+        predicted = encoding.encode(predicted)
+        actual = encoding.encode(np.array([e.statistics for e in visited]))
+        # Odds of a few rows say little.
+        trust = 1.0 / (0.01 + encoding.noise(visited[0].statistics))
+        step = (predicted - predicted[0]) * np.sqrt(trust)
+        moved = (actual - actual[0]) * np.sqrt(trust)
+        length = float((step**2).sum())
+        return float((step * moved).sum()) / length if length > 0 else np.nan
 
     def _move_region(self):
         """Trust predictions farther from the best point after a success, nearer after none."""
@@ -110,7 +167,7 @@ class Proposals:
         price = self._price(pool)
         mean = loss(*surrogate.predict(pool)) + price
         mean = np.where(self._trusted(pool), mean, np.inf)
-        near = self._near_visited(pool, [weights for weights, _ in batch])
+        near = self._near_visited(pool, [candidate.weights for candidate in batch])
         mean = np.where(near, np.inf, mean)
         judged = np.argsort(mean, kind="stable")[:N_JUDGED]
         judged = judged[np.isfinite(mean[judged])]
@@ -119,11 +176,12 @@ class Proposals:
         normal = self._normal(N_DRAWS, 7 + slot, surrogate.n_outputs)
         drawn = loss(*surrogate.draw(pool[judged], normal)) + price[judged, None]
         visited = [e for e in self.archive.evaluations if is_usable(e)]
-        metric, score = np.array([(e.metric, e.score) for e in visited]).T
+        metric = surrogate.metric_of(np.array([e.statistics for e in visited]))
+        score = np.array([e.score for e in visited])
         points = np.array([e.cell_weights for e in visited])
         best = (loss(metric, score) + self._price(points)).min()
         if batch:
-            believed = np.array([weights for weights, _ in batch])
+            believed = np.array([candidate.weights for candidate in batch])
             best = min(best, (loss(*surrogate.predict(believed)) + self._price(believed)).min())
         gain = np.maximum(best - drawn, 0.0).mean(axis=1)
         chosen = int(np.argmax(gain))
@@ -137,21 +195,35 @@ class Proposals:
         """Shrink random steps around the best predictions, which costs no refit."""
         shares = self.problem.shares
         loss = Loss(self.problem.objective, surrogate.score_unit, self._score_scale())
+
         def price(weights):
             far = np.where(self._trusted(weights), 0.0, np.inf)
             return loss(*surrogate.predict(weights)) + self._price(weights) + far
 
         merit = price(weights)
-        for number, spread in enumerate((0.4, 0.2, 0.1, 0.05)):
+        # With many cells there is more to arrange.
+        rounds = 4 if self.problem.n_cells <= 6 else 20
+        spreads = np.geomspace(0.4, 0.05, rounds)
+        for number, spread in enumerate(spreads):
             order = np.argsort(merit, kind="stable")[:6]
             best = log_coordinates(weights[order], shares)
-            steps = self._normal(96, 100 * (number + 1) + slot)
-            near = np.clip(np.repeat(best, 16, axis=0) + spread * steps[: 16 * len(best)],
-                           -LIMIT, LIMIT)  # fmt: skip
+            steps = self._steps(16 * len(best), 100 * (number + 1) + slot)
+            near = np.clip(np.repeat(best, 16, axis=0) + spread * steps, -LIMIT, LIMIT)
             near = self._project(from_log_coordinates(near, shares))
             weights = np.vstack([weights, near])
             merit = np.r_[merit, price(near)]
         return weights
+
+    def _steps(self, n, stream):
+        """Return random steps, of which every other one moves the cells of one group alone."""
+        steps = self._normal(n, stream)
+        group = self.problem.cells.group_of_cell
+        if group is not None and self.problem.n_cells > 2:
+            rng = np.random.default_rng([self.problem.seed, self._round, stream, 1])
+            chosen = rng.integers(0, int(group.max()) + 1, (n, 1))
+            alone = (np.arange(n)[:, None] % 2 == 0) | (chosen == group)
+            steps = steps * alone
+        return steps
 
     def _pool(self, slot):
         """Return candidate weights: steps of every length from the best points, and tilts."""
@@ -159,7 +231,7 @@ class Proposals:
         visited = [e for e in self.archive.evaluations if not e.failed]
         visited = sorted(visited, key=problem.objective.key)[:3]
         centers = log_coordinates(np.array([e.cell_weights for e in visited]), shares)
-        steps = self._normal(256, slot)
+        steps = self._steps(256, slot)
         lengths = np.tile([0.1, 0.3, 0.8, 1.6], 64)[:, None]
         points = [centers[np.arange(256) % len(centers)] + lengths * steps]
         points += [
@@ -218,15 +290,15 @@ class Proposals:
         distance = np.abs(log_coordinates(pool, shares)[:, None] - seen).max(axis=2)
         return distance.min(axis=1) < 0.01
 
-    def _distinct(self, candidates, apart):
-        """Drop candidates closer than `apart`, in log weights, to a visited or earlier one."""
+    def _distinct(self, candidates):
+        """Drop candidates close to a visited or an earlier one."""
         shares = self.problem.shares
         seen = [log_coordinates(e.cell_weights, shares) for e in self.archive.evaluations]
         kept = []
-        for weights, origin in candidates:
-            point = log_coordinates(weights, shares)
-            if np.abs(np.array(seen) - point).max(axis=1).min() > apart:
-                kept.append((weights, origin))
+        for candidate in candidates:
+            point = log_coordinates(candidate.weights, shares)
+            if np.abs(np.array(seen) - point).max(axis=1).min() > 0.05:
+                kept.append(candidate)
                 seen.append(point)
         return kept
 
@@ -249,7 +321,9 @@ class Loss:
         objective = self.objective
         merit = objective.merit(metric, score, score_scale=self.score_scale)
         if objective.bound is None:
-            return merit / 0.02
+            merit = merit / (0.02 * (1.0 + objective.trade_off))
+            # Of nearly equal values, that of the better score: no constant where others are fair.
+            return merit if objective.trade_off else merit - TIE * score / self.score_unit
         # A step, so that just missing the bound is worth less than just meeting it.
         missed = objective.excess(metric) > 0
         return merit / self.score_unit + 0.25 * missed

@@ -15,7 +15,7 @@ from skbadr.result import Archive
 from skbadr.solvers.features import encode_features
 from skbadr.solvers.linearised import LinearisedSearch
 from skbadr.solvers.starts import tilts
-from skbadr.solvers.surrogate import encoding_of, log_coordinates
+from skbadr.solvers.surrogate import encoding_of, is_usable, log_coordinates
 from skbadr.solvers.trials import Trials
 
 MAX_ROWS = 8_000
@@ -98,7 +98,8 @@ class ProxyGuide:
         statistics, score = None, np.empty(len(weights))
         for anchor in np.unique(nearest):
             rows = np.flatnonzero(nearest == anchor)
-            found, score[rows] = self._trials[anchor].statistics(places[rows] - self._places[anchor])
+            moves = places[rows] - self._places[anchor]
+            found, score[rows] = self._trials[anchor].statistics(moves)
             if statistics is None:
                 statistics = np.empty((len(weights), found.shape[1]))
             statistics[rows] = found
@@ -118,7 +119,7 @@ def convex_proxy(problem, plain):
     metric = evaluator.metric
     if metric.slow or (evaluator.scoring is not None and objective.uses_score):
         return None
-    if not np.isfinite(plain.statistics).all() or not np.isfinite(plain.score):
+    if not is_usable(plain):
         return None
     data, cells = _part(problem)
     fast = metric.uses_confusion and (data.classes is None or len(data.classes) == 2)

@@ -12,6 +12,9 @@ SLOPES = (0.1, 0.3, 1.0)
 DEPARTURES = (0.05, 0.15, 0.5)
 NOISES = (0.02, 0.06, 0.2)
 LENGTH = 1.5
+# Below so many rows of a group and class, rates are shrunk toward those of all groups by so many
+# pseudo-rows, for guidance alone.
+FEW_ROWS, PSEUDO_ROWS = 100, 20
 
 
 def log_coordinates(weights, shares):
@@ -99,6 +102,40 @@ class PlainEncoding:
         return np.zeros(len(self._unit))
 
 
+def row_counts(evaluation_set):
+    """Return the number of rows of positive weight of each group and class, (G, C)."""
+    weight = evaluation_set.sample_weight
+    pair = evaluation_set.groups.codes * evaluation_set.n_classes + evaluation_set.y
+    pair = pair if weight is None else pair[weight > 0]
+    shape = evaluation_set.n_groups, evaluation_set.n_classes
+    return np.bincount(pair, minlength=shape[0] * shape[1]).reshape(shape)
+
+
+def shrink_small_cells(evaluation_set, statistics):
+    """Return confusion tables in which small cells lean on the rates of all groups.
+
+    Parameters
+    ----------
+    evaluation_set : EvaluationSet
+    statistics : ndarray of shape (m, G * C * C)
+
+    Returns
+    -------
+    statistics : ndarray of the same shape and row totals
+    """
+    counts = row_counts(evaluation_set)
+    small = (counts > 0) & (counts < FEW_ROWS)
+    if not small.any():
+        return statistics
+    tables = np.reshape(statistics, (len(statistics), *counts.shape, counts.shape[1]))
+    pooled = tables.sum(axis=1)
+    total = pooled.sum(axis=-1, keepdims=True)
+    pooled = np.divide(pooled, total, out=np.zeros_like(pooled), where=total > 0)
+    own = np.where(small, counts / (counts + PSEUDO_ROWS), 1.0)[..., None]
+    mass = tables.sum(axis=-1, keepdims=True)
+    return (own * tables + (1.0 - own) * mass * pooled[:, None]).reshape(statistics.shape)
+
+
 def encoding_of(metric, evaluation_set, statistics=None):
     """Return the encoding in which a metric's statistics are modelled."""
     if metric.uses_confusion:
@@ -173,7 +210,7 @@ class Surrogate:
         inputs = log_coordinates(weights, self.shares)
         statistics = self._encoding.decode(guided + self._statistics.predict(inputs)[0])
         score = guided_score + self.score_unit * self._score.predict(inputs)[0][:, 0]
-        return self._metric(statistics), score
+        return self.metric_of(statistics), score
 
     def draw(self, weights, normal):
         """Return metric and score, of shape (m, S), of S likely refits at each row.
@@ -189,7 +226,7 @@ class Surrogate:
         mean, deviation = self._statistics.predict(inputs)
         moved = (guided + mean)[:, None] + deviation[:, None] * normal[:, :-1]
         statistics = self._encoding.decode(moved)
-        metric = self._metric(statistics.reshape(-1, statistics.shape[-1]))
+        metric = self.metric_of(statistics.reshape(-1, statistics.shape[-1]))
         mean, deviation = self._score.predict(inputs)
         score = guided_score[:, None] + self.score_unit * (mean + deviation * normal[:, -1])
         return metric.reshape(len(weights), -1), score
@@ -199,8 +236,12 @@ class Surrogate:
         """Number of modelled quantities, the score included."""
         return self._statistics.targets.shape[1] + 1
 
-    def _metric(self, statistics):
-        return self.objective.metric.from_many_statistics(self.evaluation_set, statistics)
+    def metric_of(self, statistics):
+        """Return the metric for guidance of statistics of shape (m, q): small cells shrunk."""
+        metric = self.objective.metric
+        if metric.uses_confusion:
+            statistics = shrink_small_cells(self.evaluation_set, statistics)
+        return metric.from_many_statistics(self.evaluation_set, statistics)
 
     def _unit_of(self, scores):
         if self.evaluation_set.classes is not None and np.abs(scores).max() <= 1.0:
@@ -230,7 +271,7 @@ def is_usable(evaluation):
     """Whether a refit returned what can be learnt from."""
     return (
         not evaluation.failed
-        and bool(np.isfinite(evaluation.score))
+        and bool(np.isfinite([evaluation.metric, evaluation.score]).all())
         and bool(np.isfinite(evaluation.statistics).all())
     )
 

@@ -66,7 +66,8 @@ class Trials:
             tables = self._move_tables(moves, 1)
             return tables.reshape(len(moves), -1), _accuracy(tables)
         statistics, score = [], np.empty(len(moves))
-        for i, response, score[i] in self._responses(moves):
+        for i, response, value in self._responses(moves):
+            score[i] = value
             statistics.append(np.ravel(self.metric.statistics(self.data, response)))
         return np.array(statistics), score
 
