@@ -90,6 +90,7 @@ class Proposals:
         """
         self._round += 1
         batch, self._waiting = self._waiting[:size], self._waiting[size:]
+        batch += self._opposite()[: size - len(batch)]
         if len(batch) == size:
             return batch
         if not is_usable(self.archive.evaluations[0]):
@@ -121,6 +122,16 @@ class Proposals:
         points = 0.5 * self._normal(4 * size, 0)
         weights = self._project(from_log_coordinates(points, self.problem.shares))
         return self._distinct([Candidate(row, "spread") for row in weights])[:size]
+
+    def _opposite(self):
+        """Return the way opposite to refits that have just failed, if nothing else succeeded."""
+        others = self.archive.evaluations[1:]
+        if not others or not all(e.failed for e in others):
+            return []
+        shares = self.problem.shares
+        failed = np.array([e.cell_weights for e in others])
+        weights = from_log_coordinates(-log_coordinates(failed, shares), shares)
+        return self._distinct([Candidate(row, "opposite") for row in self._project(weights)])
 
     def response(self):
         """Return how far refits moved along what the first guide said: 1 as far, 0 not at all.
@@ -168,7 +179,7 @@ class Proposals:
         mean = loss(*surrogate.predict(pool)) + price
         mean = np.where(self._trusted(pool), mean, np.inf)
         near = self._near_visited(pool, [candidate.weights for candidate in batch])
-        mean = np.where(near, np.inf, mean)
+        mean = np.where(near | self._near_failed(pool), np.inf, mean)
         judged = np.argsort(mean, kind="stable")[:N_JUDGED]
         judged = judged[np.isfinite(mean[judged])]
         if not len(judged):
@@ -289,6 +300,16 @@ class Proposals:
         seen = log_coordinates(np.array(seen), shares)
         distance = np.abs(log_coordinates(pool, shares)[:, None] - seen).max(axis=2)
         return distance.min(axis=1) < 0.01
+
+    def _near_failed(self, pool):
+        """Mask of the weights that are closer to a failed refit than to any other."""
+        failed = np.array([e.failed for e in self.archive.evaluations])
+        if not failed.any():
+            return np.zeros(len(pool), dtype=bool)
+        shares = self.problem.shares
+        seen = log_coordinates(np.array([e.cell_weights for e in self.archive.evaluations]), shares)
+        squares = np.square(log_coordinates(pool, shares)[:, None] - seen).sum(axis=2)
+        return failed[squares.argmin(axis=1)]
 
     def _distinct(self, candidates):
         """Drop candidates close to a visited or an earlier one."""
