@@ -33,7 +33,7 @@ class AlternatingSolver(UpperSolver):
         What predicts refits, where it applies; empty: nothing but earlier refits.
     time_limit : float or None, default=None
         Seconds after which no further batch is started.
-    min_gain : float, default=5e-4
+    min_gain : float, default=2e-4
         The search ends where the improvement that is expected of another refit is smaller than
         that (in accuracy, or as a part of the mean squared error), once the bound, if any, is met.
 
@@ -51,7 +51,7 @@ class AlternatingSolver(UpperSolver):
         batch_size=2,
         guides=tuple(GUIDES),
         time_limit=None,
-        min_gain=5e-4,
+        min_gain=2e-4,
     ):
         super().__init__(max_iter)
         self.batch_size = batch_size
