@@ -30,15 +30,12 @@ def make_set(n=400, n_classes=2, n_groups=3, seed=0, weighted=False):
     return EvaluationSet(rng.integers(0, n_classes, n), groups, np.arange(n_classes), weight)
 
 
-@pytest.mark.parametrize("bowl", [False, True])
-def test_process_is_that_of_scikit_learn(bowl):
+def test_process_is_that_of_scikit_learn():
     rng = np.random.default_rng(0)
     inputs, targets, new = rng.normal(size=(7, 3)), rng.normal(size=(7, 2)), rng.normal(size=(5, 3))
-    process = Process(inputs, targets, 0.3, 0.15, 0.06, np.array([0.0, 0.0]), bowl)
+    process = Process(inputs, targets, 0.3, 0.15, 0.06, np.array([0.0, 0.0]))
     kernel = ConstantKernel(0.15**2) * Matern(LENGTH, nu=2.5)
     kernel += ConstantKernel(0.3**2) * DotProduct(1e-9)
-    if bowl:
-        kernel += ConstantKernel(0.3**2) * DotProduct(1e-9) ** 2
     expected = GaussianProcessRegressor(kernel, alpha=0.06**2, optimizer=None).fit(inputs, targets)
     mean, deviation = process.predict(new)
     expected_mean, expected_deviation = expected.predict(new, return_std=True)
@@ -52,9 +49,9 @@ def test_process_is_that_of_scikit_learn(bowl):
 def test_noise_of_one_output_leaves_the_others():
     rng = np.random.default_rng(1)
     inputs, targets = rng.normal(size=(6, 3)), rng.normal(size=(6, 3))
-    together = Process(inputs, targets, 0.3, 0.15, 0.06, np.array([0.5, 0.0, 0.5]), False)
+    together = Process(inputs, targets, 0.3, 0.15, 0.06, np.array([0.5, 0.0, 0.5]))
     for column, extra in enumerate([0.5, 0.0, 0.5]):
-        alone = Process(inputs, targets[:, [column]], 0.3, 0.15, 0.06, np.array([extra]), False)
+        alone = Process(inputs, targets[:, [column]], 0.3, 0.15, 0.06, np.array([extra]))
         for one, other in zip(together.predict(inputs), alone.predict(inputs), strict=True):
             np.testing.assert_allclose(one[:, column], other[:, 0])
 

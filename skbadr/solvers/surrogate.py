@@ -12,6 +12,8 @@ SLOPES = (0.1, 0.3, 1.0)
 DEPARTURES = (0.05, 0.15, 0.5)
 NOISES = (0.02, 0.06, 0.2)
 LENGTH = 1.5
+# How far along a guide's way an estimator may go.
+SCALES = (1.0, 0.35, 0.5, 0.7, 1.4, 2.0)
 # Below so many rows of a group and class, rates are shrunk toward those of all groups by so many
 # pseudo-rows, for guidance alone.
 FEW_ROWS, PSEUDO_ROWS = 100, 20
@@ -178,22 +180,33 @@ class Surrogate:
         self._encoding = encoding_of(self.objective.metric, self.evaluation_set, statistics)
         self._plain = plain.statistics, plain.score
         self.score_unit = self._unit_of(scores)
+        self._ceiling = scores.max() + 0.1 * self.score_unit
         weights = np.array([e.cell_weights for e in usable])
         inputs = log_coordinates(weights, self.shares)
         noise = 0.1 * self._encoding.noise(plain.statistics)
         outputs = self._encoding.encode(statistics)
         candidates = list(self.guides)
-        if len(usable) > 2 or not candidates:
+        if len(usable) > 3 or not candidates:
             candidates.append(None)
+        # Without guide: the score falls off around the plain estimator as it has on average.
+        squares = np.square(inputs).sum(axis=1)
+        fall = float(squares @ (plain.score - scores)) / max(float(squares @ squares), 1e-300)
+        self._fall = max(fall, 0.0)
         self._statistics = self._score = None
+        self._scales = {}
+        for name in self.guides:
+            self._scales[name] = self._scale_of(name, weights, outputs, noise)
         for name in candidates:
             guided, guided_score = self._guided_by(name, weights)
             size = 1.0 if name is not None else 2.0  # of the prior: guides are nearly right
-            process = _choose(inputs, outputs - guided, noise, size, bowl=False)
+            slopes, departures = size * np.array(SLOPES), size * np.array(DEPARTURES)
+            process = _choose(inputs, outputs - guided, noise, slopes, departures)
             if _likelier(process, self._statistics):
                 self._statistics, self.guide = process, name
+            # The plain estimator is nearly the best by its own score, where the slope is zero:
+            # a steep one is a hope, and the search would follow it.
             residual = (scores - guided_score) / self.score_unit
-            process = _choose(inputs, residual[:, None], np.zeros(1), 0.5 * size, bowl=True)
+            process = _choose(inputs, residual[:, None], np.zeros(1), (0.02, 0.05), departures / 2)
             if _likelier(process, self._score):
                 self._score, self.score_guide = process, name
         return self
@@ -210,7 +223,7 @@ class Surrogate:
         inputs = log_coordinates(weights, self.shares)
         statistics = self._encoding.decode(guided + self._statistics.predict(inputs)[0])
         score = guided_score + self.score_unit * self._score.predict(inputs)[0][:, 0]
-        return self.metric_of(statistics), score
+        return self.metric_of(statistics), np.minimum(score, self._ceiling)
 
     def draw(self, weights, normal):
         """Return metric and score, of shape (m, S), of S likely refits at each row.
@@ -228,7 +241,8 @@ class Surrogate:
         statistics = self._encoding.decode(moved)
         metric = self.metric_of(statistics.reshape(-1, statistics.shape[-1]))
         mean, deviation = self._score.predict(inputs)
-        score = guided_score[:, None] + self.score_unit * (mean + deviation * normal[:, -1])
+        score = guided_score[:, None] + self.score_unit * mean
+        score = np.minimum(score, self._ceiling) + self.score_unit * deviation * normal[:, -1]
         return metric.reshape(len(weights), -1), score
 
     @property
@@ -258,9 +272,29 @@ class Surrogate:
     def _guided_by(self, name, weights):
         if name is None:
             statistics = np.repeat(self._plain[0][None], len(weights), axis=0)
-            return self._encoding.encode(statistics), np.full(len(weights), self._plain[1])
+            squares = np.square(log_coordinates(weights, self.shares)).sum(axis=1)
+            return self._encoding.encode(statistics), self._plain[1] - self._fall * squares
+        scale = self._scales.get(name, 1.0)
+        if scale != 1.0:
+            moved = scale * log_coordinates(weights, self.shares)
+            weights = from_log_coordinates(moved, self.shares)
         statistics, score = self.guides[name].predict(weights)
         return self._encoding.encode(statistics), score
+
+    def _scale_of(self, name, weights, outputs, noise):
+        """Return how far the estimator goes along what a guide says.
+
+        A regularised model goes a part of the way, and pays a part of the price: statistics and
+        score have one scale.
+        """
+        best, chosen = np.inf, 1.0
+        for scale in SCALES if len(weights) > 1 else ():
+            self._scales[name] = scale
+            error = np.square(outputs - self._guided_by(name, weights)[0])
+            total = (error / (0.1**2 + noise)).sum() + 4.0 * np.log2(scale) ** 2
+            if total < best:
+                best, chosen = total, scale
+        return chosen
 
 
 def _likelier(process, other):
@@ -287,14 +321,12 @@ class Process:
         Prior standard deviations.
     extra : ndarray of shape (q,)
         Variance of the noise beyond that, of each output.
-    bowl : bool
-        Whether there is a quadratic part as well.
     """
 
-    def __init__(self, inputs, targets, slope, departure, noise, extra, bowl):
+    def __init__(self, inputs, targets, slope, departure, noise, extra):
         self.inputs, self.targets = inputs, targets
         self.slope, self.departure, self.noise = slope, departure, noise
-        self.extra, self.bowl = extra, bowl
+        self.extra = extra
         self._solve()
 
     def add(self, inputs, targets):
@@ -324,16 +356,13 @@ class Process:
         squares = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1) - 2 * dot
         scaled = np.sqrt(5 * np.maximum(squares, 0.0)) / LENGTH
         kernel = self.departure**2 * (1 + scaled + scaled**2 / 3) * np.exp(-scaled)
-        kernel += self.slope**2 * dot
-        return kernel + (self.slope * dot) ** 2 if self.bowl else kernel
+        return kernel + self.slope**2 * dot
 
     def predict(self, inputs):
         """Return mean and standard deviation, of shape (m, q), of refits."""
         cross = self._kernel(inputs, self.inputs)
         squares = (inputs**2).sum(axis=1)
         prior = self.departure**2 + self.slope**2 * squares
-        if self.bowl:
-            prior = prior + (self.slope * squares) ** 2
         variance = np.empty((len(inputs), len(self._factors)))
         for level, factor in enumerate(self._factors):
             half = solve_triangular(factor[0], cross.T, lower=True)
@@ -342,16 +371,17 @@ class Process:
         return cross @ self._dual, np.sqrt(variance)
 
 
-def _choose(inputs, targets, extra, size, *, bowl):
+def _choose(inputs, targets, extra, slopes, departures):
     """Return the process whose prior is the likeliest of a few, the middle one by a little."""
     best = None
-    for index in product(range(3), repeat=3):
-        slope, departure = size * SLOPES[index[0]], size * DEPARTURES[index[1]]
+    priors = [list(enumerate(values)) for values in (slopes, departures, NOISES)]
+    for indexed in product(*priors):
+        slope, departure, noise = (value for _, value in indexed)
         try:
-            process = Process(inputs, targets, slope, departure, NOISES[index[2]], extra, bowl)
+            process = Process(inputs, targets, slope, departure, noise, extra)
         except LinAlgError:
             continue
-        process.log_likelihood -= 0.5 * sum((i - 1) ** 2 for i in index)
+        process.log_likelihood -= 0.5 * sum((i - 1) ** 2 for i, _ in indexed)
         if best is None or process.log_likelihood > best.log_likelihood:
             best = process
     return best
