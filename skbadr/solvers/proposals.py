@@ -174,7 +174,7 @@ class Proposals:
     def _best(self, surrogate, batch, slot):
         """Return the candidate with the largest expected improvement, and that improvement."""
         pool = self._refined(surrogate, self._pool(slot), slot)
-        loss = Loss(self.problem.objective, surrogate.score_unit, self._score_scale())
+        loss = self._loss(surrogate)
         price = self._price(pool)
         mean = loss(*surrogate.predict(pool)) + price
         mean = np.where(self._trusted(pool), mean, np.inf)
@@ -186,17 +186,33 @@ class Proposals:
             return None, 0.0
         normal = self._normal(N_DRAWS, 7 + slot, surrogate.n_outputs)
         drawn = loss(*surrogate.draw(pool[judged], normal)) + price[judged, None]
+        exact = self._loss(surrogate, predicted=False)
         visited = [e for e in self.archive.evaluations if is_usable(e)]
         metric = surrogate.metric_of(np.array([e.statistics for e in visited]))
         score = np.array([e.score for e in visited])
         points = np.array([e.cell_weights for e in visited])
-        best = (loss(metric, score) + self._price(points)).min()
+        best = (exact(metric, score) + self._price(points)).min()
         if batch:
             believed = np.array([candidate.weights for candidate in batch])
             best = min(best, (loss(*surrogate.predict(believed)) + self._price(believed)).min())
         gain = np.maximum(best - drawn, 0.0).mean(axis=1)
         chosen = int(np.argmax(gain))
         return pool[judged[chosen]], loss.in_points(float(gain[chosen]))
+
+    def _loss(self, surrogate, *, predicted=True):
+        """Return the loss of predictions, or of refits.
+
+        As long as the bound is missed it weighs more, and predictions keep inside it by what they
+        have lately missed.
+        """
+        objective, scale, margin = self.problem.objective, self._score_scale(), 0.0
+        late = [e for e in self.archive.evaluations[-4:] if np.isfinite(e.predicted_metric)]
+        if late and not objective.is_met(self.archive.best):
+            scale *= 2.0
+            missed = np.mean([objective.cost(e.metric - e.predicted_metric) for e in late])
+            room = 0.5 * abs(objective.bound - (objective.ideal or 0.0))
+            margin = float(np.clip(missed, 0.0, room)) if predicted else 0.0
+        return Loss(objective, surrogate.score_unit, scale, margin)
 
     def _price(self, weights):
         squares = np.square(log_coordinates(weights, self.problem.shares)).sum(axis=1)
@@ -205,7 +221,7 @@ class Proposals:
     def _refined(self, surrogate, weights, slot):
         """Shrink random steps around the best predictions, which costs no refit."""
         shares = self.problem.shares
-        loss = Loss(self.problem.objective, surrogate.score_unit, self._score_scale())
+        loss = self._loss(surrogate)
 
         def price(weights):
             far = np.where(self._trusted(weights), 0.0, np.inf)
@@ -332,14 +348,18 @@ class Loss:
     objective : UpperObjective
     score_unit : float
     score_scale : float
+    margin : float, default=0.0
+        By how much predictions are to stay inside a bound.
     """
 
-    def __init__(self, objective, score_unit, score_scale):
+    def __init__(self, objective, score_unit, score_scale, margin=0.0):
         self.objective, self.score_unit, self.score_scale = objective, score_unit, score_scale
+        self.margin = margin if objective.cost(1.0) > 0 else -margin
 
     def __call__(self, metric, score):
         """Return the loss of predicted or visited points; infinite where it is undefined."""
         objective = self.objective
+        metric = metric + self.margin
         merit = objective.merit(metric, score, score_scale=self.score_scale)
         if objective.bound is None:
             merit = merit / (0.02 * (1.0 + objective.trade_off))
