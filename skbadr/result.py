@@ -91,7 +91,6 @@ class Archive:
         self.n_iter = 0
         self.converged = False
         self.interrupted = False
-        self.out_of_time = False
         self.response = np.nan
 
     def add(self, evaluation):

@@ -16,10 +16,10 @@ class AlternatingSolver(UpperSolver):
     """Alternate weighted refits of any estimator with guided upper-level steps.
 
     The plain estimator is refitted first. Guides then predict for free what any weights would
-    make of it: from its own scores, and from a convex proxy on some of the rows. A Gaussian
-    process learns from each refit by how much reality differs from the guide that explains the
-    refits best, and the next batch goes to where the two together promise most. The best visited
-    point by the exact metric is the result.
+    make of it: from its own scores or predictions, and from a convex proxy on some of the rows. A
+    Gaussian process learns from each refit by how much reality differs from the guide that
+    explains the refits best, of which one is that nothing changes, and the next batch goes to
+    where the two together promise most. The best visited point by the exact metric is the result.
 
     Parameters
     ----------
@@ -29,8 +29,11 @@ class AlternatingSolver(UpperSolver):
     batch_size : int, default=2
         Refits between two updates of the Gaussian process. It does not depend on `n_jobs`, so
         that neither does the result.
-    guides : sequence of {"score_shift", "proxy"}, default=("score_shift", "proxy")
-        What predicts refits, where it applies; empty: nothing but earlier refits.
+    guides : sequence of {"score_shift", "density_shift", "proxy"}, default=all of them
+        What predicts refits, where it applies: shifted log odds of a classifier with
+        probabilities, re-weighted densities of targets around a regressor's predictions (both for
+        cells of groups and targets), and a logistic or ridge regression for any estimator. Empty:
+        nothing but earlier refits.
     time_limit : float or None, default=None
         Seconds after which no further batch is started.
     min_gain : float, default=2e-4
@@ -114,7 +117,6 @@ class AlternatingSolver(UpperSolver):
         iteration = 1
         while len(archive.evaluations) < budget and not problem.objective.is_ideal(archive.best):
             if self.time_limit is not None and time.perf_counter() - begin >= self.time_limit:
-                archive.out_of_time = True
                 return
             iteration += 1
             size = min(self.batch_size, budget - len(archive.evaluations))
