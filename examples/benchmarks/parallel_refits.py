@@ -48,7 +48,9 @@ def main(arguments=None):
                 weights[n_jobs] = model.results_["group_weights"]
     same = bool(np.array_equal(weights[1], weights[2]))
     one, two = (statistics.median(times) for times in seconds.values())
-    print(f"{options.rows} rows: {one:.1f} s and {two:.1f} s, {one / two:.2f}x; same result: {same}")
+    print(
+        f"{options.rows} rows: {one:.1f} s and {two:.1f} s, {one / two:.2f}x; same result: {same}"
+    )
     result = {"rows": options.rows, "seconds": seconds, "speedup": one / two, "same": same}
     options.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(f"written to {options.output}")

@@ -22,6 +22,8 @@ GUIDES = {"score_shift": score_shift, "density_shift": density_shift, "proxy": c
 # Largest log ratio of a weight to the plain estimator's that is tried.
 LIMIT = 6.0
 N_DRAWS = 64
+# Refits before which predictions are not trusted to say that nothing more is to be gained.
+MIN_REFITS = 5
 # Price of the squared length of log weights, in points of accuracy: of two candidates that
 # promise the same, the one closer to the plain estimator is the safer.
 RIDGE = 5e-4
@@ -104,9 +106,9 @@ class Proposals:
             self.problem.shares,
             self.guides,
         ).fit(self.archive.evaluations)
-        first = len(self.archive.evaluations) == 1
         self._move_region()
-        settled = self.problem.objective.is_met(self.archive.best) and not first
+        enough = len(self.archive.evaluations) >= MIN_REFITS
+        settled = self.problem.objective.is_met(self.archive.best) and enough
         for slot in range(len(batch), size):
             weights, gain = self._best(surrogate, batch, slot)
             if weights is None or (settled and gain < min_gain):
