@@ -43,7 +43,10 @@ class DensityShiftGuide:
         self._spread = np.ones(len(rows))
         for group in np.unique(groups):
             member = groups == group
-            self._spread[member] = max(np.std(residual[member]), 1e-9 * np.ptp(evaluation_set.y))
+            weight = cells.base_weight[rows[member]]
+            mean = np.average(residual[member], weights=weight)
+            spread = np.sqrt(np.average((residual[member] - mean) ** 2, weights=weight))
+            self._spread[member] = max(spread, 1e-9 * np.ptp(evaluation_set.y))
         n_bins = len(edges) + 1
         cell_of = np.full((int(cells.group_of_cell.max()) + 1, n_bins), -1)
         cell_of[cells.group_of_cell, cells.target_of_cell] = np.arange(cells.n_cells)

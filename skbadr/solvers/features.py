@@ -13,7 +13,7 @@ MAX_COLUMNS = 300
 CLIP = 4.0
 
 
-def encode_features(X, rows, targets):
+def encode_features(X, rows, targets, weight=None):
     """Return standardised numbers for some rows of X.
 
     Numbers keep their order, with the mean in place of missing ones and a column that marks
@@ -25,62 +25,68 @@ def encode_features(X, rows, targets):
     X : array-like, DataFrame or sparse matrix of shape (n, d)
     rows : ndarray of shape (m,)
     targets : ndarray of shape (m, q)
+    weight : ndarray of shape (m,) or None, default=None
+        Of the rows, in means and frequencies.
 
     Returns
     -------
     encoded : ndarray of shape (m, p), float32, or None
         None where X is not a table, or nothing in it varies.
     """
+    weight = np.ones(len(rows)) if weight is None else weight
+    weight = weight / weight.sum()
     if sparse.issparse(X):
-        columns = _widest(sparse.csr_matrix(X)[rows].tocsc(), targets)
-        return None if columns is None else _standardise(columns)
+        columns = _widest(sparse.csr_matrix(X)[rows].tocsc(), targets, weight)
+        return None if columns is None else _standardise(columns, weight)
     if len(getattr(X, "shape", ())) != 2:
         X = np.asarray(X, dtype=object)
         if X.ndim != 2:
             return None
     part = _safe_indexing(X, rows)
     if hasattr(part, "columns"):
-        parts = [_encode_column(np.asarray(part[name])) for name in part.columns]
+        parts = [_encode_column(np.asarray(part[name]), weight) for name in part.columns]
     elif part.dtype.kind in "biuf":
-        parts = [_encode_numbers(part.astype(float))]
+        parts = [_encode_numbers(part.astype(float), weight)]
     else:
-        parts = [_encode_column(column) for column in part.T]
+        parts = [_encode_column(column, weight) for column in part.T]
     encoded = np.column_stack(parts) if parts else np.empty((len(rows), 0))
     if encoded.shape[1] > MAX_COLUMNS:
-        encoded = _widest(encoded, targets)
-    return _standardise(encoded)
+        encoded = _widest(encoded, targets, weight)
+    return None if encoded is None else _standardise(encoded, weight)
 
 
-def _encode_column(column):
+def _encode_column(column, weight):
     if column.ndim != 1:
         return np.empty((len(column), 0))
     if column.dtype.kind in "biuf":
-        return _encode_numbers(column.astype(float)[:, None])
+        return _encode_numbers(column.astype(float)[:, None], weight)
     if column.dtype.kind in "mM":
         numbers = column.astype("int64").astype(float)
         numbers[np.isnat(column)] = np.nan
-        return _encode_numbers(numbers[:, None])
+        return _encode_numbers(numbers[:, None], weight)
     try:
-        return _encode_numbers(np.array([[np.nan if v is None else float(v)] for v in column]))
+        numbers = np.array([[np.nan if v is None else float(v)] for v in column])
     except (TypeError, ValueError):
-        return _encode_categories(column)
+        return _encode_categories(column, weight)
+    return _encode_numbers(numbers, weight)
 
 
-def _encode_numbers(values):
+def _encode_numbers(values, weight):
     """Return columns with means for what is missing, and indicators of where that is."""
     values = np.where(np.isinf(values), np.nan, values)
     missing = np.isnan(values)
     if not missing.any():
         return values
-    count = np.maximum((~missing).sum(axis=0), 1)
-    mean = np.where(missing, 0.0, values).sum(axis=0) / count
+    known = np.maximum(weight @ ~missing, 1e-300)
+    mean = weight @ np.where(missing, 0.0, values) / known
     return np.column_stack([np.where(missing, mean, values), missing[:, missing.any(axis=0)]])
 
 
-def _encode_categories(column):
+def _encode_categories(column, weight):
     # Whatever does not equal itself is missing: NaN, NaT.
     text = np.array(["" if v is None or v != v else f"={v}" for v in column.tolist()])
-    names, codes, counts = np.unique(text, return_inverse=True, return_counts=True)
+    names, codes = np.unique(text, return_inverse=True)
+    counts = np.bincount(codes, weights=weight)
     frequent = np.argsort(-counts, kind="stable")[:MAX_CATEGORIES]
     place = np.full(len(names), -1)
     place[frequent] = np.arange(len(frequent))
@@ -88,12 +94,12 @@ def _encode_categories(column):
     return (place[:, None] == np.arange(len(frequent))).astype(float)
 
 
-def _widest(columns, targets):
+def _widest(columns, targets, weight):
     """Return, dense, the columns with the largest correlation with one of the targets."""
-    centered = targets - targets.mean(axis=0)
+    centered = weight[:, None] * (targets - weight @ targets)
     squares = columns.multiply(columns) if sparse.issparse(columns) else columns**2
-    mean = np.asarray(columns.mean(axis=0)).ravel()
-    variance = np.asarray(squares.mean(axis=0)).ravel() - mean**2
+    mean = np.asarray(columns.T @ weight).ravel()
+    variance = np.asarray(squares.T @ weight).ravel() - mean**2
     covariance = np.abs(np.asarray(columns.T @ centered)).max(axis=1)
     varying = variance > 1e-12 * (1.0 + mean**2)
     if not varying.any():
@@ -106,11 +112,12 @@ def _widest(columns, targets):
     return chosen.toarray() if sparse.issparse(chosen) else chosen
 
 
-def _standardise(columns):
-    spread = columns.std(axis=0)
+def _standardise(columns, weight):
+    mean = weight @ columns
+    spread = np.sqrt(weight @ (columns - mean) ** 2)
     size = np.abs(columns).max(axis=0, initial=0.0)
     kept = spread > 1e-9 * (1e-300 + size)
     if not kept.any():
         return None
-    columns = (columns[:, kept] - columns[:, kept].mean(axis=0)) / spread[kept]
+    columns = (columns[:, kept] - mean[kept]) / spread[kept]
     return np.clip(columns, -CLIP, CLIP).astype(np.float32)

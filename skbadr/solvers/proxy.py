@@ -15,7 +15,7 @@ from skbadr.result import Archive
 from skbadr.solvers.features import encode_features
 from skbadr.solvers.linearised import LinearisedSearch
 from skbadr.solvers.starts import tilts
-from skbadr.solvers.surrogate import encoding_of, is_usable, log_coordinates
+from skbadr.solvers.surrogate import encoding_of, is_usable, log_coordinates, weight_unit
 from skbadr.solvers.trials import Trials
 
 MAX_ROWS = 8_000
@@ -167,12 +167,13 @@ def choose_rows(cells, most):
 
 
 def _thinned(cells, rows):
-    """Return the cells of some rows, re-weighted so that each keeps its total."""
+    """Return the cells of some rows, re-weighted so that each keeps its number of rows."""
     part = cells.take(rows)
+    unit = weight_unit(cells.base_weight)
     factor = np.divide(cells.totals, part.totals, out=np.zeros(len(part.totals)),
                        where=part.totals > 0)  # fmt: skip
     return Cells(
-        part.codes, part.labels, part.base_weight * factor[part.codes], cells.totals,
+        part.codes, part.labels, part.base_weight * factor[part.codes] / unit, cells.totals / unit,
         part.group_of_cell, part.target_of_cell,
     )  # fmt: skip
 
@@ -181,7 +182,7 @@ def _smooth_problem(problem, data, cells, rows):
     """Return the smooth problem of a linear model on some rows, or None without features."""
     fold = problem.evaluator.folds[0]
     targets = data.y[:, None] if data.classes is None else np.eye(data.n_classes)[data.y]
-    X = encode_features(fold.X_final, rows, targets.astype(float))
+    X = encode_features(fold.X_final, rows, targets.astype(float), cells.base_weight)
     if X is None:
         return None
     # Groups keep their places even where none of their rows is among these.

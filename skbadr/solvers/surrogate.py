@@ -42,11 +42,9 @@ class TableEncoding:
     """
 
     def __init__(self, evaluation_set):
-        weight = evaluation_set.sample_weight
-        n_rows = len(evaluation_set.y) if weight is None else np.count_nonzero(weight)
         self._totals = evaluation_set.class_totals[..., None]
-        self._pseudo = 0.5 * self._totals.sum() / n_rows  # half a row
-        self._unit = 2 * self._pseudo
+        self._unit = weight_unit(evaluation_set.sample_weight)
+        self._pseudo = 0.5 * self._unit  # half a row
         self._shape = (*evaluation_set.class_totals.shape, evaluation_set.n_classes)
 
     def encode(self, statistics):
@@ -104,13 +102,19 @@ class PlainEncoding:
         return np.zeros(len(self._unit))
 
 
-def row_counts(evaluation_set):
-    """Return the number of rows of positive weight of each group and class, (G, C)."""
-    weight = evaluation_set.sample_weight
-    pair = evaluation_set.groups.codes * evaluation_set.n_classes + evaluation_set.y
-    pair = pair if weight is None else pair[weight > 0]
-    shape = evaluation_set.n_groups, evaluation_set.n_classes
-    return np.bincount(pair, minlength=shape[0] * shape[1]).reshape(shape)
+def weight_unit(weight):
+    """Return the weight of one row.
+
+    Weights that are multiples of the smallest stand for repeated rows; of others, the mean does.
+    """
+    if weight is None:
+        return 1.0
+    positive = weight[weight > 0]
+    smallest = float(positive.min())
+    multiples = positive / smallest
+    if np.abs(multiples - np.round(multiples)).max() < 1e-9 * multiples.max():
+        return smallest
+    return float(positive.mean())
 
 
 def shrink_small_cells(evaluation_set, statistics):
@@ -125,7 +129,7 @@ def shrink_small_cells(evaluation_set, statistics):
     -------
     statistics : ndarray of the same shape and row totals
     """
-    counts = row_counts(evaluation_set)
+    counts = evaluation_set.class_totals / weight_unit(evaluation_set.sample_weight)
     small = (counts > 0) & (counts < FEW_ROWS)
     if not small.any():
         return statistics
