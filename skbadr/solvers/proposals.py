@@ -113,6 +113,7 @@ class Proposals:
             weights, gain = self._best(surrogate, batch, slot)
             if weights is None or (settled and gain < min_gain):
                 break
+            weights = self.problem.project(_rounded(weights))
             metric, score = surrogate.predict(weights[None])
             origin = surrogate.guide or "surrogate"
             batch.append(Candidate(weights, origin, float(metric[0]), float(score[0])))
@@ -340,6 +341,13 @@ class Proposals:
                 kept.append(candidate)
                 seen.append(point)
         return kept
+
+
+def _rounded(weights):
+    """Round to four digits, so that the last ones of a prediction do not reach the model."""
+    unit = 10.0 ** (np.floor(np.log10(weights)) - 3)
+    weights = np.round(weights / unit) * unit
+    return weights / weights.sum()
 
 
 class Loss:
