@@ -25,6 +25,7 @@ from skbadr.estimators.inputs import check_X, inner_tags
 from skbadr.estimators.monitor import Monitor
 from skbadr.estimators.outcome import outcome_so_far, store_outcome, warn_about
 from skbadr.estimators.own_loss import with_own_loss
+from skbadr.estimators.report import describe
 from skbadr.estimators.scoring import check_scorer
 from skbadr.losses import get_loss
 from skbadr.lower_level import PeeledEstimator, RefitLowerLevel, find_family
@@ -264,6 +265,20 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         bargain.merge(archive)
         self.bargaining_ = bargain.summary()
         return archive
+
+    def summary(self):
+        """Return a report of the search as text.
+
+        It tells for each refit where its weights came from, which metric and score were predicted
+        and which the estimator has, how far weights move the estimator as predicted, and which
+        groups are too small to judge.
+
+        Returns
+        -------
+        report : str
+        """
+        check_is_fitted(self)
+        return describe(self)
 
     def _groups(self, X, sensitive_features):
         return checks.check_groups(
