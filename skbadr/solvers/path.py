@@ -17,6 +17,9 @@ from skbadr.solvers.starts import tilts
 NOT_SMOOTH = (NotTheEstimators, LinAlgError, ValueError, FloatingPointError)
 # Refits that one bound may cost; where it is missed, as many again.
 REFITS_PER_BOUND = 6
+# Steps of the search under one bound, and below how many rows more of them cost next to nothing,
+# so that the walk also goes back to looser bounds.
+STEPS, FEW_ROWS, STEPS_OF_FEW_ROWS = 1, 10_000, 5
 
 
 class LinearisedPath:
@@ -36,6 +39,7 @@ class LinearisedPath:
 
     def __init__(self, problem, *, max_refits=None, inner_tol=3e-4):
         self.problem, self.max_refits = problem, max_refits
+        self._steps = STEPS_OF_FEW_ROWS
         self.archive = Archive(problem.objective)
         self.smooth = SmoothProblem(problem, single=True)
         self.search = _KeepingSearch(
@@ -72,12 +76,14 @@ class LinearisedPath:
 
     def walk(self, bounds):
         """Search under each bound, in this order."""
-        for bound in bounds:
+        few = self.smooth.levels[0].n < FEW_ROWS
+        self._steps = STEPS_OF_FEW_ROWS if few else STEPS
+        for bound in [*bounds, *bounds[-2::-1]] if few else bounds:
             if self._spent:
                 break
             objective = UpperObjective(self.problem.objective.metric, bound=bound)
             scale = self.search.score_scale
-            for harder in (1.0, 5.0):
+            for harder in (1.0, 5.0, 4.0):
                 self.search.score_scale *= harder
                 if objective.is_met(self._walk_to(objective)) or self._spent:
                     break
@@ -96,7 +102,7 @@ class LinearisedPath:
                 _as_start(level, best.cell_weights, coef)
                 for level, coef in zip(self.smooth.levels, coefs, strict=True)
             ]
-        self._states, best = search.run(self._states, best, radius=0.5, max_steps=5)
+        self._states, best = search.run(self._states, best, radius=0.5, max_steps=self._steps)
         return best
 
     @property
