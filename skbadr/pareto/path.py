@@ -162,7 +162,11 @@ def _make_badr(estimator, **options):
 def _check_bounds(bounds, n_points):
     """Return the bounds as floats, or None."""
     if bounds is None:
-        if isinstance(n_points, bool) or not isinstance(n_points, (int, np.integer)) or n_points < 1:
+        if (
+            isinstance(n_points, bool)
+            or not isinstance(n_points, (int, np.integer))
+            or n_points < 1
+        ):
             raise ValueError(f"n_points must be an integer >= 1, got {n_points!r}.")
         return None
     values = np.asarray(bounds, dtype=float)

@@ -101,7 +101,9 @@ class ParetoPath(Bunch):
         archive = Archive(UpperObjective(metric))
         archive.evaluations = visited
         owner = setup.owner
-        score_name = {None: "accuracy" if setup.data.classes is not None else "neg_mean_squared_error"}
+        score_name = {
+            None: "accuracy" if setup.data.classes is not None else "neg_mean_squared_error"
+        }
         path = cls(
             bounds=bounds,
             groups=label_array(setup.cells.labels),
@@ -205,7 +207,9 @@ class ParetoPath(Bunch):
         """
         indices = self._indices(indices)
         # One task per set of weights: the loosest of their bounds, which is met by all.
-        tasks = {self._chosen[i].cell_weights.tobytes(): i for i in indices if i not in self._fitted}
+        tasks = {
+            self._chosen[i].cell_weights.tobytes(): i for i in indices if i not in self._fitted
+        }
         todo = sorted(tasks.values())
         n_jobs = n_jobs if len(todo) > 1 else 1
         run = Parallel(n_jobs=n_jobs)
