@@ -1,4 +1,4 @@
-"""Certificates for linear models of any origin: can every group gain at once?"""
+"""Certificates for linear models of any origin, that no model is better for every group."""
 
 import copy
 
@@ -7,7 +7,6 @@ from scipy.optimize import minimize, nnls
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch, check_array, check_consistent_length
-from sklearn.utils.validation import check_is_fitted
 
 from skbadr._warnings import record_warnings
 from skbadr.estimators import BADRClassifier, BADRRegressor
@@ -138,9 +137,13 @@ class _Game:
         self, model, X, y, sensitive_features, sample_weight, partition, n_target_bins, estimator
     ):
         model = model.estimator_ if isinstance(model, BaseBADR) else model
-        check_is_fitted(model, "coef_" if not isinstance(model, Pipeline) else None)
         self.model = model
         final, X = _peel(model, X)
+        if not (hasattr(final, "coef_") and hasattr(final, "intercept_")):
+            raise ValueError(
+                f"{type(final).__name__} has no coef_ and intercept_: a certificate needs a fitted "
+                "linear model."
+            )
         self.template = final if estimator is None else estimator
         if isinstance(self.template, Pipeline):
             self.template = self.template.steps[-1][1]

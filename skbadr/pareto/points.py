@@ -9,6 +9,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from skbadr._warnings import hold_warnings, warn_user
 from skbadr.estimators.outcome import label_array
+from skbadr.estimators.scoring import DEFAULTS
 from skbadr.problem import UpperObjective
 from skbadr.result import Archive, non_dominated
 
@@ -100,16 +101,13 @@ class ParetoPath(Bunch):
         metric, bounds = setup.metric, np.asarray(bounds, dtype=float)
         archive = Archive(UpperObjective(metric))
         archive.evaluations = visited
-        owner = setup.owner
-        score_name = {
-            None: "accuracy" if setup.data.classes is not None else "neg_mean_squared_error"
-        }
+        scoring = setup.owner.scoring or DEFAULTS[setup.owner._task]
         path = cls(
             bounds=bounds,
             groups=label_array(setup.cells.labels),
             metric_name=metric.name,
             loss_name=setup.loss,
-            score_name=score_name.get(owner.scoring, str(owner.scoring)),
+            score_name=getattr(scoring, "__name__", str(scoring)),
             greater_is_better=bool(metric.greater_is_better),
             erm_metric=visited[0].metric,
             erm_score=visited[0].score,
@@ -206,11 +204,9 @@ class ParetoPath(Bunch):
             If a fitted model misses its bound.
         """
         indices = self._indices(indices)
-        # One task per set of weights: the loosest of their bounds, which is met by all.
-        tasks = {
-            self._chosen[i].cell_weights.tobytes(): i for i in indices if i not in self._fitted
-        }
-        todo = sorted(tasks.values())
+        # One task per set of weights, under the tightest of their bounds.
+        missing = [i for i in indices if i not in self._fitted]
+        todo = sorted({self._chosen[i].cell_weights.tobytes(): i for i in missing}.values())
         n_jobs = n_jobs if len(todo) > 1 else 1
         run = Parallel(n_jobs=n_jobs)
         with hold_warnings():
