@@ -137,7 +137,8 @@ class ParetoPath(Bunch):
         """Return what was visited, best first, then only what is ever further inside the bound."""
         objective = self._objective(bound)
         usable = [e for e in self._visited if not e.failed]
-        ranked = sorted(usable, key=objective.key)
+        # Of equal ones, a fit of the estimator itself.
+        ranked = sorted(usable, key=lambda e: (objective.key(e), e.origin != "final"))
         chosen = ranked[:1]
         for evaluation in ranked[1:]:
             if objective.cost(evaluation.metric) < objective.cost(chosen[-1].metric) - 1e-3:

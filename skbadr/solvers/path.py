@@ -57,10 +57,11 @@ class LinearisedPath:
         problem, smooth = self.problem, self.smooth
         self.plain = _fit_plain(problem)
         begin = time.perf_counter()
-        starts = [
-            _as_start(level, problem.shares, level.family.parameters(self.plain.model))
-            for level in smooth.levels
-        ]
+        starts = None
+        if self.plain.model is not None:  # of held-out folds none is kept
+            (level,) = smooth.levels
+            coef = level.family.parameters(self.plain.model)
+            starts = [_as_start(level, problem.shares, coef)]
         states = smooth.solve(problem.shares, starts, tol=self.search.inner_tol)
         solution = self.search.record(problem.shares, states, "erm", begin)
         if not agree(self.plain, solution):
@@ -141,7 +142,7 @@ class AlternatingPath:
     """
 
     # Refits for one bound before the next has its turn.
-    batch_size = 2
+    batch_size = 4
 
     def __init__(self, problem, *, max_refits=None):
         self.problem, self.max_refits = problem, max_refits
@@ -170,11 +171,13 @@ class AlternatingPath:
         return self._best(objective)
 
     def walk(self, bounds):
-        """Give each bound its turn, in this order, until the budget is spent."""
+        """Give each bound its turn, until the budget is spent."""
         budget = self.max_refits
         if budget is None:
             budget = AlternatingSolver().budget(self.problem) + 2 * len(bounds)
-        objectives = [UpperObjective(self.problem.objective.metric, bound=b) for b in bounds]
+        # Neighbours serve each other: far ones first.
+        order = sorted(range(len(bounds)), key=lambda i: f"{i + 1:b}"[::-1], reverse=True)
+        objectives = [UpperObjective(self.problem.objective.metric, bound=bounds[i]) for i in order]
         idle = 0
         while idle < len(objectives):
             for objective in objectives:
