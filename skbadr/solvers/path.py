@@ -86,16 +86,32 @@ class LinearisedPath:
             scale = self.search.score_scale
             for harder in (1.0, 5.0, 4.0):
                 self.search.score_scale *= harder
-                if objective.is_met(self._walk_to(objective)) or self._spent:
+                met = objective.is_met(self._walk_to(objective))
+                if met or self._spent:
                     break
+            if not met:
+                self._start_elsewhere(objective)
             self.search.score_scale = scale
 
+    def _start_elsewhere(self, objective):
+        """Search from starts that others have not led to, until the bound is met."""
+        search = self.search
+        for weights in tilts(self.problem.cells, (0.5, 1.5)):
+            if self._spent:
+                return
+            search.max_refits = self._budget(REFITS_PER_BOUND)
+            begun = search.refit(self.problem.project(weights), self._states, "tilt")
+            if objective.is_met(search.run(*begun, radius=0.5, max_steps=STEPS_OF_FEW_ROWS)[1]):
+                return
+
+    def _budget(self, refits):
+        """Return the number of visited points after so many more, or all that there may be."""
+        total = len(self.archive.evaluations) + refits
+        return total if self.max_refits is None else min(total, self.max_refits)
+
     def _walk_to(self, objective):
-        search, done = self.search, len(self.archive.evaluations)
-        search.objective = objective
-        search.max_refits = done + REFITS_PER_BOUND
-        if self.max_refits is not None:
-            search.max_refits = min(search.max_refits, self.max_refits)
+        search = self.search
+        search.objective, search.max_refits = objective, self._budget(REFITS_PER_BOUND)
         best = min(self.archive.evaluations, key=objective.key)
         coefs = search.coefs[id(best)]
         if self._states[0].coef is not coefs[0]:
