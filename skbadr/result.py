@@ -195,3 +195,38 @@ def non_dominated(*costs):
         better = (points <= points[i]).all(axis=1) & (points < points[i]).any(axis=1)
         mask[i] = not better.any()
     return mask
+
+
+def hypervolume(*costs, reference):
+    """Return the volume that a set of points dominates, up to a reference point.
+
+    Parameters
+    ----------
+    *costs : two ndarrays of shape (n,)
+        Lower is better in each.
+    reference : array-like of shape (2,)
+        What is not below it in both costs counts for nothing.
+
+    Returns
+    -------
+    volume : float
+
+    References
+    ----------
+    Zitzler and Thiele (1998), "Multiobjective optimization using evolutionary algorithms: a
+    comparative case study", PPSN V.
+
+    Examples
+    --------
+    >>> hypervolume([0.0, 1.0], [1.0, 0.0], reference=(2.0, 2.0))
+    3.0
+    """
+    points = np.column_stack(costs).astype(float)
+    first, second = np.asarray(reference, dtype=float)
+    points = points[(points < (first, second)).all(axis=1)]  # NaN is never below
+    volume = 0.0
+    # From left to right, each point adds the strip below the lowest of those before it.
+    for x, y in points[np.lexsort(points.T[::-1])]:
+        volume += (first - x) * max(0.0, second - y)
+        second = min(second, y)
+    return float(volume)
