@@ -189,7 +189,7 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
             fit_params=fit_params,
             held_out=self.cv is not None,
         )
-        solver = get_solver(self.solver, self.max_iter, obstacle=obstacle, slow_metric=metric.slow)
+        solver = get_solver(self.solver, self.max_iter, obstacle=obstacle, metric=metric)
 
         seed = 0
         if self.random_state is not None:

@@ -1,7 +1,7 @@
 """Lower level: the weighted training problem of the wrapped estimator."""
 
 from skbadr.lower_level.base import LowerLevel
-from skbadr.lower_level.design import Design, make_design
+from skbadr.lower_level.design import Design, make_design, release
 from skbadr.lower_level.families import (
     LinearFamily,
     find_family,
@@ -23,4 +23,5 @@ __all__ = [
     "known_estimators",
     "make_design",
     "register_family",
+    "release",
 ]

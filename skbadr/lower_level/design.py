@@ -1,5 +1,7 @@
 """The design matrix as the lower level reads it: products that are sums over blocks of rows."""
 
+import mmap
+
 import numpy as np
 from scipy import linalg, sparse
 
@@ -16,7 +18,7 @@ def make_design(X):
 
     Parameters
     ----------
-    X : ndarray, memmap, sparse matrix or Design of shape (n, d)
+    X : array-like, memmap, sparse matrix or Design of shape (n, d)
         Numbers; those that are not floats become double precision.
 
     Returns
@@ -28,8 +30,23 @@ def make_design(X):
     if sparse.issparse(X):
         X = X.tocsr()
         return SparseDesign(X if X.dtype.kind == "f" else X.astype(float))
+    if X.dtype.kind == "f" and _is_shared_map(X):
+        return MappedDesign(X)
     X = np.asarray(X)
     return DenseDesign(X if X.dtype.kind == "f" else X.astype(float))
+
+
+def release(X):
+    """Give the pages of a memory map back to the system, which can read them again.
+
+    Nothing where X is anything else, or pages of a private map hold changes.
+    """
+    if _is_shared_map(X) and hasattr(mmap, "MADV_DONTNEED"):
+        X._mmap.madvise(mmap.MADV_DONTNEED)
+
+
+def _is_shared_map(X):
+    return isinstance(X, np.memmap) and X.mode in ("r", "r+") and X._mmap is not None
 
 
 class Design:
@@ -165,6 +182,24 @@ class DenseDesign(Design):
 
     def _row_bytes(self):
         return self.shape[1] * self.dtype.itemsize
+
+
+class MappedDesign(DenseDesign):
+    """Rows of a memory map, of which no more than a block stays in memory."""
+
+    def __init__(self, matrix):
+        super().__init__(np.asarray(matrix))
+        self._whole = matrix
+
+    def take(self, rows):  # noqa: D102
+        taken = self.matrix[rows]
+        release(self._whole)
+        return DenseDesign(taken)
+
+    def _blocks(self):
+        for rows in super()._blocks():
+            yield rows
+            release(self._whole)
 
 
 class SparseDesign(Design):

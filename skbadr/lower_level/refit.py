@@ -9,6 +9,7 @@ from sklearn.base import clone
 
 from skbadr._sklearn import _check_method_params, _num_samples, _safe_indexing
 from skbadr.lower_level.base import LowerLevel
+from skbadr.lower_level.design import release
 from skbadr.lower_level.pipeline import PeeledEstimator
 
 
@@ -61,10 +62,12 @@ class RefitLowerLevel(LowerLevel):
         X = self.X
         if getattr(model, "copy_X", True) is False:
             X = copy.copy(X)  # it overwrites what the next refit needs
-        if self._all_cells.is_plain(cell_weights) and not self.weighted:
-            return model.fit(X, self.y, **self.final_params)
-        weight = self._all_cells.sample_weight(cell_weights)[self._rows]
-        return model.fit(X, self.y, sample_weight=weight, **self.final_params)
+        params = dict(self.final_params)
+        if not self._all_cells.is_plain(cell_weights) or self.weighted:
+            params["sample_weight"] = self._all_cells.sample_weight(cell_weights)[self._rows]
+        model = model.fit(X, self.y, **params)
+        release(X)
+        return model
 
     def assemble(self, model):  # noqa: D102
         return self.peeled.assemble(model)

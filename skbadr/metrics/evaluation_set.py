@@ -78,18 +78,19 @@ class EvaluationSet:
     def class_totals(self):
         """Weight of each group and true class, of shape (n_groups, n_classes)."""
         size = self.n_groups * self.n_classes
-        counts = np.bincount(self._pair, weights=self.sample_weight, minlength=size)
+        counts = np.bincount(self.pair, weights=self.sample_weight, minlength=size)
         return counts.reshape(self.n_groups, self.n_classes).astype(float)
 
     @cached_property
-    def _pair(self):
+    def pair(self):
+        """Code of the group and true class of each sample, of shape (n,)."""
         pair = self.groups.codes * self.n_classes
         pair += self.y
         return pair
 
     @cached_property
     def _row_offset(self):
-        return self._pair * self.n_classes
+        return self.pair * self.n_classes
 
     def confusion(self, predicted):
         """Return the weighted confusion matrix of every group in one pass.

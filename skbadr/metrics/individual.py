@@ -65,7 +65,7 @@ class _ClassKernel:
     def __init__(self, evaluation_set):
         data = evaluation_set
         self.weight, self.shape = data.sample_weight, data.class_totals.shape
-        self.pair = data.groups.codes * data.n_classes + data.y
+        self.pair = data.pair
         self.kernel = np.full((data.n_classes, data.n_classes), np.exp(-1.0))
         np.fill_diagonal(self.kernel, 1.0)
         self.mass = self._over_others(data.class_totals)

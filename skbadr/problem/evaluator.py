@@ -9,6 +9,7 @@ from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit, che
 from skbadr._sklearn import _safe_indexing
 from skbadr._warnings import record_warnings, warn_user
 from skbadr.losses import LOSSES
+from skbadr.lower_level import release
 from skbadr.metrics.responses import get_response
 from skbadr.result import Evaluation
 
@@ -76,6 +77,7 @@ class Evaluator:
             model = fold.lower_level.fit(evaluation.cell_weights)
             evaluation.refit_time += time.perf_counter() - start
             parts.append(self._responses(model, fold.X_final))
+            release(fold.X_final)
             if self.scoring is not None:
                 estimator = fold.lower_level.assemble(model)
                 rows = slice(None) if fold.rows is None else fold.rows

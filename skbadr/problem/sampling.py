@@ -50,8 +50,9 @@ class StratifiedSampler:
         rows = []
         for start, count, some in zip(self._starts, counts, wanted, strict=True):
             # One row from each of as many equal stretches: distinct, and in the order of X.
-            places = (np.arange(some) + rng.random(some)) * (count / some)
-            rows.append(self._order[start + np.minimum(places.astype(np.intp), count - 1)])
+            edges = np.arange(some + 1) * count // some
+            places = edges[:-1] + (rng.random(some) * np.diff(edges)).astype(np.intp)
+            rows.append(self._order[start + places])
         return np.concatenate(rows).astype(np.intp)
 
 

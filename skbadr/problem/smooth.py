@@ -408,8 +408,8 @@ def pareto_residual(lower_level, model, classes):
     if isinstance(family, str) or lower_level.final_params:
         return None
     y = lower_level.y if classes is None else np.searchsorted(classes, lower_level.y)
-    single = len(y) >= 10_000  # sums over so many rows do not need more
-    level = LinearLowerLevel(family, _numeric(lower_level.X, single), y, lower_level.cells)
+    # Two passes cost less than a copy in single precision would.
+    level = LinearLowerLevel(family, _numeric(lower_level.X), y, lower_level.cells)
     try:
         return level.pareto_residual(family.parameters(model))
     except RuntimeError:  # nnls gave up

@@ -2,9 +2,10 @@
 
 from skbadr.solvers.alternating import AlternatingSolver
 from skbadr.solvers.base import UpperSolver
-from skbadr.solvers.gradient_descent import GDSolver, SGDSolver
+from skbadr.solvers.gradient_descent import GDSolver
 from skbadr.solvers.implicit import ImplicitSolver
 from skbadr.solvers.smooth import SmoothSolver
+from skbadr.solvers.stochastic import SGDSolver
 
 SOLVERS = {
     "implicit": ImplicitSolver,
@@ -14,7 +15,7 @@ SOLVERS = {
 }
 
 
-def get_solver(solver, max_iter=None, *, obstacle=None, slow_metric=False):
+def get_solver(solver, max_iter=None, *, obstacle=None, metric=None):
     """Return the solver behind a name, or the solver object itself.
 
     Parameters
@@ -24,10 +25,10 @@ def get_solver(solver, max_iter=None, *, obstacle=None, slow_metric=False):
     max_iter : int or None, default=None
         Overrides the solver's own budget where given.
     obstacle : str or None, default=None
-        Why the implicit solver does not apply; None where it does.
-    slow_metric : bool, default=False
-        Whether the metric is a user's function, which the implicit solver would call often;
-        "auto" then prefers refits.
+        Why solvers of smooth lower levels do not apply; None where they do.
+    metric : FairnessMetric or None, default=None
+        Where it is a user's function, which the implicit solver would call often, "auto" prefers
+        refits; single loops need a gradient, of it or of a smooth stand-in.
 
     Returns
     -------
@@ -36,7 +37,7 @@ def get_solver(solver, max_iter=None, *, obstacle=None, slow_metric=False):
     Raises
     ------
     ValueError
-        If the name is unknown, listing the valid ones, or the implicit solver does not apply.
+        If the name is unknown, listing the valid ones, or the solver does not apply.
     TypeError
         If it is neither a name nor an instance.
     """
@@ -48,7 +49,8 @@ def get_solver(solver, max_iter=None, *, obstacle=None, slow_metric=False):
                 "skbadr.solvers."
             )
         if solver == "auto":
-            solver = "implicit" if obstacle is None and not slow_metric else "alternating"
+            slow = metric is not None and metric.slow
+            solver = "implicit" if obstacle is None and not slow else "alternating"
         solver = SOLVERS[solver](max_iter=max_iter)
     elif not isinstance(solver, UpperSolver):
         raise TypeError(
@@ -62,6 +64,12 @@ def get_solver(solver, max_iter=None, *, obstacle=None, slow_metric=False):
         raise ValueError(
             f"solver={name!r} does not apply: {obstacle}; use solver='alternating', which takes "
             "any estimator."
+        )
+    if isinstance(solver, GDSolver) and metric is not None and metric.surrogate() is None:
+        name = "sgd" if isinstance(solver, SGDSolver) else "gd"
+        raise ValueError(
+            f"solver={name!r} does not apply: metric {metric.name!r} has no gradient and no smooth "
+            "stand-in; use solver='implicit' or 'alternating', which take any metric."
         )
     return solver
 

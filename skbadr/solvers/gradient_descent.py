@@ -1,34 +1,28 @@
-"""BADR-GD and BADR-SGD: single loops over parameters, adjoint and weights."""
+"""BADR-GD: a single loop over parameters, adjoint and weights, on all rows."""
 
 import time
 
 import numpy as np
 
 from skbadr.metrics.annealing import ROUNDS
-from skbadr.problem.sampling import Minibatches
 from skbadr.simplex import project_simplex
 from skbadr.solvers.few_rows import FewRows
-from skbadr.solvers.single_loop import FIRST_RADIUS, Follower, Pair, Preconditioner, SingleLoop
+from skbadr.solvers.race import race, value_of
+from skbadr.solvers.single_loop import Pair, Preconditioner, SingleLoop
 from skbadr.solvers.smooth import SmoothSolver
-from skbadr.solvers.starts import tilts, vertices_and_edges
 from skbadr.solvers.upper_value import UpperValue
 
 # Rows of the race that picks a valley, where there are many: of smooth metrics, and of rates.
 RACE_ROWS, RATE_ROWS = 5_000, 20_000
-# Rows of a minibatch, likewise.
-BATCH, RATE_BATCH = 8_192, 32_768
-# Iterations that each runner of the race gets before half of them are dropped.
-LAP = 5
-# Iterations of a descent on some of the rows, and of each further round of a surrogate.
-SHORT, ROUND = 60, 20
+# Iterations of a descent on some of the rows, and of each further and the last round of a
+# surrogate.
+SHORT, ROUND, LAST_ROUND = 60, 20, 8
+# Iterations after which one of several descents on all rows is chosen.
+TRIAL = 2
 # Tolerances of the plain and the last solution: usual, and where the estimator's own is rough.
 INNER_TOL, ROUGH_INNER_TOL, RACE_INNER_TOL = 1e-8, 5e-3, 1e-2
 # Share of what was gained below which a move is not made: on some rows, and where that is rough.
 RACE_TOL, ROUGH_TOL = 1e-2, 1e-3
-# Iterations without, and half life of, the decrease of stochastic steps, and its exponent.
-DELAY, DECREASE = 10.0, 0.6
-# Iterations between tests of a stochastic hypergradient, of as many of the last ones.
-WINDOW = 20
 
 
 class GDSolver(SmoothSolver):
@@ -52,79 +46,53 @@ class GDSolver(SmoothSolver):
     variance reduction algorithms", NeurIPS.
     """
 
-    # Whether, where rows are few, the race on all of them is already the descent.
-    race_decides = True
-
     def visit(self, smooth, finals, visited):  # noqa: D102
         problem, metric = smooth.problem, smooth.evaluator.metric
-        self._check(metric)
         tol = ROUGH_INNER_TOL if finals.tolerant else INNER_TOL
-        recorder = _Recorder(smooth, visited, finals, tol)
+        recorder = Recorder(smooth, visited, finals, tol)
         begin = time.perf_counter()
         smooth_metric = metric.differentiable and not problem.objective.uses_score
         few = FewRows(smooth, RACE_ROWS if smooth_metric else RATE_ROWS, tol=RACE_INNER_TOL)
         plain = smooth.solve(problem.shares, few.plain_starts(finals.plain_model), tol=tol)
         erm = recorder.add(problem.shares, plain, "erm", begin)
-        size = abs(erm.metric)
         if problem.objective.is_ideal(erm) or recorder.stopped:
             visited.converged = True
             return
-        rows, states = (smooth, plain) if few.smooth is None else (few.smooth, few.states)
-        start = self._race(rows, states, size, exact=few.smooth is None, tol=problem.tol)
-        if few.smooth is not None:
-            start = self._sharpen(rows, start, size)
-        n_iter = start.n_iter
-        if few.smooth is not None:
-            moved = [
-                Pair(whole.coef + pair.coef - own.coef, pair.adjoint)
-                for whole, pair, own in zip(plain, start.best[3], states, strict=True)
-            ]
-            start.best = (np.inf, start.best[1], start.best[2], moved)
-        visited.converged = start.converged
-        if few.smooth is not None or not self.race_decides:
-            loop = self._descend(smooth, start, plain, size, finals.tolerant, recorder)
-            visited.converged = loop.converged
+        size = abs(erm.metric)
+        if few.smooth is None:
+            loop = self._search_all(smooth, plain, size, recorder)
         else:
-            recorder.solve(start.best[1], start.best[3], start.preconditioners, n_iter)
-            loop = self._sharpen(smooth, start, size, recorder)
-        best = loop.best
-        finals.inside = lambda: recorder.retreat(best[1], best[3], loop.preconditioners)
+            loop = self._search_few(few, plain, size, recorder, rough=finals.tolerant)
+        visited.converged = loop.converged
+        _, weights, _, pairs = loop.best
+        conditions = loop.preconditioners
+        # The loop itself keeps vectors of the length of the data, which fits need the room of.
+        finals.inside = lambda: recorder.retreat(weights, pairs, conditions)
 
-    def _check(self, metric):
-        if not metric.differentiable and metric.surrogate() is None:
-            raise ValueError(f"metric {metric.name!r} has no gradient and no smooth stand-in")
+    def _search_all(self, smooth, plain, size, recorder):
+        """Race on all rows, as these are few, and sharpen what surrogates there are."""
+        finalists = race(
+            smooth, plain, size, tol=smooth.problem.tol, most=self.max_iter or SHORT, n_finalists=2
+        )
+        for loop in reversed(finalists):
+            recorder.solve_best(loop, loop.n_iter)
+        return self._sharpen(smooth, loop, size, recorder)
 
-    def _race(self, smooth, states, size, *, exact, tol):
-        """Return the best of single loops from several points, on some rows or on few."""
-        scores = smooth.scores(states)
-        upper = UpperValue(smooth, scores, 0, size)
-        reference, _ = upper(smooth, scores)
-        seed, tol = smooth.problem.seed, tol if exact else max(tol, RACE_TOL)
-        runners = []
-        for weights in self._points(smooth.problem, upper):
-            pairs = [Pair(state.coef, np.zeros_like(state.coef)) for state in states]
-            conditions = [Preconditioner(level, seed) for level in smooth.levels]
-            runners.append(
-                SingleLoop(
-                    smooth, upper, weights, pairs, conditions, tol=tol, reference=reference
-                ).run(LAP)
-            )
-        limit = SHORT if self.max_iter is None or not exact else self.max_iter
-        runners.sort(key=_value)
-        while len(runners) > 1 and not all(r.converged or r.stopped for r in runners):
-            runners = _apart(runners)[: max(1, len(runners) // 2)]
-            for runner in runners:
-                runner.run(min(2 * LAP, limit - runner.n_iter))
-            runners.sort(key=_value)
-        return runners[0].run(limit - runners[0].n_iter)
-
-    def _points(self, problem, upper):
-        """Return where to start: rates of whole classes are 0 or 1 near the vertices."""
-        if upper.is_exact or problem.cells.target_of_cell is None:
-            return vertices_and_edges(problem, edges=True)
-        points = [problem.shares, problem.initial, *tilts(problem.cells, (1.0, 0.5, 1.5))]
-        points = [problem.project(point) for point in points]
-        return [np.array(point) for point in dict.fromkeys(map(tuple, points))]
+    def _search_few(self, few, plain, size, recorder, *, rough):
+        """Race on some of the rows, and go on from its finalists on all of them."""
+        tol = max(few.smooth.problem.tol, RACE_TOL)
+        finalists = race(few.smooth, few.states, size, tol=tol, most=SHORT, n_finalists=2)
+        if not finalists[0].upper.is_exact:
+            finalists = finalists[:1]
+        starts = [self._sharpen(few.smooth, loop, size) for loop in finalists]
+        for start in starts:
+            value, weights, gradient, pairs = start.best
+            moved = [
+                Pair(own.coef + pair.coef - before.coef, pair.adjoint)
+                for own, pair, before in zip(plain, pairs, few.states, strict=True)
+            ]
+            start.best = value, weights, gradient, moved
+        return self._descend(recorder.smooth, starts, plain, size, rough, recorder)
 
     def _continue(self, smooth, start, size, tol, *, plain=None, sharper=False):
         """Return a loop from where another one ended, on other rows or for a sharper surrogate."""
@@ -136,24 +104,33 @@ class GDSolver(SmoothSolver):
         scores = parts[0] if len(parts) == 1 else np.vstack(parts)
         upper = UpperValue(smooth, scores, start.upper.round_ + sharper, size)
         reference = None if plain is None else upper(smooth, smooth.scores(plain))[0]
+        first_value, _ = upper(smooth, scores)
         if smooth is start.smooth:
             conditions = start.preconditioners
         else:
             conditions = [Preconditioner(level, smooth.problem.seed) for level in smooth.levels]
-        model = None if sharper else start.model
-        return SingleLoop(
+        model = None if sharper and not upper.is_exact else start.model
+        loop = SingleLoop(
             smooth, upper, weights, pairs, conditions, model=model, tol=tol, reference=reference
         )
+        loop.first_value = first_value
+        return loop
 
-    def _descend(self, smooth, start, plain, size, rough, recorder):
-        """Run the loop on all rows; return it."""
+    def _descend(self, smooth, starts, plain, size, rough, recorder):
+        """Run loops on all rows from one or several starts; return the best."""
         tol = max(smooth.problem.tol, ROUGH_TOL) if rough else smooth.problem.tol
-        loop = self._continue(smooth, start, size, tol, plain=plain)
         limit = 100 if self.max_iter is None else self.max_iter
-        if not loop.upper.is_exact:
-            limit = min(limit, ROUND)
-        loop.run(limit, recorder.asked_to_stop)
-        recorder.solve(loop.best[1], loop.best[3], loop.preconditioners, loop.n_iter)
+        loops = [
+            self._continue(smooth, start, size, tol, plain=plain, sharper=True) for start in starts
+        ]
+        if not loops[0].upper.is_exact:
+            limit = min(limit, LAST_ROUND)
+        if len(loops) > 1:
+            for loop in loops:
+                loop.run(min(TRIAL, limit), recorder.asked_to_stop)
+        loop = min(loops, key=value_of)
+        loop.run(limit - loop.n_iter, recorder.asked_to_stop)
+        recorder.solve_best(loop, loop.n_iter)
         return loop
 
     def _sharpen(self, smooth, loop, size, recorder=None):
@@ -167,118 +144,11 @@ class GDSolver(SmoothSolver):
             loop = self._continue(smooth, loop, size, loop.tol, sharper=True).run(ROUND)
             n_iter += loop.n_iter
             if recorder is not None:
-                recorder.solve(loop.best[1], loop.best[3], loop.preconditioners, n_iter)
+                recorder.solve_best(loop, n_iter)
         return loop
 
 
-class SGDSolver(GDSolver):
-    """Single loop on minibatches, for more rows than passes over all of them are worth.
-
-    As `GDSolver`, but for rows that are drawn anew for every step, stratified by cell, steps
-    that decrease, and weights that are averaged over the last half of the iterations. The loop
-    ends where the mean of the last projected hypergradients is no larger than chance makes it.
-
-    Parameters
-    ----------
-    max_iter : int or None, default=None
-        Iterations; None: 200.
-    batch_size : int or None, default=None
-        Rows of a minibatch; None: 8,192 (four times as many for rates), more for many
-        cells.
-
-    References
-    ----------
-    Tanji, Vaiter and Laguel (2026), arXiv 2601.13448 (BADR-SGD); Polyak and Juditsky (1992),
-    "Acceleration of stochastic approximation by averaging", SIAM Journal on Control and
-    Optimization 30.
-    """
-
-    race_decides = False
-
-    def __init__(self, max_iter=None, *, batch_size=None):
-        super().__init__(max_iter)
-        self.batch_size = batch_size
-
-    def _descend(self, smooth, start, plain, size, rough, recorder):
-        limit = 200 if self.max_iter is None else self.max_iter
-        rows, n_cells = sum(level.n for level in smooth.levels), smooth.problem.n_cells
-        batch_size = max(BATCH if start.upper.is_exact else RATE_BATCH, 128 * n_cells)
-        batches = Minibatches(smooth, min(self.batch_size or batch_size, rows), smooth.problem.seed)
-        loop = self._continue(smooth, start, size, smooth.problem.tol)
-        # Steps that wander are not to end worse than where they set out.
-        recorder.solve(loop.weights, loop.pairs, loop.preconditioners, 0)
-        descent = StochasticLoop(loop, batches)
-        descent.run(limit, recorder.asked_to_stop)
-        loop.best = (np.inf, descent.average, None, loop.pairs)
-        loop.n_iter, loop.converged = descent.n_iter, descent.converged
-        recorder.solve(loop.best[1], loop.best[3], loop.preconditioners, loop.n_iter)
-        return loop
-
-
-class StochasticLoop:
-    """The same loop on minibatches, with decreasing steps and an average of the weights.
-
-    Parameters
-    ----------
-    loop : SingleLoop
-        Where to start; its pairs are moved.
-    batches : Minibatches
-    """
-
-    def __init__(self, loop, batches):
-        self.loop, self.batches = loop, batches
-        self.weights = self.average = loop.weights
-        self.n_iter, self.converged = 0, False
-        self._visited, self._gradients = [], []
-
-    def run(self, most, until):
-        """Take at most so many iterations."""
-        while self.n_iter < most and not self.converged and not until():
-            self._iterate()
-            if self.n_iter >= 2 * WINDOW and self.n_iter % (WINDOW // 2) == 0:
-                self.converged = self._is_stationary()
-
-    def _iterate(self):
-        loop = self.loop
-        rate = (1.0 + self.n_iter / DELAY) ** -DECREASE
-        self.n_iter += 1
-        part = self.batches.draw()
-        followers = [
-            Follower(level, held_out, precondition, pair)
-            for level, held_out, precondition, pair in zip(
-                part.levels, part.held_out, loop.preconditioners, loop.pairs, strict=True
-            )
-        ]
-        for follower in followers:
-            follower.at(self.weights)
-            follower.move_parameters(rate)
-        parts = [follower.scores for follower in followers]
-        value, slope = loop.upper(part, parts[0] if len(parts) == 1 else np.vstack(parts))
-        stops = np.cumsum([len(scores) for scores in parts])
-        for follower, own in zip(followers, np.split(slope, stops[:-1]), strict=True):
-            follower.move_adjoint(own, rate if self.n_iter > 1 else 1.0)
-        gradient = sum(follower.hypergradient() for follower in followers)
-        if not np.isfinite(value) or not np.isfinite(gradient).all():
-            return
-        if loop.model.curvature is None:
-            loop.model.start(self.weights, gradient, FIRST_RADIUS)
-        moved, _ = loop.model.step(self.weights, gradient, rate * FIRST_RADIUS)
-        self.weights = self.weights + rate * (moved - self.weights)
-        self._visited.append(self.weights)
-        self._gradients.append(gradient)
-        self.average = np.mean(self._visited[len(self._visited) // 2 :], axis=0)
-
-    def _is_stationary(self):
-        """Whether the mean of the last hypergradients is no larger than chance makes it."""
-        last = np.array(self._gradients[-WINDOW:])
-        model, mean = self.loop.model, last.mean(axis=0)
-        centred = last - last.mean(axis=1, keepdims=True)
-        error = centred.std(axis=0, ddof=1) / np.sqrt(len(last))
-        unit = np.maximum(self.average, 0.01)
-        return model.residual(self.average, mean) <= 2.0 * float((unit * error).max())
-
-
-class _Recorder:
+class Recorder:
     """Solve the lower level at chosen weights, and record what the solutions do."""
 
     def __init__(self, smooth, visited, finals, tol):
@@ -305,7 +175,11 @@ class _Recorder:
         begin = time.perf_counter()
         starts = [p.warm(weights, pair) for p, pair in zip(preconditioners, pairs, strict=True)]
         states = self.smooth.solve(weights, starts, tol=self.tol)
-        self.add(weights, states, origin, begin, 1 + iteration)
+        return self.add(weights, states, origin, begin, 1 + iteration)
+
+    def solve_best(self, loop, iteration):
+        """Record the solution at the best weights of a loop."""
+        return self.solve(loop.best[1], loop.best[3], loop.preconditioners, iteration)
 
     def retreat(self, weights, pairs, preconditioners):
         """Visit a point a little inside, where the best one is at an edge of the simplex."""
@@ -313,17 +187,3 @@ class _Recorder:
         if weights.min() < 0.5 * lowest:
             inside = project_simplex(weights, minimum=lowest)
             self.solve(inside, pairs, preconditioners, self.visited.n_iter, "inside")
-
-
-def _value(runner):
-    return np.inf if runner.best is None else runner.best[0]
-
-
-def _apart(runners, distance=0.02):
-    """Return the runners, best first, that are not near a better one."""
-    chosen = []
-    for runner in runners:
-        weights = runner.best[1]
-        if all(np.abs(weights - other.best[1]).max() > distance for other in chosen):
-            chosen.append(runner)
-    return chosen

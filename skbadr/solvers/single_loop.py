@@ -16,6 +16,8 @@ FAR = 0.7
 LEFT, LEFT_BY_DIAGONAL = 0.1, 0.7
 # Share of what a move of the weights changes that may be left before the next one.
 ENOUGH = 0.1
+# The same in units of the scores, and from which size on a first step says little of the next.
+CLOSE, FAR_STEP = 0.01, 0.3
 # Steps for one move of the weights at most.
 MOST_STEPS = 12
 # First and largest change of a log weight.
@@ -200,7 +202,7 @@ class SingleLoop:
         self.n_iter = 0
         self.converged = self.stopped = False
         self.value, self._move = np.inf, None
-        self._left = {}
+        self._left, self._checked = {}, False
         self._follow([Pair(pair.coef, pair.adjoint) for pair in pairs])
         self.best = None
 
@@ -240,6 +242,9 @@ class SingleLoop:
         if self.model.residual(weights, gradient) <= enough or predicted <= enough:
             # Within a small box little is promised everywhere.
             self.converged = self.radius >= SMALL_RADIUS
+            if not self.converged and not self._checked:
+                self._look_again()
+                return
             self.stopped = not self.converged
             return
         self._move = moved - weights, gradient, predicted, value
@@ -259,17 +264,18 @@ class SingleLoop:
 
     def _settle(self, kind, move):
         """Take steps until what is left of them is small beside what the first one did."""
-        first = before = None
         left = self._left.get(kind, max(p.left for p in self.preconditioners))
+        first = before = None
         for _ in range(MOST_STEPS):
             size = max(move(follower, i) for i, follower in enumerate(self.followers))
             if first is None:
                 first = size
+                left = 1.0 if first > FAR_STEP else left
             else:
                 left = min(size / max(before, 1e-300), 0.95)
                 self._left[kind] = 0.5 * (left + self._left.get(kind, left))
             before = size
-            if size * left <= max(ENOUGH * first, 1e-4):
+            if size * left <= min(max(ENOUGH * first, 1e-4), CLOSE):
                 break
 
     def _judge(self, value, gradient):
@@ -292,6 +298,15 @@ class SingleLoop:
             self._restore()
             return False
         return True
+
+    def _look_again(self):
+        """Measure the best point once more: its parameters may not have been there yet."""
+        self._restore()
+        self._checked = True
+        value, gradient = self._look()
+        pairs = [Pair(pair.coef, pair.adjoint) for pair in self.pairs]
+        self.best = value, self.weights, gradient, pairs
+        self.radius = FIRST_RADIUS
 
     def _restore(self):
         """Return to the best point."""

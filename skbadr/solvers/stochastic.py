@@ -1,0 +1,171 @@
+"""BADR-SGD: a single loop over parameters, adjoint and weights, on minibatches."""
+
+import numpy as np
+
+from skbadr.problem.sampling import Minibatches
+from skbadr.simplex import project_simplex
+from skbadr.solvers.gradient_descent import RACE_TOL, SHORT, GDSolver
+from skbadr.solvers.race import race
+from skbadr.solvers.simplex_model import SimplexModel
+from skbadr.solvers.single_loop import FIRST_RADIUS, Follower, Pair
+
+# Rows of a minibatch: of smooth metrics, and of rates.
+BATCH, RATE_BATCH = 8_192, 32_768
+# Of more rows than that, one in so many.
+PARTS = 50
+# Iterations without, and half life of, the decrease of stochastic steps, and its exponent.
+DELAY, DECREASE = 10.0, 0.6
+# Factors of stochastic steps that point on along the last one, or turn back.
+BOLDER, SHYER = 1.2, 0.8
+# Iterations before, and between, tests of the hypergradients' mean.
+FIRST_TEST, NEXT_TEST = 40, 20
+# Relative change of the medians between tests below which they rest.
+REST = 0.02
+# Share of what was gained that chance may make of that mean.
+LITTLE = 0.1
+
+
+class SGDSolver(GDSolver):
+    """Single loop on minibatches, for more rows than passes over all of them are worth.
+
+    As `GDSolver`, but for rows that are drawn anew for every step, stratified by cell, steps
+    that decrease, and the median of the weights of the last half of the iterations. The loop
+    ends where the mean of the last projected hypergradients is no larger than chance makes it,
+    and that is little.
+
+    Parameters
+    ----------
+    max_iter : int or None, default=None
+        Iterations; None: 120.
+    batch_size : int or None, default=None
+        Rows of a minibatch; None: 8,192 (four times as many for rates), or 128 for
+        each cell, or one row in fifty, whichever is most.
+
+    References
+    ----------
+    Tanji, Vaiter and Laguel (2026), arXiv 2601.13448 (BADR-SGD); Polyak and Juditsky (1992),
+    "Acceleration of stochastic approximation by averaging", SIAM Journal on Control and
+    Optimization 30.
+    """
+
+    def __init__(self, max_iter=None, *, batch_size=None):
+        super().__init__(max_iter)
+        self.batch_size = batch_size
+
+    def _search_all(self, smooth, plain, size, recorder):
+        finalists = race(
+            smooth, plain, size, tol=max(smooth.problem.tol, RACE_TOL), most=SHORT, n_finalists=1
+        )
+        start = self._sharpen(smooth, finalists[0], size)
+        return self._descend(smooth, [start], plain, size, False, recorder)
+
+    def _descend(self, smooth, starts, plain, size, rough, recorder):
+        limit = 120 if self.max_iter is None else self.max_iter
+        rows, n_cells = sum(level.n for level in smooth.levels), smooth.problem.n_cells
+        loops = [self._continue(smooth, s, size, smooth.problem.tol, plain=plain) for s in starts]
+        loop = min(loops, key=lambda loop: loop.first_value)
+        begun = loop.weights, [Pair(pair.coef, pair.adjoint) for pair in loop.pairs]
+        # What a race on few rows learnt about curvature, far from here, would mislead.
+        loop.model = SimplexModel(n_cells, smooth.min_weight)
+        least = BATCH if loop.upper.is_exact else RATE_BATCH
+        batch_size = self.batch_size or max(least, 128 * n_cells, rows // PARTS)
+        batches = Minibatches(smooth, min(batch_size, rows), smooth.problem.seed)
+        if not loop.upper.is_exact:
+            limit //= 2  # what is left of a search that some of the rows have done
+        descent = StochasticLoop(loop, batches)
+        descent.run(limit, recorder.asked_to_stop)
+        loop.best = (np.inf, descent.average, None, loop.pairs)
+        loop.n_iter, loop.converged = descent.n_iter, descent.converged
+        found = recorder.solve_best(loop, loop.n_iter)
+        cost = smooth.problem.objective.cost(found.metric)
+        if not cost <= loop.first_value or loop.upper.score_of is not None:
+            # Steps that wander are not to end worse than where they set out.
+            recorder.solve(*begun, loop.preconditioners, loop.n_iter)
+        return loop
+
+
+class StochasticLoop:
+    """The same loop on minibatches, with decreasing steps and a median of the weights.
+
+    Parameters
+    ----------
+    loop : SingleLoop
+        Where to start; its pairs are moved.
+    batches : Minibatches
+    """
+
+    def __init__(self, loop, batches):
+        self.loop, self.batches = loop, batches
+        self.weights = self.average = loop.weights
+        self.n_iter, self.converged = 0, False
+        self._visited, self._gradients, self._values = [], [], []
+        self._boldness, self._rested = 1.0, self.weights
+
+    def run(self, most, until):
+        """Take at most so many iterations."""
+        while self.n_iter < most and not self.converged and not until():
+            self._iterate()
+            if self.n_iter >= FIRST_TEST and self.n_iter % NEXT_TEST == 0:
+                self.converged = self._is_stationary()
+
+    def _iterate(self):
+        loop = self.loop
+        rate = (1.0 + self.n_iter / DELAY) ** -DECREASE
+        self.n_iter += 1
+        part = self.batches.draw()
+        followers = [
+            Follower(level, held_out, precondition, pair)
+            for level, held_out, precondition, pair in zip(
+                part.levels, part.held_out, loop.preconditioners, loop.pairs, strict=True
+            )
+        ]
+        for follower in followers:
+            follower.at(self.weights)
+            follower.move_parameters(rate)
+        parts = [follower.scores for follower in followers]
+        value, slope = loop.upper(part, parts[0] if len(parts) == 1 else np.vstack(parts))
+        stops = np.cumsum([len(scores) for scores in parts])
+        for follower, own in zip(followers, np.split(slope, stops[:-1]), strict=True):
+            follower.move_adjoint(own, rate if self.n_iter > 1 else 1.0)
+        gradient = sum(follower.hypergradient() for follower in followers)
+        if not np.isfinite(value) or not np.isfinite(gradient).all():
+            return
+        if loop.model.curvature is None:
+            loop.model.start(self.weights, gradient, FIRST_RADIUS)
+        self._embolden(gradient)
+        moved, _ = loop.model.step(self.weights, self._boldness * gradient, rate * FIRST_RADIUS)
+        self.weights = self.weights + rate * (moved - self.weights)
+        self._visited.append(self.weights)
+        self._gradients.append(gradient)
+        self._values.append(value)
+        # Means would keep away from the edges that the weights only ever bounce off.
+        last = np.median(self._visited[len(self._visited) // 2 :], axis=0)
+        self.average = project_simplex(last / last.sum(), minimum=loop.model.minimum)
+
+    def _embolden(self, gradient):
+        """Lengthen steps while one points on along the last, shorten them where it turns back.
+
+        Of pure noise, half do either, and steps become shorter.
+        """
+        if len(self._visited) > 1:
+            onward = gradient @ (self._visited[-1] - self._visited[-2]) < 0
+            self._boldness *= BOLDER if onward else SHYER
+            self._boldness = float(np.clip(self._boldness, 0.05, 50.0))
+
+    def _is_stationary(self):
+        """Whether the mean hypergradient of the last half is no larger than chance makes it.
+
+        And chance small enough: what a log weight may still gain is little beside what was.
+        """
+        half = len(self._gradients) // 2
+        last = np.array(self._gradients[half:])
+        model, mean = self.loop.model, last.mean(axis=0)
+        centred = last - last.mean(axis=1, keepdims=True)
+        error = centred.std(axis=0, ddof=1) / np.sqrt(len(last))
+        chance = 2.0 * float((np.maximum(self.average, 0.01) * error).max())
+        gained = self.loop.reference - np.mean(self._values[half:])
+        if model.residual(self.average, mean) <= chance <= LITTLE * gained:
+            return True
+        before, self._rested = self._rested, self.average
+        moved = np.abs(self.average - before) / np.maximum(before, 0.01)
+        return bool(moved.max() <= REST)
