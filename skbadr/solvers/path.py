@@ -8,9 +8,10 @@ from scipy.linalg import LinAlgError
 from skbadr.lower_level.linear import LinearState
 from skbadr.problem import SmoothProblem, UpperObjective
 from skbadr.result import Archive
-from skbadr.solvers.alternating import AlternatingSolver, _Search
+from skbadr.solvers.alternating import AlternatingSolver
 from skbadr.solvers.finals import NotTheEstimators, agree
 from skbadr.solvers.linearised import LinearisedSearch
+from skbadr.solvers.proposals import Proposals
 from skbadr.solvers.starts import tilts
 
 # What the smooth problem raises where it is not the wrapped estimator's.
@@ -191,29 +192,24 @@ class AlternatingPath:
         Budget of the whole walk; None: that of a search for one bound, and two for each bound.
     """
 
-    # Refits for one bound before the next has its turn.
-    batch_size = 4
-
     def __init__(self, problem, *, max_refits=None):
         self.problem, self.max_refits = problem, max_refits
         self.archive = Archive(problem.objective)
-        self.search = _Search(problem, self.archive)
+        self._solver = AlternatingSolver()
+        self.proposals = None
         self._iteration = 1
 
     def begin(self):
-        """Fit the plain estimator and a few structured starts; return the former's evaluation."""
+        """Fit the plain estimator and return its evaluation."""
         plain = _fit_plain(self.problem)
         self.archive.add(plain)
-        starts = self.search.starts()
-        if self.max_refits is not None:
-            starts = starts[: max(0, self.max_refits - 1)]
-        self._visit(starts)
+        self.proposals = Proposals(self.problem, self.archive, self._solver.guides)
         return plain
 
     def lowest(self):
         """Search for the best metric, whatever the score; return its evaluation."""
         objective = UpperObjective(self.problem.objective.metric)
-        budget = AlternatingSolver().budget(self.problem)
+        budget = self._solver.budget(self.problem)
         if self.max_refits is not None:
             budget = min(budget, self.max_refits // 2)
         while len(self.archive.evaluations) < budget and self._improve(objective):
@@ -224,7 +220,7 @@ class AlternatingPath:
         """Give each bound its turn, until the budget is spent."""
         budget = self.max_refits
         if budget is None:
-            budget = AlternatingSolver().budget(self.problem) + 2 * len(bounds)
+            budget = self._solver.budget(self.problem) + 2 * len(bounds)
         # Neighbours serve each other: far ones first.
         order = sorted(range(len(bounds)), key=lambda i: f"{i + 1:b}"[::-1], reverse=True)
         objectives = [UpperObjective(self.problem.objective.metric, bound=bounds[i]) for i in order]
@@ -243,14 +239,15 @@ class AlternatingPath:
         if objective.is_ideal(archive.best):
             return False
         self._iteration += 1
-        self.search.radius = 1.0
-        size = int(min(self.batch_size, budget - len(archive.evaluations)))
-        batch = self.search.propose(size, self._iteration)
+        self.proposals.restart()
+        size = int(min(self._solver.batch_size, budget - len(archive.evaluations)))
+        batch = self.proposals.next_batch(size, self._solver.min_gain)
         self._visit(batch)
         return bool(batch)
 
     def _visit(self, candidates):
-        for evaluation in self.problem.evaluate(candidates, self._iteration):
+        tasks = [(candidate.weights, candidate.origin) for candidate in candidates]
+        for evaluation in self.problem.evaluate(tasks, self._iteration):
             self.archive.add(evaluation)
 
     def _best(self, objective):

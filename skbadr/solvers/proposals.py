@@ -81,6 +81,10 @@ class Proposals:
             points += [(weights, "group") for weights in moves]
         return self._distinct([Candidate(self.problem.project(w), origin) for w, origin in points])
 
+    def restart(self):
+        """Forget which region was trusted, where another objective follows."""
+        self._radius, self._center = 1.5, None
+
     def next_batch(self, size, min_gain):
         """Return up to `size` candidates, fewer where no more is to be gained.
 
