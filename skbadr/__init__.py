@@ -1,7 +1,19 @@
 """Fair Pareto-efficient models by bilevel optimisation of group weights, for scikit-learn."""
 
 from skbadr.estimators import BADRClassifier, BADRRegressor
+from skbadr.pareto import ParetoPath, pareto_certificate, pareto_path
+from skbadr.plotting import ConvergenceDisplay, GroupLossesDisplay, ParetoFrontDisplay
 
 __version__ = "0.1.0"
 
-__all__ = ["BADRClassifier", "BADRRegressor", "__version__"]
+__all__ = [
+    "BADRClassifier",
+    "BADRRegressor",
+    "ConvergenceDisplay",
+    "GroupLossesDisplay",
+    "ParetoFrontDisplay",
+    "ParetoPath",
+    "__version__",
+    "pareto_certificate",
+    "pareto_path",
+]

@@ -38,6 +38,10 @@ class Evaluation:
         The fitted last step, dropped as soon as a better point is known.
     proba : ndarray of shape (n, C) or None
         Probabilities on the evaluated samples, kept of the plain estimator alone.
+    predicted : ndarray of shape (n,) or None
+        Likewise its predictions: class codes, or real values.
+    predicted_metric, predicted_score : float
+        What the search expected of the refit; NaN where it expected nothing.
     """
 
     cell_weights: np.ndarray
@@ -55,6 +59,9 @@ class Evaluation:
     warnings: list = field(default_factory=list)
     model: object = None
     proba: np.ndarray | None = None
+    predicted: np.ndarray | None = None
+    predicted_metric: float = np.nan
+    predicted_score: float = np.nan
 
     def __getstate__(self):
         # An error that cannot be pickled must not take a worker process down with it.
@@ -86,7 +93,10 @@ class Archive:
         self.best = None
         self.n_iter = 0
         self.converged = False
+        # Whether a descent by gradients was cut short by its budget.
+        self.exhausted = False
         self.interrupted = False
+        self.response = np.nan
 
     def add(self, evaluation):
         """Record an evaluation and return whether it is the best so far."""
@@ -120,6 +130,20 @@ class Archive:
                 self.best = evaluation
 
     @property
+    def moved(self):
+        """Whether any refit differs from the plain estimator in what is measured."""
+        plain = self.evaluations[0]
+        return any(
+            not e.failed
+            and (
+                e.metric != plain.metric
+                or e.score != plain.score
+                or not np.array_equal(e.cell_losses, plain.cell_losses, equal_nan=True)
+            )
+            for e in self.evaluations[1:]
+        )
+
+    @property
     def n_refits(self):
         """Number of fits of the wrapped estimator, failed ones included."""
         return sum(evaluation.n_refits for evaluation in self.evaluations)
@@ -138,6 +162,8 @@ class Archive:
             "pareto_optimal": non_dominated(costs, -scores),
             "iteration": np.array([e.iteration for e in visited]),
             "origin": np.array([e.origin for e in visited]),
+            "predicted_metric": np.array([e.predicted_metric for e in visited]),
+            "predicted_score": np.array([e.predicted_score for e in visited]),
             "failed": np.array([e.failed for e in visited]),
             "constant": np.array([e.constant for e in visited]),
         }
@@ -169,3 +195,38 @@ def non_dominated(*costs):
         better = (points <= points[i]).all(axis=1) & (points < points[i]).any(axis=1)
         mask[i] = not better.any()
     return mask
+
+
+def hypervolume(*costs, reference):
+    """Return the volume that a set of points dominates, up to a reference point.
+
+    Parameters
+    ----------
+    *costs : two ndarrays of shape (n,)
+        Lower is better in each.
+    reference : array-like of shape (2,)
+        What is not below it in both costs counts for nothing.
+
+    Returns
+    -------
+    volume : float
+
+    References
+    ----------
+    Zitzler and Thiele (1998), "Multiobjective optimization using evolutionary algorithms: a
+    comparative case study", PPSN V.
+
+    Examples
+    --------
+    >>> hypervolume([0.0, 1.0], [1.0, 0.0], reference=(2.0, 2.0))
+    3.0
+    """
+    points = np.column_stack(costs).astype(float)
+    first, second = np.asarray(reference, dtype=float)
+    points = points[(points < (first, second)).all(axis=1)]  # NaN is never below
+    volume = 0.0
+    # From left to right, each point adds the strip below the lowest of those before it.
+    for x, y in points[np.lexsort(points.T[::-1])]:
+        volume += (first - x) * max(0.0, second - y)
+        second = min(second, y)
+    return float(volume)

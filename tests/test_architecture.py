@@ -23,6 +23,7 @@ LAYERS = [
     ["skbadr.bargaining"],
     ["skbadr.solvers"],
     ["skbadr.estimators"],
+    ["skbadr.pareto"],
     ["skbadr.comparison"],
     ["skbadr.plotting"],
     ["skbadr"],  # what skbadr/__init__.py exports: its own imports are exempt

@@ -140,6 +140,16 @@ def test_bound_is_kept_by_both_partitions_or_reported(capsys, tmp_path, people):
     assert rows["badr_group_target"]["metric_train"] <= 0.5
 
 
+def test_splits_have_means_errors_and_hypervolumes(capsys, tmp_path, people):
+    options = ["--csv", people, "--target", "hired", "--sensitive", "sex", *BUDGET]
+    output, content = run(capsys, tmp_path, *options, "--splits", "2", "--bounds", "0.1,0.2")
+    assert "Means over 2 splits" in output and "hypervolume" in output
+    assert [row["bound"] for row in content["rows"]] == [None, 0.1, 0.2, 0.1, 0.2]
+    assert all(row["accuracy_test_error"] >= 0 for row in content["rows"])
+    assert content["hypervolumes"].keys() == {"plain", "badr_group", "badr_group_target"}
+    assert [len(split) for split in content["splits"]] == [2, 2]
+
+
 def test_regression_is_recognised(capsys, tmp_path, people):
     out, content = run(
         capsys, tmp_path, "--csv", people, "--target", "wage", "--sensitive", "sex", "--compare",
@@ -217,6 +227,9 @@ def test_without_matplotlib_there_is_a_sentence_instead(capsys, tmp_path, people
         (["--test-size", "2"], ["--test-size"]),
         (["--max-iter", "0"], ["--max-iter"]),
         (["--cv", "1"], ["--cv"]),
+        (["--splits", "0"], ["--splits"]),
+        (["--bounds", "0.1,x"], ["--bounds", "x"]),
+        (["--bounds", "0.1,0.2", "--bound", "0.1"], ["--bounds", "--bound"]),
         (["--nonsense"], ["--nonsense"]),
     ],
 )

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from skbadr.metrics import get_metric
 from skbadr.problem import UpperObjective
-from skbadr.result import Archive, Evaluation, non_dominated
+from skbadr.result import Archive, Evaluation, hypervolume, non_dominated
 
 
 def dominates(a, b):
@@ -30,6 +30,24 @@ def test_non_dominated_is_the_definition(points):
     assert mask.tolist() == expected
     if defined.any():
         assert mask.any()
+
+
+@given(
+    hnp.arrays(int, st.tuples(st.integers(0, 8), st.just(2)), elements=st.integers(0, 6)),
+    st.tuples(st.integers(0, 6), st.integers(0, 6)),
+)
+def test_hypervolume_counts_the_dominated_squares(points, reference):
+    """On a grid, against counting unit squares."""
+    count = sum(
+        any(x <= a and y <= b for x, y in points)
+        for a in range(reference[0])
+        for b in range(reference[1])
+    )
+    assert hypervolume(*points.T, reference=reference) == count
+
+
+def test_hypervolume_ignores_undefined_points():
+    assert hypervolume([np.nan, 1.0], [0.0, 1.0], reference=(2.0, 2.0)) == 1.0
 
 
 def make_archive(metric="demographic_parity", **options):

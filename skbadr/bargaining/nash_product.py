@@ -8,7 +8,8 @@ from skbadr.bargaining.weights import nash_direction
 MAX_ITER = 20
 MAX_STEPS = 3
 # Log ratio by which a cell's weight is raised to see what the players gain, and the steps tried.
-PROBE = 0.5
+# A second, smaller probe follows where the first finds nothing that every player gains from.
+PROBES = (0.5, 0.15)
 STEPS = (1.0, 0.5, 0.25, 0.1)
 STATIONARY = 1e-2
 
@@ -124,7 +125,8 @@ def _bargain_by_differences(problem, visits):
     """Move the cells along bargaining directions of differences, from the plain model."""
     n_cells = problem.n_cells
     logs, current, distance = np.zeros(n_cells), visits.plain, np.nan
-    for step in range(MAX_STEPS):
+    probes, step = list(PROBES), 0
+    while step < MAX_STEPS:
         losses = visits.losses(current)
 
         def refit(points, losses=losses):
@@ -134,22 +136,27 @@ def _bargain_by_differences(problem, visits):
             pairs = zip(points, found, strict=True)
             return [(losses - visits.losses(e), point, e) for point, e in pairs]
 
-        visited = refit(list(logs + PROBE * np.eye(n_cells)))
+        visited = refit(list(logs + probes[0] * np.eye(n_cells)))
         # Ratios matter relative to each other only; a probe that failed says nothing.
         gains = np.nan_to_num([gain for gain, *_ in visited]).T
         gains -= gains.mean(axis=1, keepdims=True)
         distance, direction = nash_direction(gains, tol=STATIONARY)
         for length in STEPS if direction is not None else ():
+            length *= probes[0] / PROBES[0]
             tried = refit([logs + length * direction / np.abs(direction).max()])
             visited += tried
             if (tried[0][0] > 0).all():
                 break
         best = max(visited, key=lambda item: _product(item[0]))
         if not (best[0] > 0).all():
+            if len(probes) > 1:
+                probes.pop(0)
+                continue
             if direction is not None:
                 return current, "no_gain", distance
             return current, "stationary" if step else "no_agreement", distance
         _, logs, current = best
+        step += 1
     return current, "max_iter", distance
 
 

@@ -16,6 +16,8 @@ examples:
   python -m skbadr --csv people.csv --target hired --sensitive sex
   python -m skbadr --csv people.csv.gz --target hired --sensitive sex,race --compare \\
       --metric equalized_odds --estimator hist_gradient_boosting --bound 0.05
+  python -m skbadr --csv people.csv --target hired --sensitive sex --compare --splits 5 \\
+      --bounds 0.02,0.04,0.08
 
 The table shows the plain estimator, BADR over groups, and BADR over group x target cells; with
 --compare also fairlearn's ExponentiatedGradient, GridSearch and ThresholdOptimizer. Everything is
@@ -52,6 +54,11 @@ def _number(kind, check, expected):
 
 def _count(text):
     return _number(int, lambda value: value >= 1, "a whole number of 1 or more")(text)
+
+
+def _bounds(text):
+    bound = _number(float, lambda value: value >= 0, "numbers of 0 or more, separated by commas")
+    return [bound(part) for part in text.split(",")]
 
 
 def _cv(text):
@@ -121,6 +128,19 @@ def make_parser():
     )
     model.add_argument("--compare", action="store_true", help="also run fairlearn's algorithms")
     model.add_argument(
+        "--splits",
+        metavar="N",
+        type=_count,
+        default=1,
+        help="repeat on N random splits and print means and standard errors (default: 1)",
+    )
+    model.add_argument(
+        "--bounds",
+        metavar="B,B,...",
+        type=_bounds,
+        help="several bounds, which make a front of each method, with its hypervolume",
+    )
+    model.add_argument(
         "--max-iter", metavar="N", type=_count, help="iterations, or refits, of BADR's search"
     )
     model.add_argument(
@@ -158,6 +178,8 @@ def parse_arguments(argv):
         The options.
     """
     options = make_parser().parse_args(argv)
+    if options.bound is not None and options.bounds is not None:
+        raise UsageError("give --bound, or several as --bounds, not both.")
     if options.csv is None:
         for name in ("target", "sensitive"):
             if getattr(options, name) is not None:

@@ -27,12 +27,7 @@ def save_results(result, options, table):
     str
         Path of the file.
     """
-    content = {
-        "data": table.name,
-        "n_rows": len(table.y),
-        "notes": table.notes + result.notes,
-        "options": vars(options),
-        "settings": result.settings,
+    content = _description(result, options, table) | {
         "rows": result.rows,
         "weights": {
             key: dict(zip(_labels(model.groups_), model.group_weights_, strict=True))
@@ -40,8 +35,48 @@ def save_results(result, options, table):
             if key in result.fronts
         },
         "fronts": result.fronts,
+    }
+    return _write(content, options)
+
+
+def save_splits(result, options, table):
+    """Write means over splits, and the rows of every split, as JSON.
+
+    Parameters
+    ----------
+    result : Bunch
+        What `compare_splits` returned.
+    options : argparse.Namespace
+    table : Table
+
+    Returns
+    -------
+    str
+        Path of the file.
+    """
+    content = _description(result, options, table) | {
+        "rows": result.rows,
+        "hypervolumes": result.hypervolumes,
+        "splits": [
+            [{"bound": each.settings["bound"], "rows": each.rows} for each in split]
+            for split in result.splits
+        ],
+    }
+    return _write(content, options)
+
+
+def _description(result, options, table):
+    return {
+        "data": table.name,
+        "n_rows": len(table.y),
+        "notes": table.notes + result.notes,
+        "options": vars(options),
+        "settings": result.settings,
         "versions": {"scikit-learn": sklearn.__version__, "numpy": np.__version__},
     }
+
+
+def _write(content, options):
     path = os.path.join(options.output, "skbadr_results.json")
     with open(path, "w", encoding="utf-8") as file:
         json.dump(_plain(content), file, indent=1, allow_nan=False)

@@ -4,13 +4,19 @@ import os
 import sys
 import warnings
 
-from skbadr.comparison import compare, format_group_table, format_table
+from skbadr.comparison import (
+    compare,
+    compare_splits,
+    format_group_table,
+    format_splits_table,
+    format_table,
+)
 from skbadr.metrics import get_metric
 
 from ._arguments import parse_arguments
 from ._errors import UsageError
 from ._estimators import make_estimator
-from ._files import save_front, save_results
+from ._files import save_front, save_results, save_splits
 from ._tables import load_csv, load_demo
 
 
@@ -70,28 +76,14 @@ def _run(options):
     _print_notes(table.notes)
     print(flush=True)
 
-    try:
-        result = compare(
-            estimator,
-            table.X,
-            table.y,
-            sensitive_features=table.groups,
-            metric=options.metric,
-            bound=options.bound,
-            peers=options.compare,
-            test_size=options.test_size,
-            cv=options.cv,
-            max_iter=options.max_iter,
-            n_jobs=options.n_jobs,
-            random_state=options.random_state,
-            verbose=int(options.verbose),
-        )
-    except ValueError as error:
-        if options.verbose:
-            raise
-        sentence = " ".join(str(error).split())
-        raise UsageError(f"{sentence} (--verbose shows where this happened)") from error
+    if options.splits > 1 or options.bounds is not None:
+        _compare_splits(options, table, estimator)
+    else:
+        _compare_once(options, table, estimator)
 
+
+def _compare_once(options, table, estimator):
+    result = _call(compare, options, table, estimator, bound=options.bound)
     print(_bound_sentence(result))
     print()
     print(format_table(result))
@@ -103,6 +95,50 @@ def _run(options):
     print()
     print(f"wrote {save_results(result, options, table)}")
     print(save_front(result, options.output))
+
+
+def _compare_splits(options, table, estimator):
+    bounds = options.bounds if options.bound is None else [options.bound]
+    result = _call(
+        compare_splits, options, table, estimator, bounds=bounds, n_splits=options.splits
+    )
+    first = result.splits[0][0]
+    if bounds is None or len(bounds) == 1:
+        print(_bound_sentence(first))
+    else:
+        sign = ">=" if result.settings["greater_is_better"] else "<="
+        print(f"Methods with a bound keep {result.settings['metric']} {sign} bound.")
+    print(f"Means over {options.splits} splits, standard errors in brackets.")
+    print()
+    print(format_splits_table(result))
+    print("Hypervolume: of error and metric, up to a constant prediction's and the plain model's.")
+    _print_notes(result.notes)
+    print()
+    print(f"wrote {save_splits(result, options, table)}")
+
+
+def _call(function, options, table, estimator, **settings):
+    try:
+        return function(
+            estimator,
+            table.X,
+            table.y,
+            sensitive_features=table.groups,
+            metric=options.metric,
+            peers=options.compare,
+            test_size=options.test_size,
+            cv=options.cv,
+            max_iter=options.max_iter,
+            n_jobs=options.n_jobs,
+            random_state=options.random_state,
+            verbose=int(options.verbose),
+            **settings,
+        )
+    except ValueError as error:
+        if options.verbose:
+            raise
+        sentence = " ".join(str(error).split())
+        raise UsageError(f"{sentence} (--verbose shows where this happened)") from error
 
 
 def _task_in_words(table):

@@ -1,6 +1,13 @@
-"""Compare BADR with the plain estimator and with fairlearn's algorithms on one train/test split."""
+"""Compare BADR with the plain estimator and with fairlearn's algorithms, on one split or many."""
 
 from ._protocol import compare
-from ._table import format_group_table, format_table
+from ._splits import compare_splits
+from ._table import format_group_table, format_splits_table, format_table
 
-__all__ = ["compare", "format_group_table", "format_table"]
+__all__ = [
+    "compare",
+    "compare_splits",
+    "format_group_table",
+    "format_splits_table",
+    "format_table",
+]

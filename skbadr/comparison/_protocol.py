@@ -92,8 +92,9 @@ def compare(
         - ``models``: the fitted models by the rows' ``"key"``;
         - ``fronts``: ``results_`` of every BADR model by the same key;
         - ``notes``: list of str, what a reader of the table should know;
-        - ``settings``: dict with task, metric, bound, the groups' sizes, and the chance level: the
-          plain estimator's metric on the training rows, were the groups drawn at random.
+        - ``settings``: dict with task, metric, bound, the groups' sizes, the error of a constant
+          prediction, and the chance level: the plain estimator's metric on the training rows, were
+          the groups drawn at random.
 
     Examples
     --------
@@ -164,6 +165,9 @@ def compare(
         "bound_is_default": has_default_bound,
         "held_out": cv is not None,
         "groups": _group_sizes(groups_train, groups_test),
+        "constant_error": {
+            part: _constant_error(task, y_train, targets) for part, (_, targets, _) in parts.items()
+        },
     }
     if bound is not None and (bound > chance if fairness.greater_is_better else bound < chance):
         result.notes.append(
@@ -257,6 +261,14 @@ def _sentences(caught, leave_out=()):
 
 def _first_line(message):
     return str(message).strip().partition("\n")[0]
+
+
+def _constant_error(task, y_train, y):
+    """Return the error, or RMSE, of predicting what is best for the training rows."""
+    if task == "regression":
+        return float(np.sqrt(np.mean((y - y_train.mean()) ** 2)))
+    labels, counts = np.unique(y_train, return_counts=True)
+    return float(np.mean(y != labels[counts.argmax()]))
 
 
 def _group_sizes(groups_train, groups_test):

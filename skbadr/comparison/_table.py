@@ -36,6 +36,62 @@ def format_table(result):
     return _align(body, subtitles, titles)
 
 
+def format_splits_table(result):
+    """Format the results of `compare_splits` as aligned plain text.
+
+    Parameters
+    ----------
+    result : Bunch
+        What `compare_splits` returned.
+
+    Returns
+    -------
+    str
+        One line per method and bound: means with standard errors, and below each method's last
+        line the hypervolume of its front.
+    """
+    settings = result.settings
+    quality = ("accuracy", "accuracy") if settings["task"] == "classification" else ("RMSE", "rmse")
+    measured = [quality, (settings["metric"], "metric")]
+    several = len(settings["bounds"]) > 1
+    columns = [
+        (title, subset, lambda row, name=f"{key}_{subset}": _with_error(row, name))
+        for title, key in measured
+        for subset in ("train", "test")
+    ]
+    columns += [
+        ("worst group", "test", lambda row: _with_error(row, "worst_group_loss_test")),
+        ("", "seconds", lambda row: f"{row['seconds']:.1f}"),
+        ("", "refits", lambda row: f"{row['refits']:.0f}"),
+        ("", "deterministic", lambda row: "yes" if row["deterministic"] else "no"),
+    ]
+    if several:
+        columns.insert(0, ("", "bound", lambda row: _number(row["bound"])))
+    last = {row["key"]: i for i, row in enumerate(result.rows)}
+    for part in ("train", "test"):
+        columns.append(
+            (
+                "hypervolume",
+                part,
+                lambda row, part=part: (
+                    _with_error(result.hypervolumes[row["key"]], part, "{:.5f}")
+                    if row is result.rows[last[row["key"]]]
+                    else ""
+                ),
+            )
+        )
+    titles = ["", *(title for title, _, _ in columns)]
+    subtitles = ["method", *(subtitle for _, subtitle, _ in columns)]
+    body = [[row["method"], *(cell(row) for _, _, cell in columns)] for row in result.rows]
+    return _align(body, subtitles, titles)
+
+
+def _with_error(row, name, form="{:.4f}"):
+    value, error = row[name], row[f"{name}_error"]
+    text = form.format(value) if abs(value) < 100 else f"{value:.4g}"
+    return text if error != error else f"{text} ({form.format(error)})"
+
+
 def format_group_table(result):
     """Format the test losses of every group as aligned plain text.
 

@@ -1,12 +1,10 @@
 """What the classifier and the regressor share: the fit from arguments to a chosen model."""
 
 from abc import ABCMeta, abstractmethod
-from dataclasses import replace
 
 import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
-from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
@@ -25,20 +23,17 @@ from skbadr.estimators.inputs import check_X, inner_tags
 from skbadr.estimators.monitor import Monitor
 from skbadr.estimators.outcome import outcome_so_far, store_outcome, warn_about
 from skbadr.estimators.own_loss import with_own_loss
+from skbadr.estimators.report import describe
 from skbadr.estimators.scoring import check_scorer
+from skbadr.estimators.setup import Setup
 from skbadr.losses import get_loss
-from skbadr.lower_level import PeeledEstimator, RefitLowerLevel, find_family
+from skbadr.lower_level import PeeledEstimator, find_family
 from skbadr.metrics import EvaluationSet, get_metric
-from skbadr.metrics.callables import take_rows
 from skbadr.partition import make_cells
 from skbadr.problem import (
-    BilevelProblem,
-    Evaluator,
-    UpperObjective,
     implicit_obstacle,
     make_folds,
 )
-from skbadr.problem.evaluator import Fold
 from skbadr.solvers import get_solver
 
 
@@ -145,6 +140,27 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         sklearn.exceptions.UndefinedMetricWarning
             If the metric has no meaning for a group, naming it.
         """
+        setup = self._set_up(X, y, sensitive_features, sample_weight, fit_params)
+        with hold_warnings():
+            problem = setup.problem()
+            evaluator, solver = problem.evaluator, setup.solver
+            with Monitor(
+                self,
+                X,
+                y,
+                sample_weight=setup.data.sample_weight,
+                budget=None if checks.bargains(self.init) else solver.budget(problem),
+                verbose=self.verbose,
+                attributes=lambda archive: outcome_so_far(archive, evaluator),
+            ) as monitor:
+                problem.monitor = monitor
+                archive = self._search(problem, solver, fit_params)
+            store_outcome(self, archive, evaluator, setup.cells, setup.lower_level)
+            warn_about(archive, partition=self.partition, evaluated_on=self.evaluated_on_)
+        return self
+
+    def _set_up(self, X, y, sensitive_features, sample_weight, fit_params):
+        """Check all arguments of fit and return what they amount to, as a `Setup`."""
         estimator = self._estimator()
         checks.check_inner_estimator(estimator, self._task, type(self).__name__)
         check_X(X, estimator)
@@ -187,51 +203,24 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         routing = get_config()["enable_metadata_routing"]
         if routing:
             fit_params = dict(process_routing(self, "fit", **fit_params).estimator.fit)
-
-        def lower_level(rows=None):
-            return RefitLowerLevel(
-                estimator,
-                X,
-                y,
-                cells,
-                weighted=user_weight is not None,
-                fit_params=fit_params,
-                rows=rows,
-                routing=routing,
-            )
-
-        with hold_warnings():
-            evaluator = self._evaluator(
-                X, data, cells, metric, scoring, estimator, folds, lower_level
-            )
-            evaluator.family = None if isinstance(family, str) else family
-            for sentence in metric.undefined(evaluator.evaluation_set):
-                warn_user(sentence, UndefinedMetricWarning)
-            objective = UpperObjective(metric, trade_off=self.trade_off, bound=self.bound)
-            problem = BilevelProblem(
-                evaluator,
-                objective,
-                cells,
-                initial=initial,
-                min_weight=self.min_weight,
-                tol=self.tol,
-                n_jobs=self.n_jobs,
-                seed=seed,
-            )
-            with Monitor(
-                self,
-                X,
-                y,
-                sample_weight=user_weight,
-                budget=None if checks.bargains(self.init) else solver.budget(problem),
-                verbose=self.verbose,
-                attributes=lambda archive: outcome_so_far(archive, evaluator),
-            ) as monitor:
-                problem.monitor = monitor
-                archive = self._search(problem, solver, fit_params)
-            store_outcome(self, archive, evaluator, cells, lower_level)
-            warn_about(archive, partition=self.partition, evaluated_on=self.evaluated_on_)
-        return self
+        return Setup(
+            owner=self,
+            estimator=estimator,
+            X=X,
+            y=y,
+            data=data,
+            cells=cells,
+            metric=metric,
+            loss=self._loss(estimator),
+            scoring=scoring,
+            family=None if isinstance(family, str) else family,
+            solver=solver,
+            initial=initial,
+            folds=folds,
+            seed=seed,
+            fit_params=fit_params,
+            routing=routing,
+        )
 
     def _search(self, problem, solver, fit_params):
         """Run the solver, after the groups have bargained where `init` asks for it."""
@@ -264,6 +253,20 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         bargain.merge(archive)
         self.bargaining_ = bargain.summary()
         return archive
+
+    def summary(self):
+        """Return a report of the search as text.
+
+        It tells for each refit where its weights came from, which metric and score were predicted
+        and which the estimator has, how far weights move the estimator as predicted, and which
+        groups are too small to judge.
+
+        Returns
+        -------
+        report : str
+        """
+        check_is_fitted(self)
+        return describe(self)
 
     def _groups(self, X, sensitive_features):
         return checks.check_groups(
@@ -298,19 +301,6 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
             if value is None and (name == "random_state" or name.endswith("__random_state"))
         }
         return seeded.set_params(**parameters)
-
-    def _evaluator(self, X, data, cells, metric, scoring, estimator, folds, lower_level):
-        if folds is None:
-            parts = [Fold(lower_level(), X)]
-        else:
-            parts = [Fold(lower_level(train), X, test) for train, test in folds]
-            rows = np.concatenate([test for _, test in folds])
-            cells = cells.take(rows)
-            features = take_rows(data.sensitive_features, rows)
-            data = replace(data.take(rows), sensitive_features=features)
-        return Evaluator(
-            parts, data, cells, metric=metric, loss=self._loss(estimator), scoring=scoring
-        )
 
     def compute_sample_weight(self, X, y, *, sensitive_features=None, sample_weight=None):
         """Return the sample weights that `group_weights_` stand for on data as given to fit.

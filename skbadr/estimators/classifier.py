@@ -96,13 +96,25 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
         Where these values were measured.
     n_iter_ : int
         Upper-level iterations.
+    converged_ : bool
+        Whether the search ended by its own tolerance, not by its budget.
     n_refits_ : int
         Fits of the estimator itself, the plain and the last one included; the implicit solver's own
         solutions in between do not count.
     results_ : dict of ndarrays
         One entry per visited point: "group_weights", "metric", "score", "group_losses",
         "refit_time" (seconds), "pareto_optimal" (not dominated in metric and score),
-        "iteration", "origin", "failed", "constant".
+        "iteration", "origin" (what proposed it: a guide, "tilt", ...), "predicted_metric" and
+        "predicted_score" (what the search expected there, or NaN), "failed", "constant".
+    weight_response_ : float
+        How far refits moved along what was predicted from the plain model: 1 as far, 0 not at
+        all, negative the other way; NaN without prediction.
+    weights_move_ : bool
+        Whether any refit differs from the plain estimator.
+    small_groups_ : dict
+        Groups whose rarest class has fewer than 30 rows where the upper level is evaluated, with
+        that number: their part of the metric is mostly chance.
+    metric_name_ : str
     pareto_residual_ : float
         Norm of the smallest convex combination of the cells' loss gradients (and of the
         regularisation's) at `estimator_`: 0 at a Pareto-stationary model. Only for linear models

@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skbadr._warnings import warn_user
+from skbadr.estimators.report import small_groups
 from skbadr.problem import pareto_residual
 
 
@@ -42,9 +43,13 @@ def store_outcome(model, archive, evaluator, cells, lower_level):
     model.metric_value_, model.erm_metric_value_ = best.metric, plain.metric
     model.scoring_value_, model.erm_scoring_value_ = best.score, plain.score
     model.evaluated_on_ = "held-out data" if held_out else "training data"
-    model.n_iter_ = archive.n_iter
+    model.n_iter_, model.converged_ = archive.n_iter, archive.converged
     model.n_refits_ = archive.n_refits + held_out
     model.results_ = archive.as_dict()
+    model.metric_name_ = evaluator.metric.name
+    model.weight_response_ = archive.response
+    model.weights_move_ = archive.moved
+    model.small_groups_ = small_groups(evaluator.evaluation_set)
     residual = pareto_residual(lower, final, evaluator.evaluation_set.classes)
     if residual is not None:
         model.pareto_residual_ = residual
@@ -72,16 +77,26 @@ def warn_about(archive, *, partition, evaluated_on):
         warn_user(message, category)
     metric = objective.metric
     if not objective.is_met(best):
+        unmoved = ""
         cures = ["allow more (bound)", "search longer (max_iter)"]
         if isinstance(partition, str) and partition == "group":
             cures.append("use partition='group_target'")
+        if len(archive.evaluations) > 2 and not archive.moved:
+            unmoved = "weights do not move the estimator: "
+            cures = ["take an estimator that heeds sample_weight", "allow more (bound)"]
         warn_user(
             f"no visited model has {metric.name} {'>=' if metric.greater_is_better else '<='} "
             f"{objective.bound:g}: the nearest has {best.metric:.4g} (the plain estimator "
-            f"{plain.metric:.4g}) on the {evaluated_on}; {', '.join(cures[:-1])} or {cures[-1]}.",
+            f"{plain.metric:.4g}) on the {evaluated_on}; {unmoved}{', '.join(cures[:-1])} or "
+            f"{cures[-1]}.",
             ConvergenceWarning,
         )
-    elif best.constant and not plain.constant:
+    elif archive.exhausted:
+        warn_user(
+            "the search spent its budget of refits before it converged: raise max_iter or tol.",
+            ConvergenceWarning,
+        )
+    if objective.is_met(best) and best.constant and not plain.constant:
         cure = (
             "set bound or trade_off to keep the score in view"
             if not objective.uses_score

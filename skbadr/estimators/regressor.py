@@ -49,7 +49,8 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
     estimator_ : regressor
         ``clone(estimator).fit(X, y, sample_weight=compute_sample_weight(X, y, ...))``.
     group_weights_, groups_, group_losses_, loss_name_, metric_value_, erm_metric_value_, \
-scoring_value_, erm_scoring_value_, evaluated_on_, n_iter_, n_refits_, results_, \
+scoring_value_, erm_scoring_value_, evaluated_on_, n_iter_, converged_, n_refits_, results_, \
+weight_response_, weights_move_, small_groups_, metric_name_, \
 pareto_residual_, bargaining_, n_features_in_, feature_names_in_
         As in `BADRClassifier`.
 

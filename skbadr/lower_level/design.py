@@ -8,7 +8,7 @@ from scipy import linalg, sparse
 # Bytes of X that one product reads: enough for BLAS, little beside the vectors of length n.
 BLOCK = 1 << 24
 # Bytes of X that stay in the processor's cache, for sums of products.
-CACHED = 1 << 19
+CACHED = 1 << 22
 # Cells times outputs up to which sums by cell are a product of dense matrices.
 FEW_CELLS = 16
 

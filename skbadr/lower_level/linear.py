@@ -232,12 +232,15 @@ class LinearLowerLevel:
                 for b in range(a + 1):
                     blocks[a][b] = self._gram(state.weight * curvature[:, a, b])
                     blocks[b][a] = blocks[a][b]
-        full = np.zeros((self.p, self.m, self.p, self.m))
-        for a in range(self.m):
-            for b in range(self.m):
-                if blocks[a][b] is not None:
-                    full[:, a, :, b] = self.scale * blocks[a][b]
         size = self.p * self.m
+        if self.m == 1:
+            full = self.scale * blocks[0][0]
+        else:
+            full = np.zeros((self.p, self.m, self.p, self.m))
+            for a in range(self.m):
+                for b in range(self.m):
+                    if blocks[a][b] is not None:
+                        full[:, a, :, b] = self.scale * blocks[a][b]
         free = self.free.ravel()
         hessian = full.reshape(size, size)
         hessian[np.arange(size), np.arange(size)] += self.penalty.ravel()

@@ -46,6 +46,8 @@ class RowSpace:
 
 def suits_row_space(family, X):
     """Whether a problem has more columns than rows and penalises all of them alike."""
+    if not hasattr(X, "shape"):
+        return False
     n, d = X.shape
     if n > MOST_ROWS or d < WIDER * n or family.l2 <= 0:
         return False

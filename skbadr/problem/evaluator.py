@@ -109,9 +109,10 @@ class Evaluator:
             sums, cells.totals, out=np.full(cells.n_cells, np.nan), where=cells.totals > 0
         )
         evaluation.losses_by_group = data.group_means(losses)
-        if evaluation.origin == "erm" and data.classes is not None:
-            evaluation.proba = responses.get("predict_proba")
         predicted = responses["predict"]
+        if evaluation.origin == "erm":
+            evaluation.predicted = predicted
+            evaluation.proba = responses.get("predict_proba")
         counted = predicted if data.sample_weight is None else predicted[data.sample_weight > 0]
         evaluation.constant = bool(np.all(counted == counted[0]))
         evaluation.score = self.default_score(predicted)

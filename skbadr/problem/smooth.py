@@ -19,6 +19,9 @@ from skbadr.lower_level.linear import LinearState
 from skbadr.lower_level.row_space import RowSpace, suits_row_space
 from skbadr.result import Evaluation
 
+# From this number of rows on, solutions are first looked for on some of them.
+MANY_ROWS = 10_000
+
 
 class SmoothProblem:
     """Lower-level solutions of all folds, and the upper level as a function of their scores.
@@ -28,8 +31,16 @@ class SmoothProblem:
     problem : BilevelProblem
         Whose wrapped estimator has a `LinearFamily`.
     single : bool, default=False
-        Whether passes over a dense X may be in single precision, which halves them; not where
-        columns have offsets or scales that it would not resolve.
+        Whether passes over a dense X may always be in single precision, which halves them;
+        otherwise they are where the problem is `rough`. Never where columns have offsets or
+        scales that it would not resolve.
+
+    Attributes
+    ----------
+    large : bool
+        Whether there are many rows, or more columns than rows.
+    rough : bool
+        Whether moreover the estimator's own solver is too loose for accuracy to matter.
 
     Raises
     ------
@@ -51,14 +62,18 @@ class SmoothProblem:
                 y = self.data.y
             elif self.data.classes is not None:
                 y = np.searchsorted(self.data.classes, y)
-            X = _numeric(refit.X, single)
             # What is trained on is what is evaluated, but for encoders that fit out of fold.
             same = fold.rows is None and fold.X_final is refit.X
-            held_out = None if same else _numeric(fold.X_final, single)
-            space = RowSpace(X) if suits_row_space(family, X) else None
+            space = RowSpace(_numeric(refit.X)) if suits_row_space(family, refit.X) else None
+            self.large = len(refit.cells.codes) >= MANY_ROWS or space is not None
+            self.rough = self.large and family.resolution > 0
+            single = single or self.rough
+            X, held_out = refit.X, None if same else fold.X_final
             if space is not None:
                 X = space.rows
-                held_out = None if same else space.transform(held_out)
+                held_out = None if same else space.transform(_numeric(held_out))
+            X = _numeric(X, single)
+            held_out = None if same else _numeric(held_out, single)
             self.levels.append(LinearLowerLevel(family, X, y, refit.cells))
             self.held_out.append(held_out)
             self._spaces.append(space)

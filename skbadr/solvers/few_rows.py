@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-# From this number of rows on, solutions are first looked for on some of them.
-MANY_ROWS = 20_000
+from skbadr.problem.smooth import MANY_ROWS
 
 
 class FewRows:

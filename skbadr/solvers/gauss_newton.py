@@ -87,6 +87,11 @@ class GaussNewton:
         self.point, self.radius = None, 1.0
         self._tol = max(FIRST_INNER_TOL, inner_tol)
 
+    @property
+    def exhausted(self):
+        """Whether the budget ended the descent."""
+        return not self.converged and self.n_refits >= self.max_refits
+
     def evaluate(self, weights, starts):
         """Return the `Point` at some weights, without its derivatives."""
         begin = time.perf_counter()
@@ -240,8 +245,8 @@ class ScoreModel:
         step, change = found.x, float(found.fun)
         if self.smooth.evaluator.metric.kinked:
             # Gradients stall where groups tie; trials by value do not.
-            for spread in upper.max() * 0.5 ** np.arange(8):
-                size_of = (8 + 4 * len(lower), len(lower))
+            for spread in upper.max() * 0.4 ** np.arange(6):
+                size_of = (8 + 2 * len(lower), len(lower))
                 trials = step + spread * self.rng.standard_normal(size_of)
                 trials = np.clip(trials, bounds[:, 0], bounds[:, 1])
                 values = [model(trial)[0] for trial in trials]

@@ -96,9 +96,13 @@ class ScoreShiftGuide:
         right = np.einsum("mgcc->m", tables)
         return tables.reshape(len(weights), -1), right / tables.sum(axis=(1, 2, 3))
 
+    def candidates(self):
+        """Return weights worth a look, of shape (m, K): none of its own."""
+        return np.empty((0, len(self.shares)))
 
-def make_guide(problem, plain):
-    """Return the guide that fits a problem, or None.
+
+def score_shift(problem, plain):
+    """Return the score-shift guide of a problem, or None where it does not apply.
 
     Parameters
     ----------

@@ -9,13 +9,17 @@ from skbadr.result import Archive
 from skbadr.solvers.descent import Descents
 from skbadr.solvers.few_rows import FewRows
 from skbadr.solvers.linearised import LinearisedSearch
-from skbadr.solvers.smooth import SmoothSolver
+from skbadr.solvers.smooth import SmoothSolver, is_smooth
 from skbadr.solvers.starts import group_moves, tilts
 
 # Rows of the search itself, where there are at least twice as many.
 SEARCH_ROWS = 30_000
 # Rows of a first solution from which that on all rows starts.
 START_ROWS = 5_000
+# Number of cells up to which each is weighted most in turn.
+MOST_CORNERS = 8
+# Share of a metric that a start must gain on some rows to be tried on all.
+CORNER_GAIN = 0.1
 # Below this a second start is always tried.
 FEW_ROWS = 10_000
 
@@ -25,7 +29,7 @@ class ImplicitSolver(SmoothSolver):
 
     From the plain model on, refits are warm-started Newton solves, and their number is small
     because the derivative of the scores in the weights predicts each of them. The wrapped
-    estimator itself is fitted at the weights found and, below 20,000 rows or where the
+    estimator itself is fitted at the weights found and, below 10,000 rows or where the
     improvement is small, plain. Where its own solver does not return the solutions (it stops
     early, say), alternating refits take over.
 
@@ -65,7 +69,7 @@ class ImplicitSolver(SmoothSolver):
             inner_tol=self.inner_tol,
             check=finals.check_plain,
         )
-        if problem.evaluator.metric.differentiable and not problem.objective.uses_score:
+        if is_smooth(problem):
             if self.max_iter is None:
                 search.max_refits = np.inf  # the budget is that of each descent
             descents = Descents(
@@ -78,9 +82,11 @@ class ImplicitSolver(SmoothSolver):
             )
             descent = descents.run(finals.plain_model)
             visited.converged = descent.converged
+            visited.exhausted = descent.exhausted
             finals.inside = lambda: descent.retreat(search.record)
         else:
             self._search(problem, smooth, search, finals.plain_model)
+            visited.converged = not search.done
 
     def _search(self, problem, smooth, search, model):
         begin = time.perf_counter()
@@ -96,7 +102,42 @@ class ImplicitSolver(SmoothSolver):
             begun, evaluation = search.refit(weights, few.moved(found[0], states), "subset")
             best = search.run(begun, evaluation, radius=0.1)
             best = _better(problem.objective, (states, plain), best)
+        if not problem.objective.uses_score:
+            best = self._try_corners(problem, search, few, best)
         self._insist(problem, search, best)
+
+    def _try_corners(self, problem, search, few, best):
+        """Try equal weights, and most of the weight on one cell, where a metric alone counts.
+
+        Exact metrics are flat in places, so that a search from the plain model may end early.
+        Where there are many rows, some of them tell which of these points are worth it.
+        """
+        n_cells, shares = problem.n_cells, problem.shares
+        corners = [np.full(n_cells, 1.0 / n_cells)]
+        if n_cells <= MOST_CORNERS:
+            vertices = np.eye(n_cells)
+            corners += list(0.98 * vertices + 0.02 * shares)
+            if not search.smooth.rough:  # else the estimator's own solver does not follow
+                corners += list(vertices)
+        corners = [problem.project(corner) for corner in corners]
+        if few.smooth is not None:
+            screen = LinearisedSearch(
+                few.smooth,
+                Archive(problem.objective),
+                max_refits=np.inf,
+                tol=problem.tol,
+                inner_tol=self.inner_tol,
+            )
+            _, reference = screen.refit(best[1].cell_weights, few.states, "screen")
+            reached = [screen.refit(corner, few.states, "screen")[1] for corner in corners]
+            gains = [problem.objective.gain(reference, evaluation) for evaluation in reached]
+            enough = CORNER_GAIN * abs(reference.metric)
+            corners = [corners[i] for i in np.argsort(gains)[::-1][:2] if gains[i] > enough]
+        if self.max_iter is None:
+            search.max_refits += 8 * len(corners)
+        for corner in corners:
+            best = self._try(problem, search, corner, "corner", best)
+        return best
 
     def _search_few(self, few):
         """Return what some of the rows prefer, or None where these are too few to tell."""

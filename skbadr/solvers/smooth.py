@@ -10,7 +10,6 @@ from skbadr.problem import SmoothProblem
 from skbadr.result import Archive
 from skbadr.solvers.alternating import AlternatingSolver
 from skbadr.solvers.base import UpperSolver
-from skbadr.solvers.few_rows import MANY_ROWS
 from skbadr.solvers.finals import Finals, NotTheEstimators
 
 
@@ -27,13 +26,8 @@ class SmoothSolver(UpperSolver):
 
     def smooth_problem(self, problem):
         """Return the `SmoothProblem` to search, in single precision where that does."""
-        metric = problem.evaluator.metric
-        if not metric.differentiable or problem.objective.uses_score:
-            return SmoothProblem(problem, single=True)
-        smooth = SmoothProblem(problem)
-        if smooth.levels[0].n >= MANY_ROWS and smooth.family.resolution > 0:
-            return SmoothProblem(problem, single=True)
-        return smooth
+        # Exact metrics are steps: what single precision moves is less than a refit's tolerance.
+        return SmoothProblem(problem, single=not is_smooth(problem))
 
     @abstractmethod
     def visit(self, smooth, finals, visited):
@@ -54,12 +48,11 @@ class SmoothSolver(UpperSolver):
         trusted = True
         try:
             smooth = self.smooth_problem(problem)
-            many = smooth.levels[0].n >= MANY_ROWS
-            if not many:
+            if not smooth.large:
                 finals.fit_plain()
-            finals.tolerant = many and smooth.family.resolution > 0
+            finals.tolerant = smooth.rough
             self.visit(smooth, finals, visited)
-            archive.converged = visited.converged
+            archive.converged, archive.exhausted = visited.converged, visited.exhausted
         except KeyboardInterrupt:
             archive.interrupted = True
             warn_user(
@@ -83,6 +76,7 @@ class SmoothSolver(UpperSolver):
         """
         other = AlternatingSolver(self.max_iter).solve(problem)
         archive.n_iter += other.n_iter
+        archive.exhausted = False
         archive.converged, archive.interrupted = other.converged, other.interrupted
         kept = archive.evaluations if archive.evaluations else []
         archive.evaluations = [other.evaluations[0], *kept[1:], *other.evaluations[1:]]
@@ -90,3 +84,8 @@ class SmoothSolver(UpperSolver):
             archive.best
         ):
             archive.best = other.best
+
+
+def is_smooth(problem):
+    """Whether what a problem minimises has a gradient."""
+    return problem.evaluator.metric.differentiable and not problem.objective.uses_score

@@ -1,15 +1,22 @@
 """A Gaussian process on what refits returned, to choose the next ones."""
 
-import numpy as np
-from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import (
-    ConstantKernel,
-    DotProduct,
-    Matern,
-    WhiteKernel,
-)
+from itertools import product
+from types import MappingProxyType
 
-from skbadr._warnings import record_warnings
+import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
+
+# Prior standard deviations that the likelihood chooses from, in units of the outputs: of the
+# slope per unit of log weight, of departures from it, and of a refit's own noise.
+SLOPES = (0.1, 0.3, 1.0)
+DEPARTURES = (0.05, 0.15, 0.5)
+NOISES = (0.02, 0.06, 0.2)
+LENGTH = 1.5
+# How far along a guide's way an estimator may go.
+SCALES = (1.0, 0.35, 0.5, 0.7, 1.4, 2.0)
+# Below so many rows of a group and class, rates are shrunk toward those of all groups by so many
+# pseudo-rows, for guidance alone.
+FEW_ROWS, PSEUDO_ROWS = 100, 20
 
 
 def log_coordinates(weights, shares):
@@ -24,88 +31,361 @@ def from_log_coordinates(t, shares):
     return weights / weights.sum(axis=-1, keepdims=True)
 
 
+class TableEncoding:
+    """Log odds of what each group's classes are predicted as, in place of counts.
+
+    Weights shift log odds evenly, where counts saturate.
+
+    Parameters
+    ----------
+    evaluation_set : EvaluationSet
+    """
+
+    def __init__(self, evaluation_set):
+        self._totals = evaluation_set.class_totals[..., None]
+        self._unit = weight_unit(evaluation_set.sample_weight)
+        self._pseudo = 0.5 * self._unit  # half a row
+        self._shape = (*evaluation_set.class_totals.shape, evaluation_set.n_classes)
+
+    def encode(self, statistics):
+        """Return log odds, of shape (m, q), of tables of shape (m, G * C * C)."""
+        tables = np.reshape(statistics, (len(statistics), *self._shape))
+        logs = np.log(np.maximum(tables, 0.0) + self._pseudo)
+        return (logs[..., 1:] - logs[..., :1]).reshape(len(tables), -1)
+
+    def decode(self, outputs):
+        """Return the tables that `encode` maps to log odds of shape (..., q)."""
+        lead, (groups, classes, _) = outputs.shape[:-1], self._shape
+        odds = outputs.reshape(*lead, groups, classes, classes - 1)
+        odds = np.concatenate([np.zeros((*odds.shape[:-1], 1)), odds], axis=-1)
+        odds = np.exp(odds - odds.max(axis=-1, keepdims=True))
+        odds /= odds.sum(axis=-1, keepdims=True)
+        tables = odds * (self._totals + classes * self._pseudo) - self._pseudo
+        return np.maximum(tables, 0.0).reshape(*lead, -1)
+
+    def noise(self, statistics):
+        """Return the variance of each output that counts of the plain model alone explain."""
+        table = np.reshape(statistics, self._shape) + self._pseudo
+        return (self._unit / table[..., 1:] + self._unit / table[..., :1]).ravel()
+
+
+class PlainEncoding:
+    """Statistics as they are, in units of how far refits have moved them.
+
+    Parameters
+    ----------
+    statistics : ndarray of shape (m, q) or None, default=None
+        Visited; None leaves the units as they are.
+    """
+
+    def __init__(self, statistics=None):
+        if statistics is None:
+            self._unit, self._nonnegative = np.ones(1), False
+            return
+        spread = np.ptp(statistics, axis=0) if len(statistics) > 1 else 0.0
+        largest = np.max(spread, initial=0.0)
+        size = np.abs(statistics).max(axis=0)
+        self._unit = np.maximum(spread, 0.1 * largest if largest > 0 else 0.1 * size + 1e-12)
+        self._nonnegative = bool((statistics >= 0).all())
+
+    def encode(self, statistics):
+        """Return outputs of unit size."""
+        return statistics / self._unit
+
+    def decode(self, outputs):
+        """Return the statistics of outputs."""
+        statistics = outputs * self._unit
+        return np.maximum(statistics, 0.0) if self._nonnegative else statistics
+
+    def noise(self, statistics):
+        """Return no variance beyond that of refits."""
+        return np.zeros(len(self._unit))
+
+
+def weight_unit(weight):
+    """Return the weight of one row.
+
+    Weights that are multiples of the smallest stand for repeated rows; of others, the mean does.
+    """
+    if weight is None:
+        return 1.0
+    positive = weight[weight > 0]
+    smallest = float(positive.min())
+    multiples = positive / smallest
+    if np.abs(multiples - np.round(multiples)).max() < 1e-9 * multiples.max():
+        return smallest
+    return float(positive.mean())
+
+
+def shrink_small_cells(evaluation_set, statistics):
+    """Return confusion tables in which small cells lean on the rates of all groups.
+
+    Parameters
+    ----------
+    evaluation_set : EvaluationSet
+    statistics : ndarray of shape (m, G * C * C)
+
+    Returns
+    -------
+    statistics : ndarray of the same shape and row totals
+    """
+    counts = evaluation_set.class_totals / weight_unit(evaluation_set.sample_weight)
+    small = (counts > 0) & (counts < FEW_ROWS)
+    if not small.any():
+        return statistics
+    tables = np.reshape(statistics, (len(statistics), *counts.shape, counts.shape[1]))
+    pooled = tables.sum(axis=1)
+    total = pooled.sum(axis=-1, keepdims=True)
+    pooled = np.divide(pooled, total, out=np.zeros_like(pooled), where=total > 0)
+    own = np.where(small, counts / (counts + PSEUDO_ROWS), 1.0)[..., None]
+    mass = tables.sum(axis=-1, keepdims=True)
+    return (own * tables + (1.0 - own) * mass * pooled[:, None]).reshape(statistics.shape)
+
+
+def encoding_of(metric, evaluation_set, statistics=None):
+    """Return the encoding in which a metric's statistics are modelled."""
+    if metric.uses_confusion:
+        return TableEncoding(evaluation_set)
+    return PlainEncoding(statistics)
+
+
 class Surrogate:
-    """Predict the metric's statistics and the score from visited points.
+    """Predict the metric's statistics and the score of refits, and how sure that is.
 
     The metric itself has kinks (a largest gap); the group rates or losses below it are smooth
     in the weights, so these are modelled and the metric is computed from their prediction.
-    Where there is a guide, what is learnt is by how much reality differs from it.
+    What is learnt is by how much reality differs from a guide: the one under which the refits
+    are likeliest, for statistics and score each, of which one is that nothing changes.
 
     Parameters
     ----------
     objective : UpperObjective
     evaluation_set : EvaluationSet
     shares : ndarray of shape (K,)
-    guide : ScoreShiftGuide or None, default=None
+    guides : dict of str to guide, default={}
+        In order of preference for as long as only the plain estimator is known.
+
+    Attributes
+    ----------
+    guide, score_guide : str or None
+        Names of the chosen guides; None: that nothing changes.
     """
 
-    def __init__(self, objective, evaluation_set, shares, guide=None):
+    def __init__(self, objective, evaluation_set, shares, guides=MappingProxyType({})):
         self.objective, self.evaluation_set, self.shares = objective, evaluation_set, shares
-        self.guide = guide
-        self._processes = []
+        self.guides = guides
 
     def fit(self, evaluations):
-        """Learn from evaluations, of which failed and undefined ones are left out."""
-        usable = [
-            e for e in evaluations
-            if not e.failed and np.isfinite(e.score) and np.isfinite(e.statistics).all()
-        ]  # fmt: skip
-        self.ready = len(usable) >= (1 if self.guide is not None else 3)
-        if not self.ready:
-            return self
-        self._nonnegative = all((e.statistics >= 0).all() for e in usable)
+        """Learn from evaluations, the plain estimator's first; failed ones are left out."""
+        usable = [e for e in evaluations if is_usable(e)]
+        plain = usable[0]
+        statistics = np.array([e.statistics for e in usable])
+        scores = np.array([e.score for e in usable])
+        self._encoding = encoding_of(self.objective.metric, self.evaluation_set, statistics)
+        self._plain = plain.statistics, plain.score
+        self.score_unit = self._unit_of(scores)
+        self._ceiling = scores.max() + 0.1 * self.score_unit
         weights = np.array([e.cell_weights for e in usable])
-        outputs = np.array([[*e.statistics, e.score] for e in usable])
-        outputs = outputs - self._guided(weights, outputs.shape[1])
-        self._center, spread = outputs.mean(axis=0), outputs.std(axis=0)
-        self._varying = spread > 1e-12 * (1.0 + np.abs(self._center))
-        self._scale = np.where(self._varying, spread, 1.0)
-        targets = (outputs - self._center) / self._scale
-        if not self._varying.any() or len(usable) < 3:
-            return self
         inputs = log_coordinates(weights, self.shares)
-        # A linear part extrapolates beyond the visited region, where Matern alone would return
-        # to the mean and the search would stay. The score is a bowl around the plain model.
-        linear = ConstantKernel(1.0, (1e-3, 1e2)) * DotProduct(0.1, (1e-3, 10.0))
-        bowl = ConstantKernel(0.3, (1e-3, 1e2)) * DotProduct(0.1, (1e-3, 10.0)) ** 2
-        is_score = np.arange(len(self._varying)) == len(self._varying) - 1
-        for columns, trend in (
-            (self._varying & ~is_score, linear),
-            (self._varying & is_score, bowl),
-        ):
-            if columns.any():
-                self._processes.append((columns, _process(trend).fit(inputs, targets[:, columns])))
+        noise = 0.1 * self._encoding.noise(plain.statistics)
+        outputs = self._encoding.encode(statistics)
+        candidates = list(self.guides)
+        if len(usable) > 3 or not candidates:
+            candidates.append(None)
+        # Without guide: the score falls off around the plain estimator as it has on average.
+        squares = np.square(inputs).sum(axis=1)
+        fall = float(squares @ (plain.score - scores)) / max(float(squares @ squares), 1e-300)
+        self._fall = max(fall, 0.0)
+        self._statistics = self._score = None
+        self._scales = {}
+        for name in self.guides:
+            self._scales[name] = self._scale_of(name, weights, outputs, noise)
+        for name in candidates:
+            guided, guided_score = self._guided_by(name, weights)
+            size = 1.0 if name is not None else 2.0  # of the prior: guides are nearly right
+            slopes, departures = size * np.array(SLOPES), size * np.array(DEPARTURES)
+            process = _choose(inputs, outputs - guided, noise, slopes, departures)
+            if _likelier(process, self._statistics):
+                self._statistics, self.guide = process, name
+            # The plain estimator is nearly the best by its own score, where the slope is zero:
+            # a steep one is a hope, and the search would follow it.
+            residual = (scores - guided_score) / self.score_unit
+            process = _choose(inputs, residual[:, None], np.zeros(1), (0.02, 0.05), departures / 2)
+            if _likelier(process, self._score):
+                self._score, self.score_guide = process, name
         return self
 
-    def predict(self, weights):
-        """Return predicted metric and score of each row of `weights`."""
-        outputs = self._guided(weights, len(self._center)) + self._center
+    def believe(self, weights):
+        """Take the predictions at some weights for refits, so that others keep away from them."""
         inputs = log_coordinates(weights, self.shares)
-        for columns, process in self._processes:
-            predicted = process.predict(inputs).reshape(len(weights), -1)
-            outputs[:, columns] += predicted * self._scale[columns]
-        statistics, score = outputs[:, :-1], outputs[:, -1]
-        if self._nonnegative:
-            statistics = np.maximum(statistics, 0.0)
+        for process in (self._statistics, self._score):
+            process.add(inputs, process.predict(inputs)[0])
+
+    def predict(self, weights):
+        """Return the predicted metric and score of each row of `weights`."""
+        guided, guided_score = self._guided(weights)
+        inputs = log_coordinates(weights, self.shares)
+        statistics = self._encoding.decode(guided + self._statistics.predict(inputs)[0])
+        score = guided_score + self.score_unit * self._score.predict(inputs)[0][:, 0]
+        return self.metric_of(statistics), np.minimum(score, self._ceiling)
+
+    def draw(self, weights, normal):
+        """Return metric and score, of shape (m, S), of S likely refits at each row.
+
+        Parameters
+        ----------
+        weights : ndarray of shape (m, K)
+        normal : ndarray of shape (S, q + 1)
+            Standard normal numbers, the same for all rows.
+        """
+        guided, guided_score = self._guided(weights)
+        inputs = log_coordinates(weights, self.shares)
+        mean, deviation = self._statistics.predict(inputs)
+        moved = (guided + mean)[:, None] + deviation[:, None] * normal[:, :-1]
+        statistics = self._encoding.decode(moved)
+        metric = self.metric_of(statistics.reshape(-1, statistics.shape[-1]))
+        mean, deviation = self._score.predict(inputs)
+        score = guided_score[:, None] + self.score_unit * mean
+        score = np.minimum(score, self._ceiling) + self.score_unit * deviation * normal[:, -1]
+        return metric.reshape(len(weights), -1), score
+
+    @property
+    def n_outputs(self):
+        """Number of modelled quantities, the score included."""
+        return self._statistics.targets.shape[1] + 1
+
+    def metric_of(self, statistics):
+        """Return the metric for guidance of statistics of shape (m, q): small cells shrunk."""
         metric = self.objective.metric
-        return metric.from_many_statistics(self.evaluation_set, statistics), score
+        if metric.uses_confusion:
+            statistics = shrink_small_cells(self.evaluation_set, statistics)
+        return metric.from_many_statistics(self.evaluation_set, statistics)
 
-    def _guided(self, weights, n_outputs):
-        if self.guide is None:
-            return np.zeros((len(weights), n_outputs))
-        statistics, score = self.guide.predict(weights)
-        return np.column_stack([statistics, score])
+    def _unit_of(self, scores):
+        if self.evaluation_set.classes is not None and np.abs(scores).max() <= 1.0:
+            return 0.02  # points of accuracy
+        spread = np.ptp(scores) if len(scores) > 1 else 0.0
+        return max(spread, 0.05 * abs(scores[0]), 1e-12)
+
+    def _guided(self, weights):
+        guided, score = self._guided_by(self.guide, weights)
+        if self.score_guide != self.guide:
+            score = self._guided_by(self.score_guide, weights)[1]
+        return guided, score
+
+    def _guided_by(self, name, weights):
+        if name is None:
+            statistics = np.repeat(self._plain[0][None], len(weights), axis=0)
+            squares = np.square(log_coordinates(weights, self.shares)).sum(axis=1)
+            return self._encoding.encode(statistics), self._plain[1] - self._fall * squares
+        scale = self._scales.get(name, 1.0)
+        if scale != 1.0:
+            moved = scale * log_coordinates(weights, self.shares)
+            weights = from_log_coordinates(moved, self.shares)
+        statistics, score = self.guides[name].predict(weights)
+        return self._encoding.encode(statistics), score
+
+    def _scale_of(self, name, weights, outputs, noise):
+        """Return how far the estimator goes along what a guide says.
+
+        A regularised model goes a part of the way, and pays a part of the price: statistics and
+        score have one scale.
+        """
+        best, chosen = np.inf, 1.0
+        for scale in SCALES if len(weights) > 1 else ():
+            self._scales[name] = scale
+            error = np.square(outputs - self._guided_by(name, weights)[0])
+            total = (error / (0.1**2 + noise)).sum() + 4.0 * np.log2(scale) ** 2
+            if total < best:
+                best, chosen = total, scale
+        return chosen
 
 
-class _QuietProcess(GaussianProcessRegressor):
-    """A Gaussian process whose hyperparameters may end at a bound: that is fine here."""
-
-    def fit(self, X, y):
-        with record_warnings():
-            return super().fit(X, y)
+def _likelier(process, other):
+    return other is None or process.log_likelihood > other.log_likelihood + 1e-9
 
 
-def _process(trend):
-    kernel = ConstantKernel(1.0, (1e-3, 1e2)) * Matern(1.0, (0.2, 10.0), nu=2.5)
-    kernel += trend + WhiteKernel(1e-3, (1e-6, 0.3))
-    return _QuietProcess(kernel, random_state=0)
+def is_usable(evaluation):
+    """Whether a refit returned what can be learnt from."""
+    return (
+        not evaluation.failed
+        and bool(np.isfinite([evaluation.metric, evaluation.score]).all())
+        and bool(np.isfinite(evaluation.statistics).all())
+    )
+
+
+class Process:
+    """A Gaussian process of mean zero with a linear part, several outputs at a time.
+
+    Parameters
+    ----------
+    inputs : ndarray of shape (n, K)
+    targets : ndarray of shape (n, q)
+    slope, departure, noise : float
+        Prior standard deviations.
+    extra : ndarray of shape (q,)
+        Variance of the noise beyond that, of each output.
+    """
+
+    def __init__(self, inputs, targets, slope, departure, noise, extra):
+        self.inputs, self.targets = inputs, targets
+        self.slope, self.departure, self.noise = slope, departure, noise
+        self.extra = extra
+        self._solve()
+
+    def add(self, inputs, targets):
+        """Learn from further points."""
+        self.inputs = np.vstack([self.inputs, inputs])
+        self.targets = np.vstack([self.targets, targets])
+        self._solve()
+
+    def _solve(self):
+        kernel = self._kernel(self.inputs, self.inputs)
+        self._factors, self._dual = [], np.empty_like(self.targets)
+        self.log_likelihood = 0.0
+        levels, self._level_of = np.unique(np.round(self.extra, 4), return_inverse=True)
+        for level, extra in enumerate(levels):
+            columns = self._level_of == level
+            covariance = kernel + (self.noise**2 + extra) * np.eye(len(kernel))
+            factor = cho_factor(covariance, lower=True)
+            dual = cho_solve(factor, self.targets[:, columns])
+            self._factors.append(factor)
+            self._dual[:, columns] = dual
+            fit = float((self.targets[:, columns] * dual).sum())
+            width = float(np.log(np.diag(factor[0])).sum())
+            self.log_likelihood -= 0.5 * fit + columns.sum() * width
+
+    def _kernel(self, one, other):
+        dot = one @ other.T
+        squares = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1) - 2 * dot
+        scaled = np.sqrt(5 * np.maximum(squares, 0.0)) / LENGTH
+        kernel = self.departure**2 * (1 + scaled + scaled**2 / 3) * np.exp(-scaled)
+        return kernel + self.slope**2 * dot
+
+    def predict(self, inputs):
+        """Return mean and standard deviation, of shape (m, q), of refits."""
+        cross = self._kernel(inputs, self.inputs)
+        squares = (inputs**2).sum(axis=1)
+        prior = self.departure**2 + self.slope**2 * squares
+        variance = np.empty((len(inputs), len(self._factors)))
+        for level, factor in enumerate(self._factors):
+            half = solve_triangular(factor[0], cross.T, lower=True)
+            variance[:, level] = prior - (half**2).sum(axis=0)
+        variance = np.maximum(variance, 0.0)[:, self._level_of] + self.noise**2 + self.extra
+        return cross @ self._dual, np.sqrt(variance)
+
+
+def _choose(inputs, targets, extra, slopes, departures):
+    """Return the process whose prior is the likeliest of a few, the middle one by a little."""
+    best = None
+    priors = [list(enumerate(values)) for values in (slopes, departures, NOISES)]
+    for indexed in product(*priors):
+        slope, departure, noise = (value for _, value in indexed)
+        try:
+            process = Process(inputs, targets, slope, departure, noise, extra)
+        except LinAlgError:
+            continue
+        process.log_likelihood -= 0.5 * sum((i - 1) ** 2 for i, _ in indexed)
+        if best is None or process.log_likelihood > best.log_likelihood:
+            best = process
+    return best

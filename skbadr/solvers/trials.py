@@ -56,12 +56,25 @@ class Trials:
         -------
         metric, score : ndarray of shape (T,)
         """
-        return self._binary(moves, self._step if coarse else 1) if self.fast else self._each(moves)
+        if not self.fast:
+            return self._each(moves)
+        return self._judge(self._move_tables(moves, self._step if coarse else 1))
+
+    def statistics(self, moves):
+        """Return the metric's statistics, of shape (T, q), and the score of each move."""
+        if self.fast:
+            tables = self._move_tables(moves, 1)
+            return tables.reshape(len(moves), -1), _accuracy(tables)
+        statistics, score = [], np.empty(len(moves))
+        for i, response, value in self._responses(moves):
+            score[i] = value
+            statistics.append(np.ravel(self.metric.statistics(self.data, response)))
+        return np.array(statistics), score
 
     def _count(self):
         return self.data.confusion((self.scores > 0).astype(np.intp))
 
-    def _binary(self, moves, step):
+    def _move_tables(self, moves, step):
         moves = moves.astype(np.float32)
         scores, moving = self.scores[::step], self.sensitivities[::step]
         reach = np.abs(moving) @ np.abs(moves).max(axis=0)
@@ -80,16 +93,27 @@ class Trials:
         tables[..., 1] += change
         tables[..., 0] -= change
         np.maximum(tables, 0.0, out=tables)
-        metric = self.metric.from_many_statistics(self.data, tables.reshape(len(moves), -1))
-        right = tables[..., 0, 0].sum(axis=1) + tables[..., 1, 1].sum(axis=1)
-        return metric, right / tables.sum(axis=(1, 2, 3))
+        return tables
+
+    def _judge(self, tables):
+        metric = self.metric.from_many_statistics(self.data, tables.reshape(len(tables), -1))
+        return metric, _accuracy(tables)
 
     def _each(self, moves):
         metric, score = np.empty(len(moves)), np.empty(len(moves))
+        for i, response, score[i] in self._responses(moves):
+            metric[i] = self.metric.value(self.data, response)
+        return metric, score
+
+    def _responses(self, moves):
+        """Yield number, the metric's response and score of each move."""
         for i, move in enumerate(moves):
             scores = self.scores + self.sensitivities @ move
             responses = self.smooth.responses(scores, {self.metric.response_method})
-            response = responses[self.metric.response_method]
-            metric[i] = self.metric.value(self.data, response)
-            score[i] = self.smooth.evaluator.default_score(responses["predict"])
-        return metric, score
+            score = self.smooth.evaluator.default_score(responses["predict"])
+            yield i, responses[self.metric.response_method], score
+
+
+def _accuracy(tables):
+    right = tables[..., 0, 0].sum(axis=1) + tables[..., 1, 1].sum(axis=1)
+    return right / tables.sum(axis=(1, 2, 3))

@@ -1,6 +1,8 @@
-"""Pictures of the trade-off between error and unfairness; matplotlib is imported when drawing."""
+"""Pictures of a comparison: error against unfairness, on training and on test rows."""
 
 import numpy as np
+
+from skbadr.plotting._style import import_pyplot, set_limits, tidy
 
 # Okabe and Ito's palette, told apart by colour-blind readers; a marker of its own for each as well.
 _STYLES = {
@@ -31,12 +33,7 @@ def plot_comparison(result, *, figure=None):
         joined by a line.
     """
     if figure is None:
-        try:
-            import matplotlib.pyplot as plt
-        except ImportError:
-            raise ImportError(
-                "drawing a comparison needs matplotlib: pip install 'skbadr[plot]'."
-            ) from None
+        plt = import_pyplot()
         figure = plt.figure(figsize=(11, 5.2), layout="constrained")
     settings = result.settings
     # One scale of the metric, so that the panels can be compared.
@@ -48,7 +45,7 @@ def plot_comparison(result, *, figure=None):
         if part == "train":
             fronts = {key: _visited(front, settings) for key, front in result.fronts.items()}
         levels += _draw_panel(ax, points, fronts, settings)
-    _set_limits(axes[0].set_ylim, levels)
+    set_limits(axes[0].set_ylim, levels)
     better = "higher" if settings["greater_is_better"] else "lower"
     axes[0].set_ylabel(f"{settings['metric']} ({better} is fairer)")
     where = ", as seen on held-out rows" if settings["held_out"] else ""
@@ -96,21 +93,11 @@ def _draw_panel(ax, points, fronts, settings):
     if settings["bound"] is not None:
         ax.axhline(settings["bound"], color="0.5", linewidth=1, linestyle=":", zorder=0)
     # Models far off the front, such as constant ones, must not squeeze all the others together.
-    _set_limits(ax.set_xlim, seen_x)
+    set_limits(ax.set_xlim, seen_x)
     ax.locator_params(axis="x", nbins=6)
     ax.set_xlabel("error (1 - accuracy)" if settings["task"] == "classification" else "RMSE")
-    ax.grid(color="0.92", linewidth=0.8)
-    ax.set_axisbelow(True)
-    ax.spines[["top", "right"]].set_visible(False)
+    tidy(ax)
     return seen_y
-
-
-def _set_limits(setter, values):
-    values = np.asarray([value for value in values if np.isfinite(value)])
-    if len(values):
-        low, high = values.min(), values.max()
-        margin = 0.06 * (high - low) or 0.05 * (abs(high) or 1.0)
-        setter(low - margin, high + margin)
 
 
 def _draw_legend(figure, result):

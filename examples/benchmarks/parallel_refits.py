@@ -1,0 +1,60 @@
+"""Time the same search with one and with two processes.
+
+The batches of two candidates do not depend on `n_jobs`, so neither does the result:
+
+python examples/benchmarks/parallel_refits.py [--rows N] [--repeats 3] [--output FILE]
+"""
+
+import argparse
+import json
+import statistics
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+from plain_fits import make_table
+from sklearn.ensemble import HistGradientBoostingClassifier
+from threadpoolctl import threadpool_limits
+
+from skbadr import BADRClassifier
+from skbadr.solvers import AlternatingSolver
+
+
+def main(arguments=None):
+    """Run the benchmark from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, default=50_000)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--output", type=Path, default=Path("benchmarks_parallel_refits.json"))
+    options = parser.parse_args(arguments)
+
+    table = make_table(options.rows, 20)
+    estimator = HistGradientBoostingClassifier(early_stopping=False, random_state=0)
+    seconds, weights = {1: [], 2: []}, {}
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for repeat in range(options.repeats + 1):  # the first starts the processes
+            for n_jobs, times in seconds.items():
+                model = BADRClassifier(
+                    estimator, solver=AlternatingSolver(9, min_gain=0), bound=0.04,
+                    partition="group_target", n_jobs=n_jobs,
+                )  # fmt: skip
+                begin = time.perf_counter()
+                model.fit(table.X, table.y, sensitive_features=table.group)
+                if repeat:
+                    times.append(time.perf_counter() - begin)
+                    print(f"n_jobs={n_jobs}  {times[-1]:.1f} s", flush=True)
+                weights[n_jobs] = model.results_["group_weights"]
+    same = bool(np.array_equal(weights[1], weights[2]))
+    one, two = (statistics.median(times) for times in seconds.values())
+    print(
+        f"{options.rows} rows: {one:.1f} s and {two:.1f} s, {one / two:.2f}x; same result: {same}"
+    )
+    result = {"rows": options.rows, "seconds": seconds, "speedup": one / two, "same": same}
+    options.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(f"written to {options.output}")
+
+
+if __name__ == "__main__":
+    main()

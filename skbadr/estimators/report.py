@@ -1,0 +1,107 @@
+"""What a fitted model reports about its search."""
+
+import numpy as np
+
+# A group with fewer rows in some class than this can be neither judged nor repaired.
+FEW_ROWS = 30
+
+
+def small_groups(evaluation_set):
+    """Return the groups whose metric rests on a few rows.
+
+    Parameters
+    ----------
+    evaluation_set : EvaluationSet
+
+    Returns
+    -------
+    rows : dict of group label to int
+        Rows of positive weight of the group, or of its rarest class where it is a matter of
+        classes: fewer than 30.
+    """
+    codes, weight = evaluation_set.groups.codes, evaluation_set.sample_weight
+    counted = np.ones(len(codes), dtype=bool) if weight is None else weight > 0
+    n_groups = evaluation_set.n_groups
+    if evaluation_set.classes is None:
+        rows = np.bincount(codes[counted], minlength=n_groups)
+    else:
+        pair = codes * evaluation_set.n_classes + evaluation_set.y
+        size = n_groups * evaluation_set.n_classes
+        rows = np.bincount(pair[counted], minlength=size).reshape(n_groups, -1).min(axis=1)
+    labels = evaluation_set.groups.labels
+    return {labels[g]: int(rows[g]) for g in np.flatnonzero(rows < FEW_ROWS)}
+
+
+def describe(model):
+    """Return the report of a fitted model as text; see `BaseBADR.summary`."""
+    results = model.results_
+    estimator = type(model.estimator_).__name__
+    lines = [
+        f"{type(model).__name__}({estimator}), {model.metric_name_} on the {model.evaluated_on_}",
+        f"  plain estimator  {_values(model.erm_metric_value_, model.erm_scoring_value_)}",
+        f"  chosen model     {_values(model.metric_value_, model.scoring_value_)}",
+        "",
+        *_refits(model, results),
+        "",
+        *_response(model, results),
+        *_small(model),
+    ]
+    return "\n".join(lines).rstrip()
+
+
+def _values(metric, score):
+    return f"metric {metric:.4f}, score {score:.4f}"
+
+
+def _refits(model, results):
+    """Return a table of the visited points: what was predicted and what the estimator did."""
+    chosen = np.flatnonzero((results["group_weights"] == model.group_weights_).all(axis=1))
+    lines = [
+        f"  {'refit':>5}  {'from':<13}{'metric':>9}{'predicted':>11}{'score':>10}{'predicted':>11}"
+    ]
+    for i, origin in enumerate(results["origin"]):
+        if results["failed"][i]:
+            lines.append(f"  {i + 1:>5}  {origin:<13}{'failed':>9}")
+            continue
+        line = f"  {i + 1:>5}  {origin:<13}{results['metric'][i]:>9.4f}"
+        line += f"{_or_dash(results['predicted_metric'][i]):>11}{results['score'][i]:>10.4f}"
+        line += f"{_or_dash(results['predicted_score'][i]):>11}"
+        lines.append(line + ("  chosen" if i in chosen else ""))
+    return lines
+
+
+def _or_dash(value):
+    return f"{value:.4f}" if np.isfinite(value) else "-"
+
+
+def _response(model, results):
+    """Return what weights do to the estimator, and how well that was foreseen."""
+    if len(results["metric"]) < 2:
+        return []
+    if not model.weights_move_:
+        return [
+            "Weights do not move this estimator: every refit equals the plain one. It ignores "
+            "sample_weight, or its rules do not depend on it."
+        ]
+    lines = []
+    error = np.abs(results["metric"] - results["predicted_metric"])
+    if np.isfinite(error).any():
+        lines.append(f"The metric was predicted with a mean error of {np.nanmean(error):.4f}.")
+    response = model.weight_response_
+    if not np.isfinite(response):
+        return lines
+    told = f"({response:.2f} of the predicted way)"
+    if response < -0.1:
+        lines.append(f"Weights move this estimator against what they ask for {told}.")
+    elif response < 0.2:
+        lines.append(f"Weights hardly move this estimator as they should {told}.")
+    else:
+        lines.append(f"Weights move this estimator as predicted {told}.")
+    return lines
+
+
+def _small(model):
+    if not model.small_groups_:
+        return []
+    named = ", ".join(f"{label!r} ({rows})" for label, rows in model.small_groups_.items())
+    return [f"Groups too small to judge, with the rows of their rarest class: {named}."]

@@ -1,0 +1,253 @@
+"""The front between score and fairness as a sequence of bounds."""
+
+import inspect
+
+import numpy as np
+from sklearn.base import clone, is_regressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted
+
+from skbadr._warnings import hold_warnings, warn_user
+from skbadr.estimators import BADRClassifier, BADRRegressor
+from skbadr.estimators.base import BaseBADR
+from skbadr.pareto.points import ParetoPath
+from skbadr.solvers import ImplicitSolver
+from skbadr.solvers.path import NOT_SMOOTH, AlternatingPath, LinearisedPath
+
+__all__ = ["ParetoPath", "pareto_path"]
+
+
+def pareto_path(
+    estimator,
+    X,
+    y,
+    *,
+    sensitive_features=None,
+    metric="demographic_parity",
+    n_points=10,
+    bounds=None,
+    partition="group_target",
+    solver="auto",
+    scoring=None,
+    cv=None,
+    sensitive_columns=None,
+    sample_weight=None,
+    max_iter=None,
+    tol=1e-4,
+    min_weight=1e-6,
+    n_target_bins=2,
+    n_jobs=None,
+    random_state=None,
+    **fit_params,
+):
+    r"""Return the front between score and fairness: the best score under each of some bounds.
+
+    The bounds are walked from loose to tight, each from the best point known; every point that
+    the walk visits serves all bounds. For linear models with a smooth objective the walk costs a
+    few plain fits in all. The models themselves are fitted when they are asked for.
+
+    Parameters
+    ----------
+    estimator : classifier, regressor or Pipeline
+        Its (last step's) fit takes ``sample_weight``.
+    X : array-like, DataFrame or sparse matrix of shape (n, d)
+    y : array-like of shape (n,)
+    sensitive_features : array-like of shape (n,) or (n, m), default=None
+        Group of each sample; not needed where `sensitive_columns` is given.
+    metric : str, callable or FairnessMetric, default="demographic_parity"
+    n_points : int, default=10
+        Number of bounds, where `bounds` is None.
+    bounds : array-like of shape (n_points,), default=None
+        Bounds on the metric (from below, for one that is better when greater). None: evenly
+        spaced, from the plain estimator's value to the best there is or was found.
+    partition : {"group", "group_target"} or callable, default="group_target"
+    solver, scoring, cv, sensitive_columns, tol, min_weight, n_target_bins, n_jobs, random_state
+        As in `BADRClassifier` and `BADRRegressor`.
+    sample_weight : array-like of shape (n,), default=None
+        Base weights.
+    max_iter : int, default=None
+        Budget of refits of the whole walk; None: a few for each bound.
+    **fit_params : dict
+        Passed on to the estimator's fit.
+
+    Returns
+    -------
+    path : ParetoPath
+        A Bunch of equal-length arrays, one entry per bound from loose to tight, with the methods
+        `model`, `fit_models`, `predictions` and `at`. It keeps the training data.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For bad arguments, before any fit, in one sentence that names the argument.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the walk was interrupted.
+
+    References
+    ----------
+    Tanji, Vaiter and Laguel (2026), arXiv 2601.13448, for the problem at one bound.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skbadr import pareto_path
+    >>> rng = np.random.default_rng(0)
+    >>> group = np.repeat(["a", "b"], 200)
+    >>> X = rng.normal(size=(400, 2)) + (group == "b")[:, None]
+    >>> y = (X[:, 0] + rng.normal(size=400) > 0.5).astype(int)
+    >>> path = pareto_path(LogisticRegression(), X, y, sensitive_features=group, n_points=4)
+    >>> bool((path.metric <= path.bounds).all())
+    True
+    >>> fairest = path.model(3)
+    """
+    badr = _make_badr(
+        estimator,
+        metric=metric,
+        partition=partition,
+        solver=solver,
+        scoring=scoring,
+        cv=cv,
+        sensitive_columns=sensitive_columns,
+        max_iter=max_iter,
+        tol=tol,
+        min_weight=min_weight,
+        n_target_bins=n_target_bins,
+        n_jobs=n_jobs,
+        random_state=random_state,
+    )
+    bounds = _check_bounds(bounds, n_points)
+    setup = badr._set_up(X, y, sensitive_features, sample_weight, fit_params)
+    with hold_warnings():
+        visited, bounds = _walk(setup, bounds, n_points, max_iter)
+    return ParetoPath._make(setup, visited, bounds)
+
+
+def path_of(model, X, y, *, sensitive_features=None, sample_weight=None, bounds=None, **fit_params):
+    """Return the front of what a fitted BADR estimator visited; see `ParetoPath.from_estimator`."""
+    if not isinstance(model, BaseBADR):
+        raise TypeError(
+            f"model must be a fitted BADRClassifier or BADRRegressor, got {type(model).__name__}: "
+            "pareto_path searches for any other estimator."
+        )
+    check_is_fitted(model)
+    setup = clone(model)._set_up(X, y, sensitive_features, sample_weight, fit_params)
+    if setup.cells.labels != model.groups_.tolist():
+        raise ValueError(
+            f"these data have the cells {setup.cells.labels}, but the model was fitted on "
+            f"{model.groups_.tolist()}."
+        )
+    visited = _evaluations(model.results_)
+    if bounds is None:
+        optimal = model.results_["pareto_optimal"]
+        bounds = np.unique(model.results_["metric"][optimal])
+    return ParetoPath._make(setup, visited, _in_order(setup.metric, _check_bounds(bounds, None)))
+
+
+def _make_badr(estimator, **options):
+    if isinstance(estimator, BaseBADR):
+        raise TypeError(
+            f"estimator is itself a {type(estimator).__name__}: pass the estimator that it wraps, "
+            "or take the front of its own search by ParetoPath.from_estimator."
+        )
+    kind = BADRRegressor if is_regressor(estimator) else BADRClassifier
+    if kind is BADRClassifier:
+        del options["n_target_bins"]
+    return kind(estimator, **options)
+
+
+def _check_bounds(bounds, n_points):
+    """Return the bounds as floats, or None."""
+    if bounds is None:
+        if (
+            isinstance(n_points, bool)
+            or not isinstance(n_points, (int, np.integer))
+            or n_points < 1
+        ):
+            raise ValueError(f"n_points must be an integer >= 1, got {n_points!r}.")
+        return None
+    values = np.asarray(bounds, dtype=float)
+    if values.ndim != 1 or len(values) == 0 or not np.isfinite(values).all():
+        raise ValueError(f"bounds must be a sequence of finite numbers, got {bounds!r}.")
+    return np.unique(values)
+
+
+def _in_order(metric, bounds):
+    """Return ascending bounds from loose to tight."""
+    return bounds if metric.greater_is_better else bounds[::-1]
+
+
+def _walk(setup, bounds, n_points, max_iter):
+    """Return what was visited and the bounds, from loose to tight."""
+    problem, metric = setup.problem(), setup.metric
+    search = AlternatingPath(problem, max_refits=max_iter)
+    plain = None
+    if isinstance(setup.solver, ImplicitSolver):
+        try:
+            smooth = LinearisedPath(problem, max_refits=max_iter, inner_tol=setup.solver.inner_tol)
+            plain = smooth.begin()
+            search = smooth
+        except NOT_SMOOTH:  # its own solver stops early, say
+            plain = None
+    if plain is None:
+        plain = search.begin()
+    given = bounds is not None
+    try:
+        if given:
+            bounds = _in_order(metric, bounds)
+        else:
+            bounds = _spaced(metric, plain, search, n_points)
+        search.walk(bounds)
+    except KeyboardInterrupt:
+        warn_user(
+            "the walk was interrupted: tighter bounds have what earlier ones visited.",
+            ConvergenceWarning,
+        )
+    visited = search.visited()
+    if not given:
+        bounds = _within_reach(metric, plain, visited, bounds, n_points)
+    return visited, bounds
+
+
+def _spaced(metric, plain, search, n_points):
+    if np.isnan(plain.metric):
+        raise ValueError(
+            f"{metric.name} is undefined for the plain estimator, so that no bounds can be chosen "
+            "between its value and the best: give bounds."
+        )
+    ideal = metric.ideal
+    if ideal is not None:
+        # The ideal itself is left out: a model may have to be constant for it.
+        return plain.metric + (ideal - plain.metric) * np.arange(n_points) / n_points
+    return np.linspace(plain.metric, search.lowest().metric, n_points)
+
+
+def _within_reach(metric, plain, visited, bounds, n_points):
+    """Return the bounds, or others where the tightest of them was out of reach."""
+    if bounds is None:  # interrupted before there were any
+        return np.array([plain.metric])
+    values = np.array([e.metric for e in visited if not np.isnan(e.metric)])
+    best = values.max() if metric.greater_is_better else values.min()
+    missed = best < bounds[-1] if metric.greater_is_better else best > bounds[-1]
+    bounds = np.linspace(plain.metric, best, n_points) if missed else bounds
+    return _in_order(metric, np.unique(bounds))
+
+
+def _evaluations(results):
+    """Return evaluations as `results_` lists them."""
+    from skbadr.result import Evaluation
+
+    known = inspect.signature(Evaluation).parameters
+    evaluations = []
+    for i in range(len(results["metric"])):
+        fields = {name: values[i] for name, values in results.items() if name in known}
+        evaluation = Evaluation(
+            results["group_weights"][i], cell_losses=results["group_losses"][i], **fields
+        )
+        if results["failed"][i]:
+            evaluation.error = RuntimeError("the refit failed during the search.")
+        evaluations.append(evaluation)
+    return evaluations

@@ -1,0 +1,306 @@
+"""The points of a front, and the models behind them."""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import Bunch
+from sklearn.utils.parallel import Parallel, delayed
+
+from skbadr._warnings import hold_warnings, warn_user
+from skbadr.estimators.outcome import label_array
+from skbadr.estimators.scoring import DEFAULTS
+from skbadr.problem import UpperObjective
+from skbadr.result import Archive, non_dominated
+
+# How often a bound that the estimator's own fit misses is tried again, further inside it.
+ATTEMPTS = 4
+
+
+class ParetoPath(Bunch):
+    """The best visited model under each of some bounds, from loose to tight.
+
+    Values are those of the search, until a point's model is fitted: from then on they are the
+    fitted model's.
+
+    Attributes
+    ----------
+    bounds : ndarray of shape (n_points,)
+    weights : ndarray of shape (n_points, K)
+        Weights of the cells, on the simplex.
+    scores, metric : ndarray of shape (n_points,)
+        On the training data, or on held-out data where `cv` was given.
+    group_losses : ndarray of shape (n_points, K)
+        Mean loss of each cell.
+    met : ndarray of shape (n_points,), bool
+        Whether the metric meets the bound.
+    pareto_optimal : ndarray of shape (n_points,), bool
+        Whether no other point of the front is better in metric and score.
+    groups : ndarray of shape (K,)
+        Labels of the cells.
+    metric_name, loss_name, score_name : str
+    greater_is_better : bool
+        Whether a larger metric is fairer.
+    erm_metric, erm_score : float
+        Of the plain estimator.
+    results : dict of ndarrays
+        All visited points, as `results_` of `BADRClassifier`.
+    n_refits : int
+        Fits of the estimator itself during the search.
+    """
+
+    @classmethod
+    def from_estimator(
+        cls,
+        model,
+        X,
+        y,
+        *,
+        sensitive_features=None,
+        sample_weight=None,
+        bounds=None,
+        **fit_params,
+    ):
+        """Return the front of what a fitted BADR estimator visited, without a new search.
+
+        Parameters
+        ----------
+        model : BADRClassifier or BADRRegressor
+            Fitted.
+        X, y, sensitive_features, sample_weight, **fit_params
+            As passed to its fit; models are fitted on them.
+        bounds : array-like, default=None
+            None: the metric of each non-dominated point.
+
+        Returns
+        -------
+        path : ParetoPath
+
+        Raises
+        ------
+        TypeError
+            If `model` is another estimator.
+        ValueError
+            If the data do not have the cells that the model was fitted on.
+        """
+        from skbadr.pareto.path import path_of
+
+        return path_of(
+            model,
+            X,
+            y,
+            sensitive_features=sensitive_features,
+            sample_weight=sample_weight,
+            bounds=bounds,
+            **fit_params,
+        )
+
+    @classmethod
+    def _make(cls, setup, visited, bounds):
+        """Return the path of some evaluations, the first being the plain estimator's."""
+        metric, bounds = setup.metric, np.asarray(bounds, dtype=float)
+        archive = Archive(UpperObjective(metric))
+        archive.evaluations = visited
+        scoring = setup.owner.scoring or DEFAULTS[setup.owner._task]
+        path = cls(
+            bounds=bounds,
+            groups=label_array(setup.cells.labels),
+            metric_name=metric.name,
+            loss_name=setup.loss,
+            score_name=getattr(scoring, "__name__", str(scoring)),
+            greater_is_better=bool(metric.greater_is_better),
+            erm_metric=visited[0].metric,
+            erm_score=visited[0].score,
+            results=archive.as_dict(),
+            n_refits=archive.n_refits,
+        )
+        # Not items: what models are fitted from, and those that are.
+        vars(path).update(_setup=setup, _visited=visited, _fitted={})
+        path._choose([path._candidates(bound)[0] for bound in bounds])
+        return path
+
+    def _choose(self, chosen):
+        vars(self)["_chosen"] = chosen
+        self.weights = np.array([e.cell_weights for e in chosen])
+        self.scores = np.array([e.score for e in chosen])
+        self.metric = np.array([e.metric for e in chosen])
+        self.group_losses = np.array([e.cell_losses for e in chosen])
+        objective = UpperObjective(self._setup.metric)
+        self.pareto_optimal = non_dominated(objective.cost(self.metric), -self.scores)
+        pairs = zip(chosen, self.bounds, strict=True)
+        self.met = np.array([self._objective(bound).is_met(e) for e, bound in pairs])
+
+    def _objective(self, bound):
+        return UpperObjective(self._setup.metric, bound=float(bound))
+
+    def _candidates(self, bound):
+        """Return what was visited, best first, then only what is ever further inside the bound."""
+        objective = self._objective(bound)
+        usable = [e for e in self._visited if not e.failed]
+        # Of equal ones, a fit of the estimator itself.
+        ranked = sorted(usable, key=lambda e: (objective.key(e), e.origin != "final"))
+        chosen = ranked[:1]
+        for evaluation in ranked[1:]:
+            if objective.cost(evaluation.metric) < objective.cost(chosen[-1].metric) - 1e-3:
+                chosen.append(evaluation)
+        return chosen
+
+    def at(self, bounds):
+        """Return the path of other bounds, from the points that are known: without a search.
+
+        Parameters
+        ----------
+        bounds : float or array-like
+
+        Returns
+        -------
+        path : ParetoPath
+        """
+        values = np.unique(np.atleast_1d(np.asarray(bounds, dtype=float)))
+        if values.ndim != 1 or len(values) == 0 or not np.isfinite(values).all():
+            raise ValueError(f"bounds must be finite numbers, got {bounds!r}.")
+        values = values if self.greater_is_better else values[::-1]
+        return type(self)._make(self._setup, self._visited, values)
+
+    def model(self, index):
+        """Return the model of one point, fitted when first asked for.
+
+        ``clone(estimator).fit(X, y, sample_weight)`` at the point's weights. Where that fit
+        misses the bound by the tolerance of its own solver, points further inside are tried.
+
+        Parameters
+        ----------
+        index : int
+            Into the arrays; negative ones count from the tightest bound.
+
+        Returns
+        -------
+        model : fitted estimator
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the fitted model misses the bound.
+        """
+        return self.fit_models(indices=[index])[0]
+
+    def fit_models(self, *, indices=None, n_jobs=None):
+        """Return the models of points, fitted in parallel unless they are already.
+
+        Parameters
+        ----------
+        indices : sequence of int, default=None
+            None: all points.
+        n_jobs : int, default=None
+            Fits at a time, through joblib.
+
+        Returns
+        -------
+        models : list of fitted estimators
+            Points of equal weights share a model.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If a fitted model misses its bound.
+        """
+        indices = self._indices(indices)
+        # One task per set of weights, under the tightest of their bounds.
+        missing = [i for i in indices if i not in self._fitted]
+        todo = sorted({self._chosen[i].cell_weights.tobytes(): i for i in missing}.values())
+        n_jobs = n_jobs if len(todo) > 1 else 1
+        run = Parallel(n_jobs=n_jobs)
+        with hold_warnings():
+            found = run(
+                delayed(_fit)(self._setup, self._objective(self.bounds[i]), self._tries(i))
+                for i in todo
+            )
+            chosen = list(self._chosen)
+            for i, (model, evaluation) in zip(todo, found, strict=True):
+                same = chosen[i].cell_weights
+                for j in indices:
+                    if np.array_equal(self._chosen[j].cell_weights, same):
+                        self._fitted[j], chosen[j] = model, evaluation
+                self._report(i, evaluation)
+            self._choose(chosen)
+        return [self._fitted[i] for i in indices]
+
+    def _tries(self, index):
+        """Return weights to fit at: the point's, and further inside where it meets the bound."""
+        inside = self._candidates(self.bounds[index])[1:ATTEMPTS] if self.met[index] else []
+        return [self._chosen[index], *inside]
+
+    def _report(self, index, evaluation):
+        for message, category in evaluation.warnings:
+            warn_user(message, category)
+        if not self._objective(self.bounds[index]).is_met(evaluation):
+            sign = ">=" if self.greater_is_better else "<="
+            warn_user(
+                f"the model of point {index} has {self.metric_name} {evaluation.metric:.4g}, not "
+                f"{sign} {self.bounds[index]:.4g}: no visited weights give less.",
+                ConvergenceWarning,
+            )
+
+    def _indices(self, indices):
+        n_points = len(self.bounds)
+        checked = []
+        for index in range(n_points) if indices is None else indices:
+            if isinstance(index, bool) or not isinstance(index, Integral):
+                raise TypeError(f"a point of the path is chosen by its index, got {index!r}.")
+            if not -n_points <= index < n_points:
+                raise IndexError(f"the path has {n_points} points, there is no point {index}.")
+            checked.append(int(index) % n_points)
+        return checked
+
+    def predictions(self, X, *, n_jobs=None):
+        """Return what the models of all points predict.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Any rows.
+        n_jobs : int, default=None
+            For the models that are not fitted yet.
+
+        Returns
+        -------
+        y_preds : dict of str to ndarray of shape (n,)
+            By bound, what ``fairlearn.metrics.plot_model_comparison(y_preds=...)`` takes.
+        """
+        models = self.fit_models(n_jobs=n_jobs)
+        return {self.label(i): model.predict(X) for i, model in enumerate(models)}
+
+    def label(self, index):
+        """Return the name of a point: the metric and its bound."""
+        sign = ">=" if self.greater_is_better else "<="
+        texts = [f"{bound:.4g}" for bound in self.bounds]
+        text = texts[index] if len(set(texts)) == len(texts) else repr(float(self.bounds[index]))
+        return f"{self.metric_name} {sign} {text}"
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+
+
+def _fit(setup, objective, tries):
+    """Return the first model that meets the bound, else the nearest, with its evaluation."""
+    if setup.folds is not None:
+        # Measured on held-out rows, which the final model has seen.
+        lower = setup.lower_level()
+        return lower.assemble(lower.fit(tries[0].cell_weights)), tries[0]
+    problem = setup.problem()
+    best = None
+    for candidate in tries:
+        evaluation = problem.evaluator(candidate.cell_weights, "final", candidate.iteration)
+        if evaluation.failed:
+            if best is None and candidate is tries[-1]:
+                raise evaluation.error
+            continue
+        if best is None or objective.key(evaluation) < objective.key(best):
+            best = evaluation
+        if objective.is_met(best):
+            break
+    if best is None:
+        raise evaluation.error
+    lower = problem.evaluator.folds[0].lower_level
+    model, best.model = lower.assemble(best.model), None
+    return model, best

@@ -1,0 +1,7 @@
+"""Pictures of fronts, searches and comparisons; matplotlib is optional."""
+
+from skbadr.plotting.comparison import plot_comparison
+from skbadr.plotting.convergence import ConvergenceDisplay
+from skbadr.plotting.front import GroupLossesDisplay, ParetoFrontDisplay
+
+__all__ = ["ConvergenceDisplay", "GroupLossesDisplay", "ParetoFrontDisplay", "plot_comparison"]

@@ -1,0 +1,55 @@
+"""What all pictures share; matplotlib is imported when drawing."""
+
+import numpy as np
+
+# Okabe and Ito's palette, told apart by colour-blind readers.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
+MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
+
+
+def import_pyplot():
+    """Return pyplot.
+
+    Raises
+    ------
+    ImportError
+        Saying how to get it.
+    """
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError:
+        raise ImportError("drawing needs matplotlib: pip install 'skbadr[plot]'.") from None
+    return plt
+
+
+def new_axes(ax, n=1, **options):
+    """Return axes to draw on: those given, or new ones below each other."""
+    if ax is None:
+        _, ax = import_pyplot().subplots(n, 1, layout="constrained", **options)
+    if n == 1:
+        return ax
+    axes = np.ravel(ax)
+    if len(axes) != n:
+        raise ValueError(f"ax must hold {n} axes, got {len(axes)}.")
+    return axes
+
+
+def tidy(ax):
+    """Leave what helps to read values."""
+    ax.grid(color="0.92", linewidth=0.8)
+    ax.set_axisbelow(True)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def set_limits(setter, values):
+    """Set limits that hold all finite values, and a margin."""
+    values = np.asarray([value for value in values if np.isfinite(value)])
+    if len(values):
+        low, high = values.min(), values.max()
+        margin = 0.06 * (high - low) or 0.05 * (abs(high) or 1.0)
+        setter(low - margin, high + margin)
+
+
+def style(number):
+    """Return colour and marker of the series of some number."""
+    return PALETTE[number % len(PALETTE)], MARKERS[(number // len(PALETTE) + number) % len(MARKERS)]

@@ -1,0 +1,148 @@
+"""Free predictions of a regressor's refits, from the plain model's predictions alone."""
+
+import numpy as np
+from scipy.stats import norm
+
+from skbadr.solvers.surrogate import encoding_of, is_usable
+
+MAX_ROWS = 2_000
+# Widths tried for the distribution of targets around predictions, in units of the residuals'
+# own: a model that nearly interpolates smooths over more than its residuals show.
+WIDTHS = (0.5, 1.0, 1.5, 2.0, 3.0)
+
+
+class DensityShiftGuide:
+    """Predict regression refits by re-weighting the density of targets around predictions.
+
+    With targets of group g normal around the plain prediction mu, weighting the target bins of
+    the group by f_b makes the best prediction ``sum_b f_b q_b m_b / sum_b f_b q_b``: q_b is the
+    probability of bin b and m_b the mean within it. The width of the distribution is what
+    explains the refits so far best.
+
+    Parameters
+    ----------
+    evaluation_set : EvaluationSet
+    cells : Cells
+        Of the same rows, one cell per group and target bin.
+    shares : ndarray of shape (K,)
+    metric : FairnessMetric
+    predicted : ndarray of shape (n,)
+        Of the plain model.
+    """
+
+    def __init__(self, evaluation_set, cells, shares, metric, predicted):
+        rows = np.flatnonzero(cells.base_weight > 0)
+        places = np.linspace(0, len(rows) - 1, min(len(rows), MAX_ROWS)).round().astype(np.intp)
+        rows = rows[places]
+        self.metric, self.shares = metric, shares
+        edges = _edges(evaluation_set.y, cells)
+        self.data = evaluation_set.take(rows)
+        self._mean = predicted[rows]
+        groups = cells.group_of_cell[cells.codes[rows]]
+        residual = self.data.y - self._mean
+        self._spread = np.ones(len(rows))
+        for group in np.unique(groups):
+            member = groups == group
+            weight = cells.base_weight[rows[member]]
+            mean = np.average(residual[member], weights=weight)
+            spread = np.sqrt(np.average((residual[member] - mean) ** 2, weights=weight))
+            self._spread[member] = max(spread, 1e-9 * np.ptp(evaluation_set.y))
+        n_bins = len(edges) + 1
+        cell_of = np.full((int(cells.group_of_cell.max()) + 1, n_bins), -1)
+        cell_of[cells.group_of_cell, cells.target_of_cell] = np.arange(cells.n_cells)
+        self._cell_of = cell_of[groups]
+        self._edges = edges
+        self._encoding = encoding_of(metric, self.data)
+        self._offset = None
+        self._set_width(1.0)
+        self._exact = metric.statistics(evaluation_set, predicted), evaluation_set
+        weight = evaluation_set.sample_weight
+        squares = (evaluation_set.y - predicted) ** 2
+        self._exact_score = -float(np.average(squares, weights=weight))
+
+    def _set_width(self, width):
+        """Compute probabilities and means of all bins for one width of the distribution."""
+        spread = (width * self._spread)[:, None]
+        limits = np.concatenate([[-np.inf], self._edges, [np.inf]])
+        z = (limits - self._mean[:, None]) / spread
+        # In the upper tail probabilities are differences of small numbers, not of ones.
+        upper = z[:, :-1] > 0
+        probability = np.where(
+            upper, norm.sf(z[:, :-1]) - norm.sf(z[:, 1:]), norm.cdf(z[:, 1:]) - norm.cdf(z[:, :-1])
+        )
+        first = self._mean[:, None] * probability
+        self._mass = np.maximum(probability, 1e-300)
+        self._moment = first + spread * (norm.pdf(z[:, :-1]) - norm.pdf(z[:, 1:]))
+
+    def learn(self, evaluations):
+        """Choose the width that explains the refits best."""
+        refits = [e for e in evaluations[1:] if not e.failed and np.isfinite(e.statistics).all()]
+        if not refits:
+            return
+        weights = np.array([e.cell_weights for e in refits])
+        actual = np.array([e.statistics for e in refits]) - evaluations[0].statistics
+        errors = []
+        for width in WIDTHS:
+            self._set_width(width)
+            statistics, _ = self._raw(np.vstack([self.shares, weights]))
+            errors.append(np.square(statistics[1:] - statistics[0] - actual).sum())
+        self._set_width(WIDTHS[int(np.argmin(errors))])
+
+    def candidates(self):
+        """Return weights worth a look, of shape (m, K): none of its own."""
+        return np.empty((0, len(self.shares)))
+
+    def predict(self, weights):
+        """Return predicted statistics, of shape (m, q), and scores of refits."""
+        statistics, score = self._raw(np.vstack([self.shares, weights]))
+        exact, _ = self._exact
+        return exact + statistics[1:] - statistics[0], self._exact_score + score[1:] - score[0]
+
+    def _raw(self, weights):
+        statistics, score = [], np.empty(len(weights))
+        for i, row in enumerate(weights):
+            factor = np.where(self._cell_of >= 0, (row / self.shares)[self._cell_of], 1.0)
+            mass = (factor * self._mass).sum(axis=1)
+            predicted = (factor * self._moment).sum(axis=1) / mass
+            statistics.append(np.ravel(self.metric.statistics(self.data, predicted)))
+            squares = (self.data.y - predicted) ** 2
+            score[i] = -np.average(squares, weights=self.data.sample_weight)
+        return np.array(statistics), score
+
+
+def _edges(y, cells):
+    """Return the edges between the bins of targets."""
+    target = cells.target_of_cell[cells.codes]
+    lowest, highest = [], []
+    for b in range(int(cells.target_of_cell.max()) + 1):
+        values = y[target == b]
+        if len(values):
+            lowest.append(values.min())
+            highest.append(values.max())
+    return (np.array(highest[:-1]) + np.array(lowest[1:])) / 2
+
+
+def density_shift(problem, plain):
+    """Return the density-shift guide of a problem, or None where it does not apply.
+
+    Parameters
+    ----------
+    problem : BilevelProblem
+    plain : Evaluation
+        Of the plain estimator, with its predictions.
+    """
+    evaluator = problem.evaluator
+    applies = (
+        evaluator.evaluation_set.classes is None
+        and plain.predicted is not None
+        and is_usable(plain)
+        and problem.cells.target_of_cell is not None
+        and not evaluator.metric.slow
+        and evaluator.scoring is None
+        and len(np.unique(evaluator.cells.codes)) == problem.n_cells
+    )
+    if not applies:
+        return None
+    return DensityShiftGuide(
+        evaluator.evaluation_set, evaluator.cells, problem.shares, evaluator.metric, plain.predicted
+    )

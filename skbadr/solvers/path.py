@@ -1,0 +1,269 @@
+"""Searches for a whole front: bounds from loose to tight, each warm-started from the last."""
+
+import time
+
+import numpy as np
+from scipy.linalg import LinAlgError
+
+from skbadr.lower_level.linear import LinearState
+from skbadr.problem import SmoothProblem, UpperObjective
+from skbadr.result import Archive
+from skbadr.solvers.alternating import AlternatingSolver
+from skbadr.solvers.finals import NotTheEstimators, agree
+from skbadr.solvers.linearised import LinearisedSearch
+from skbadr.solvers.proposals import Proposals
+from skbadr.solvers.starts import tilts
+
+# What the smooth problem raises where it is not the wrapped estimator's.
+NOT_SMOOTH = (NotTheEstimators, LinAlgError, ValueError, FloatingPointError)
+# Refits that one bound may cost; where it is missed, as many again.
+REFITS_PER_BOUND = 6
+# Steps of the search under one bound, and below how many rows more of them cost next to nothing,
+# so that the walk also goes back to looser bounds.
+STEPS, FEW_ROWS, STEPS_OF_FEW_ROWS = 1, 10_000, 5
+# Rounds in which predicted moves are refined there, and where a bound is missed; moves per round,
+# and the best of them that the next round follows.
+ROUNDS, DRAWS, ELITE = 8, 64, 12
+
+
+class LinearisedPath:
+    """Walk along bounds by `LinearisedSearch`, for smooth linear models.
+
+    Each bound starts from the best of all points visited so far, whose parameters are kept, so
+    that little is left to do: a step predicted by the derivatives, and its confirmation.
+
+    Parameters
+    ----------
+    problem : BilevelProblem
+    max_refits : int or None
+        Budget of the whole walk; None: `REFITS_PER_BOUND` for each bound.
+    inner_tol : float
+        Of the refits; see `ImplicitSolver`.
+    """
+
+    def __init__(self, problem, *, max_refits=None, inner_tol=3e-4):
+        self.problem, self.max_refits = problem, max_refits
+        self._steps = STEPS_OF_FEW_ROWS
+        self.archive = Archive(problem.objective)
+        self.smooth = SmoothProblem(problem, single=True)
+        self.search = _KeepingSearch(
+            self.smooth, self.archive, max_refits=np.inf, tol=problem.tol, inner_tol=inner_tol
+        )
+
+    def begin(self):
+        """Fit the plain estimator and return its evaluation.
+
+        Raises
+        ------
+        NotTheEstimators
+            If that is not the solution of the lower level.
+        """
+        problem, smooth = self.problem, self.smooth
+        self.plain = _fit_plain(problem)
+        begin = time.perf_counter()
+        starts = None
+        if self.plain.model is not None:  # of held-out folds none is kept
+            (level,) = smooth.levels
+            coef = level.family.parameters(self.plain.model)
+            starts = [_as_start(level, problem.shares, coef)]
+        states = smooth.solve(problem.shares, starts, tol=self.search.inner_tol)
+        solution = self.search.record(problem.shares, states, "erm", begin)
+        if not agree(self.plain, solution):
+            raise NotTheEstimators
+        self._states = states
+        for weights in tilts(problem.cells, (1.0,)):
+            self.search.refit(problem.project(weights), states, "tilt")
+        return self.plain
+
+    def lowest(self):
+        """Search for the best metric, whatever the score; return its evaluation."""
+        return self._walk_to(UpperObjective(self.problem.objective.metric))
+
+    def walk(self, bounds):
+        """Search under each bound, in this order."""
+        few = self.smooth.levels[0].n < FEW_ROWS
+        self._steps = STEPS_OF_FEW_ROWS if few else STEPS
+        for bound in [*bounds, *bounds[-2::-1]] if few else bounds:
+            if self._spent:
+                break
+            objective = UpperObjective(self.problem.objective.metric, bound=bound)
+            scale = self.search.score_scale
+            for harder in (1.0, 5.0, 4.0):
+                self.search.score_scale *= harder
+                self.search.rounds = ROUNDS if few or harder > 1.0 else 0
+                met = objective.is_met(self._walk_to(objective))
+                if met or self._spent:
+                    break
+            if not met:
+                self._start_elsewhere(objective)
+            self.search.score_scale = scale
+
+    def _start_elsewhere(self, objective):
+        """Search from starts that others have not led to, until the bound is met."""
+        search = self.search
+        for weights in tilts(self.problem.cells, (0.5, 1.5)):
+            if self._spent:
+                return
+            search.max_refits = self._budget(REFITS_PER_BOUND)
+            begun = search.refit(self.problem.project(weights), self._states, "tilt")
+            if objective.is_met(search.run(*begun, radius=0.5, max_steps=STEPS_OF_FEW_ROWS)[1]):
+                return
+
+    def _budget(self, refits):
+        """Return the number of visited points after so many more, or all that there may be."""
+        total = len(self.archive.evaluations) + refits
+        return total if self.max_refits is None else min(total, self.max_refits)
+
+    def _walk_to(self, objective):
+        search = self.search
+        search.objective, search.max_refits = objective, self._budget(REFITS_PER_BOUND)
+        best = min(self.archive.evaluations, key=objective.key)
+        coefs = search.coefs[id(best)]
+        if self._states[0].coef is not coefs[0]:
+            self._states = [
+                _as_start(level, best.cell_weights, coef)
+                for level, coef in zip(self.smooth.levels, coefs, strict=True)
+            ]
+        self._states, best = search.run(self._states, best, radius=0.5, max_steps=self._steps)
+        return best
+
+    @property
+    def _spent(self):
+        return self.max_refits is not None and len(self.archive.evaluations) >= self.max_refits
+
+    def visited(self):
+        """Return all evaluations, the first being that of the estimator's own plain fit."""
+        for evaluation in self.archive.evaluations:
+            evaluation.n_refits = 0  # solutions are not fits of the estimator
+        return [self.plain, *self.archive.evaluations[1:]]
+
+
+class _KeepingSearch(LinearisedSearch):
+    """A search that keeps the parameters of every point, and that can look more closely.
+
+    Where many gaps are to shrink at once, as those of equalized odds between several groups, few
+    directions help: `rounds` of the cross-entropy method then refine each predicted move, which
+    costs no refit.
+
+    References
+    ----------
+    Rubinstein (1999), "The cross-entropy method for combinatorial and continuous optimization",
+    Methodology and Computing in Applied Probability 1.
+    """
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.coefs, self.rounds = {}, 0
+
+    def record(self, weights, states, *arguments, **options):
+        evaluation = super().record(weights, states, *arguments, **options)
+        self.coefs[id(evaluation)] = [state.coef for state in states]
+        return evaluation
+
+    def _best_move(self, trials, evaluation, radius, step):
+        move, predicted, current = super()._best_move(trials, evaluation, radius, step)
+        n_cells = len(move)
+        seed = [self.problem.seed, len(self.archive.evaluations), step, 1]
+        rng = np.random.default_rng(seed)
+        mean, covariance = move, (0.4 * radius) ** 2 * np.eye(n_cells)
+        for _ in range(self.rounds):
+            moves = mean + rng.standard_normal((DRAWS, n_cells)) @ np.linalg.cholesky(covariance).T
+            moves = np.clip(moves, -radius, radius)
+            moves[0] = move
+            merit = self._merit(*trials(moves))
+            elite = moves[np.argsort(merit, kind="stable")[:ELITE]]
+            if merit.min() < predicted:
+                move, predicted = elite[0], float(merit.min())
+            mean = elite.mean(axis=0)
+            apart = elite - mean
+            # A little wider than the best draws: otherwise they would contract too early.
+            covariance = 1.3 * apart.T @ apart / ELITE + (1e-4 * radius) ** 2 * np.eye(n_cells)
+        return move, predicted, current
+
+
+class AlternatingPath:
+    """Walk along bounds by refits of any estimator: what one bound learns serves all.
+
+    Parameters
+    ----------
+    problem : BilevelProblem
+        Its objective is replaced on the way.
+    max_refits : int or None
+        Budget of the whole walk; None: that of a search for one bound, and two for each bound.
+    """
+
+    def __init__(self, problem, *, max_refits=None):
+        self.problem, self.max_refits = problem, max_refits
+        self.archive = Archive(problem.objective)
+        self._solver = AlternatingSolver()
+        self.proposals = None
+        self._iteration = 1
+
+    def begin(self):
+        """Fit the plain estimator and return its evaluation."""
+        plain = _fit_plain(self.problem)
+        self.archive.add(plain)
+        self.proposals = Proposals(self.problem, self.archive, self._solver.guides)
+        return plain
+
+    def lowest(self):
+        """Search for the best metric, whatever the score; return its evaluation."""
+        objective = UpperObjective(self.problem.objective.metric)
+        budget = self._solver.budget(self.problem)
+        if self.max_refits is not None:
+            budget = min(budget, self.max_refits // 2)
+        while len(self.archive.evaluations) < budget and self._improve(objective):
+            pass
+        return self._best(objective)
+
+    def walk(self, bounds):
+        """Give each bound its turn, until the budget is spent."""
+        budget = self.max_refits
+        if budget is None:
+            budget = self._solver.budget(self.problem) + 2 * len(bounds)
+        # Neighbours serve each other: far ones first.
+        order = sorted(range(len(bounds)), key=lambda i: f"{i + 1:b}"[::-1], reverse=True)
+        objectives = [UpperObjective(self.problem.objective.metric, bound=bounds[i]) for i in order]
+        idle = 0
+        while idle < len(objectives):
+            for objective in objectives:
+                if len(self.archive.evaluations) >= budget:
+                    return
+                idle = 0 if self._improve(objective, budget) else idle + 1
+
+    def _improve(self, objective, budget=np.inf):
+        """Refit where this objective expects most; return whether anything was left to try."""
+        problem, archive = self.problem, self.archive
+        problem.objective = archive.objective = objective
+        archive.best = self._best(objective)
+        if objective.is_ideal(archive.best):
+            return False
+        self._iteration += 1
+        self.proposals.restart()
+        size = int(min(self._solver.batch_size, budget - len(archive.evaluations)))
+        batch = self.proposals.next_batch(size, self._solver.min_gain)
+        self._visit(batch)
+        return bool(batch)
+
+    def _visit(self, candidates):
+        tasks = [(candidate.weights, candidate.origin) for candidate in candidates]
+        for evaluation in self.problem.evaluate(tasks, self._iteration):
+            self.archive.add(evaluation)
+
+    def _best(self, objective):
+        return min((e for e in self.archive.evaluations if not e.failed), key=objective.key)
+
+    def visited(self):
+        """Return all evaluations, the first being that of the plain fit."""
+        return self.archive.evaluations
+
+
+def _fit_plain(problem):
+    plain = next(iter(problem.evaluate([(problem.shares, "erm")], 1)))
+    if plain.failed:
+        raise plain.error
+    return plain
+
+
+def _as_start(level, weights, coef):
+    return LinearState(weights, coef, level.forward(coef), level.sample_weight(weights))
