@@ -72,7 +72,7 @@ def test_unknown_lengths_are_refused():
 
 
 def test_solutions_and_hypergradients_on_a_cluster(client):
-    X, y, group = people()
+    X, y, group = people(n=2100)
     local = level_of(X, y, group)
     remote = level_of(client.persist(da.from_array(X, chunks=(700, 6))), y, group)
     weights = np.array([0.2, 0.5, 0.3])
@@ -122,22 +122,22 @@ class DaskTree(ClassifierMixin, BaseEstimator):
 
 @pytest.mark.parametrize("solver", ["implicit", "gd", "sgd"])
 def test_same_model_as_in_memory(client, solver):
-    X, y, group = people()
-    estimator = LogisticRegression(tol=1e-10, max_iter=10_000)
+    X, y, group = people(n=24_000)
+    estimator = LogisticRegression(solver="newton-cholesky", tol=1e-10)
     local = BADRClassifier(estimator, "individual", solver=solver)
     local.fit(X, y, sensitive_features=group)
-    blocks = client.persist(da.from_array(X, chunks=(1000, 6)))
+    blocks = client.persist(da.from_array(X, chunks=(8000, 6)))
     distributed.wait(blocks)
     remote = BADRClassifier(estimator, "individual", solver=solver)
-    remote.fit(blocks, da.from_array(y, chunks=1000), sensitive_features=group)
+    remote.fit(blocks, da.from_array(y, chunks=8000), sensitive_features=group)
     np.testing.assert_allclose(remote.group_weights_, local.group_weights_, atol=1e-6)
     np.testing.assert_allclose(remote.estimator_.coef_, local.estimator_.coef_, atol=1e-5)
     np.testing.assert_array_equal(remote.predict(X), local.predict(X))
 
 
 def test_x_stays_on_the_workers(client, monkeypatch):
-    X, y, group = people()
-    blocks = client.persist(da.from_array(X, chunks=(1000, 6)))
+    X, y, group = people(n=24_000)
+    blocks = client.persist(da.from_array(X, chunks=(8000, 6)))
     distributed.wait(blocks)
 
     def collected(self, *args, **kwargs):
@@ -150,8 +150,8 @@ def test_x_stays_on_the_workers(client, monkeypatch):
 
 
 def test_a_worker_that_dies_changes_nothing():
-    X, y, group = people()
-    estimator = LogisticRegression(tol=1e-10, max_iter=10_000)
+    X, y, group = people(n=24_000)
+    estimator = LogisticRegression(solver="newton-cholesky", tol=1e-10)
     expected = BADRClassifier(estimator, "individual", solver="implicit")
     expected.fit(X, y, sensitive_features=group)
     with (
@@ -160,7 +160,7 @@ def test_a_worker_that_dies_changes_nothing():
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
-        blocks = client.persist(da.from_array(X, chunks=(500, 6)))
+        blocks = client.persist(da.from_array(X, chunks=(4000, 6)))
         distributed.wait(blocks)
         victim = next(iter(cluster.workers.values()))
         pid = client.run(os.getpid, workers=[victim.worker_address])[victim.worker_address]
