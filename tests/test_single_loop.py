@@ -24,7 +24,7 @@ from skbadr.lower_level.linear import LinearState
 from skbadr.metrics import EvaluationSet, get_metric
 from skbadr.partition import make_cells, make_groups
 from skbadr.problem.sampling import StratifiedSampler
-from skbadr.solvers import GDSolver, SGDSolver
+from skbadr.solvers import GDSolver, SGDSolver, get_solver
 
 EXACT = LogisticRegression(tol=1e-9, max_iter=10_000)
 METRICS = [
@@ -273,3 +273,20 @@ def test_wide_regression():
     model = BADRRegressor(Ridge(), "group_loss_variance", solver="gd")
     model.fit(X, y, sensitive_features=group)
     assert model.metric_value_ < model.erm_metric_value_
+
+
+@pytest.mark.parametrize(
+    ("metric", "size", "expected"),
+    [
+        ("individual", (10_000, 3), "ImplicitSolver"),
+        ("individual", (10**6, 3), "GDSolver"),
+        ("individual", (10**7, 3), "SGDSolver"),
+        ("individual", (10**7, 30), "ImplicitSolver"),
+        ("individual", None, "ImplicitSolver"),
+        ("demographic_parity", (10**7, 3), "ImplicitSolver"),
+    ],
+)
+def test_auto_chooses_by_size(metric, size, expected):
+    assert type(get_solver("auto", metric=get_metric(metric), size=size)).__name__ == expected
+    refits = get_solver("auto", metric=get_metric(metric), size=size, obstacle="a forest")
+    assert type(refits).__name__ == "AlternatingSolver"

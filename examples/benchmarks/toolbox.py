@@ -5,7 +5,8 @@ is started through a script that prints one JSON line ({"seconds": ..., "value":
 "weights": [...]}), and is never imported here. Both sides get the same rows and encoding:
 
     python examples/benchmarks/toolbox.py --python ENV/bin/python --script run_badr.py \\
-        --table compas.csv [--target NAME] [--sensitive NAME] [--rows N] [--output FILE]
+        --table compas.csv [--target NAME] [--sensitive NAME] [--rows N] \\
+        [--algorithm sgd --solver sgd] [--output FILE]
 
 The objectives at both solutions are evaluated by functions written here from their definitions,
 the lower level solved to 1e-10 at either side's weights.
@@ -86,6 +87,7 @@ def run_toolbox(options, metric):
     """Return what the toolbox's script prints, or the end of its error output."""
     command = [options.python, options.script, options.table, options.target, options.sensitive]
     command += [metric, "--rows", options.rows, "--l2", options.l2]
+    command += ["--algorithm", options.algorithm]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     done = subprocess.run(
         [str(part) for part in command], capture_output=True, text=True, env=environment
@@ -131,7 +133,11 @@ def benchmark(options):
             for _ in range(options.repeats):
                 begin = time.perf_counter()
                 model = BADRClassifier(
-                    estimator, metric, partition="group", min_weight=options.min_weight
+                    estimator,
+                    metric,
+                    solver=options.solver,
+                    partition="group",
+                    min_weight=options.min_weight,
                 )
                 model.fit(X, y, sensitive_features=group)
                 times.append(time.perf_counter() - begin)
@@ -193,6 +199,8 @@ def main(arguments=None):
         "--min-weight", type=float, default=1e-6, help="of ours; the toolbox goes down to 0"
     )
     parser.add_argument("--only", nargs="*", help="the toolbox's names of metrics")
+    parser.add_argument("--algorithm", default="slsqp", help="the toolbox's: slsqp or sgd")
+    parser.add_argument("--solver", default="auto", help="ours")
     parser.add_argument("--repeats", type=int, default=5, help="of our fits")
     parser.add_argument("--output", type=Path, default=Path("benchmarks_toolbox.json"))
     options = parser.parse_args(arguments)

@@ -3,6 +3,7 @@
 from abc import ABCMeta, abstractmethod
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn import get_config
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.pipeline import Pipeline
@@ -189,7 +190,9 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
             fit_params=fit_params,
             held_out=self.cv is not None,
         )
-        solver = get_solver(self.solver, self.max_iter, obstacle=obstacle, metric=metric)
+        alone = self.bound is None and not self.trade_off and self.cv is None
+        size = (len(y), cells.n_cells) if alone and not issparse(X) else None
+        solver = get_solver(self.solver, self.max_iter, obstacle=obstacle, metric=metric, size=size)
 
         seed = 0
         if self.random_state is not None:

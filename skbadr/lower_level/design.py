@@ -18,7 +18,7 @@ def make_design(X):
 
     Parameters
     ----------
-    X : array-like, memmap, sparse matrix or Design of shape (n, d)
+    X : array-like, memmap, sparse matrix, dask array or Design of shape (n, d)
         Numbers; those that are not floats become double precision.
 
     Returns
@@ -27,6 +27,11 @@ def make_design(X):
     """
     if isinstance(X, Design):
         return X
+    if is_dask_array(X):
+        # Where Dask is in use, it is installed.
+        from skbadr.lower_level.dask_design import DaskDesign
+
+        return DaskDesign(X)
     if sparse.issparse(X):
         X = X.tocsr()
         return SparseDesign(X if X.dtype.kind == "f" else X.astype(float))
@@ -34,6 +39,11 @@ def make_design(X):
         return MappedDesign(X)
     X = np.asarray(X)
     return DenseDesign(X if X.dtype.kind == "f" else X.astype(float))
+
+
+def is_dask_array(X):
+    """Whether X is a Dask array, without importing Dask."""
+    return type(X).__module__.partition(".")[0] == "dask" and hasattr(X, "to_delayed")
 
 
 def release(X):

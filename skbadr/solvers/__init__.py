@@ -14,8 +14,14 @@ SOLVERS = {
     "alternating": AlternatingSolver,
 }
 
+# Rows from which single loops took less time than exact solutions at every step, for no worse
+# models, and from which minibatches took less than passes over all rows. See doc/single_loop.md.
+GD_ROWS, SGD_ROWS = 500_000, 5_000_000
+# Cells beyond which they gained less.
+MOST_CELLS = 8
 
-def get_solver(solver, max_iter=None, *, obstacle=None, metric=None):
+
+def get_solver(solver, max_iter=None, *, obstacle=None, metric=None, size=None):
     """Return the solver behind a name, or the solver object itself.
 
     Parameters
@@ -29,6 +35,9 @@ def get_solver(solver, max_iter=None, *, obstacle=None, metric=None):
     metric : FairnessMetric or None, default=None
         Where it is a user's function, which the implicit solver would call often, "auto" prefers
         refits; single loops need a gradient, of it or of a smooth stand-in.
+    size : tuple (rows, cells) or None, default=None
+        Where the metric alone is searched on the training data: by it "auto" decides whether to
+        solve the lower level at every step. None: it does.
 
     Returns
     -------
@@ -49,8 +58,7 @@ def get_solver(solver, max_iter=None, *, obstacle=None, metric=None):
                 "skbadr.solvers."
             )
         if solver == "auto":
-            slow = metric is not None and metric.slow
-            solver = "implicit" if obstacle is None and not slow else "alternating"
+            solver = _automatic(obstacle, metric, size)
         solver = SOLVERS[solver](max_iter=max_iter)
     elif not isinstance(solver, UpperSolver):
         raise TypeError(
@@ -72,6 +80,18 @@ def get_solver(solver, max_iter=None, *, obstacle=None, metric=None):
             "stand-in; use solver='implicit' or 'alternating', which take any metric."
         )
     return solver
+
+
+def _automatic(obstacle, metric, size):
+    """Return the name of the solver for a problem."""
+    if obstacle is not None or (metric is not None and metric.slow):
+        return "alternating"
+    if size is None or metric is None or not metric.differentiable or metric.kinked:
+        return "implicit"
+    n_rows, n_cells = size
+    if n_rows < GD_ROWS or n_cells > MOST_CELLS:
+        return "implicit"
+    return "gd" if n_rows < SGD_ROWS else "sgd"
 
 
 __all__ = [

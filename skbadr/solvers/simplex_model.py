@@ -101,7 +101,10 @@ def minimise_in_box(curvature, gradient, lower, upper):
     step : ndarray of shape (K,)
     """
     n = len(gradient)
-    step, free = np.zeros(n), np.ones(n, dtype=bool)
+    step = _minimise_separately(np.diag(curvature), gradient, lower, upper)
+    free = (step > lower) & (step < upper)
+    if not free.any():
+        free[np.argmax(upper - lower)] = True
     size = max(float(np.abs(gradient).max()), np.finfo(float).tiny)
     for _ in range(6 * n):
         target, multiplier = _on_free(curvature, gradient, step, free)
@@ -128,6 +131,22 @@ def minimise_in_box(curvature, gradient, lower, upper):
     return step
 
 
+def _minimise_separately(diagonal, gradient, lower, upper):
+    """Minimise the model without its mixed terms, by bisection: where active sets start."""
+    diagonal = np.maximum(diagonal, np.finfo(float).tiny)
+    reach = float(np.abs(gradient).max() + (diagonal * np.maximum(upper, -lower)).max())
+    low, high = -2.0 * reach, 2.0 * reach
+    for _ in range(80):
+        middle = 0.5 * (low + high)
+        step = np.clip(-(gradient + middle) / diagonal, lower, upper)
+        low, high = (middle, high) if step.sum() > 0 else (low, middle)
+    # What rounding leaves goes to where there is room.
+    room = upper - step if step.sum() < 0 else step - lower
+    place = int(np.argmax(room))
+    step[place] = np.clip(step[place] - step.sum(), lower[place], upper[place])
+    return step
+
+
 def _on_free(curvature, gradient, step, free):
     """Return the best step with the entries that are not free as they are, and its multiplier."""
     m = int(free.sum())
@@ -140,7 +159,10 @@ def _on_free(curvature, gradient, step, free):
     unit = max(float(np.abs(system[:m, :m]).max()), np.finfo(float).tiny)
     system[:m, :m] /= unit
     right[:m] /= unit
-    solution = np.linalg.lstsq(system, right, rcond=None)[0]
+    try:
+        solution = np.linalg.solve(system, right)
+    except np.linalg.LinAlgError:
+        solution = np.linalg.lstsq(system, right, rcond=None)[0]
     target = step.copy()
     target[free] = solution[:m]
     return target, solution[m] * unit
