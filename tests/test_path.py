@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skbadr import BADRClassifier, ParetoPath, pareto_path
+from skbadr.solvers.linearised import LinearisedSearch
 
 BAYES = GaussianNB()
 
@@ -196,3 +197,20 @@ def test_refusals():
         path.model(2)
     with pytest.raises(TypeError, match="index"):
         path.model(0.05)
+
+
+def test_interrupted_walks_keep_what_they_visited(monkeypatch):
+    steps = []
+    run = LinearisedSearch.run
+
+    def interrupted(self, *arguments, **options):
+        steps.append(1)
+        if len(steps) == 3:
+            raise KeyboardInterrupt
+        return run(self, *arguments, **options)
+
+    monkeypatch.setattr(LinearisedSearch, "run", interrupted)
+    with pytest.warns(ConvergenceWarning, match="interrupted"):
+        path, *_ = front(bounds=[0.2, 0.15, 0.1, 0.05])
+    assert len(path.bounds) == 4 and path.met[0]
+    assert path.met.tolist() == (path.metric <= path.bounds).tolist()

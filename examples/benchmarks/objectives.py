@@ -80,9 +80,11 @@ class Split:
             rows, test_size=0.3, stratify=strata, random_state=seed
         )
         self.X, self.y, self.group = table.X, table.y, table.group
-        self.estimator = (
-            LogisticRegression(max_iter=1000) if table.task == "classification" else Ridge()
-        )
+        # Trained to the solution: near the corners of the simplex lbfgs at its default tolerance
+        # returns models that no weights stand for.
+        self.estimator = Ridge()
+        if table.task == "classification":
+            self.estimator = LogisticRegression(solver="newton-cholesky", tol=1e-8, max_iter=1000)
         self.wrapper = BADRClassifier if table.task == "classification" else BADRRegressor
 
     def cells(self, partition):
