@@ -1,8 +1,16 @@
 """Dask arrays: sums are taken on the workers, with the results of data in memory."""
 
+import os
+import signal
+import threading
+
 import numpy as np
 import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 from skbadr import BADRClassifier
 from skbadr.lower_level import LinearLowerLevel, find_family
@@ -64,7 +72,7 @@ def test_unknown_lengths_are_refused():
 
 
 def test_solutions_and_hypergradients_on_a_cluster(client):
-    X, y, group = people()
+    X, y, group = people(n=2100)
     local = level_of(X, y, group)
     remote = level_of(client.persist(da.from_array(X, chunks=(700, 6))), y, group)
     weights = np.array([0.2, 0.5, 0.3])
@@ -87,3 +95,96 @@ def test_refits_on_a_cluster_equal_those_here(client):
     with joblib.parallel_backend("dask"):
         found = model.fit(X, y, sensitive_features=group).group_weights_
     np.testing.assert_array_equal(found, expected)
+
+
+class DaskTree(ClassifierMixin, BaseEstimator):
+    """A tree that trains on Dask arrays alone, as gradient boosting libraries do."""
+
+    seen = []
+
+    def fit(self, X, y, sample_weight=None):
+        assert isinstance(X, da.Array) and isinstance(y, da.Array)
+        assert sample_weight is None or isinstance(sample_weight, da.Array)
+        DaskTree.seen.append(None if sample_weight is None else sample_weight.chunks)
+        weight = da.ones_like(y) if sample_weight is None else sample_weight
+        parts = [X, y[:, None], weight[:, None]]
+        rows = da.concatenate(parts, axis=1).rechunk({1: -1})
+        # One block is enough for a test.
+        block = rows.blocks[0].compute()
+        self.classes_ = np.arange(2)
+        self.tree_ = DecisionTreeClassifier(max_depth=4, random_state=0)
+        self.tree_.fit(block[:, :-2], block[:, -2].astype(int), sample_weight=block[:, -1])
+        return self
+
+    def predict(self, X):
+        return X.map_blocks(self.tree_.predict, drop_axis=1, dtype=int)
+
+
+@pytest.mark.parametrize("solver", ["implicit", "gd", "sgd"])
+def test_same_model_as_in_memory(client, solver):
+    X, y, group = people(n=24_000)
+    estimator = LogisticRegression(solver="newton-cholesky", tol=1e-10)
+    local = BADRClassifier(estimator, "individual", solver=solver)
+    local.fit(X, y, sensitive_features=group)
+    blocks = client.persist(da.from_array(X, chunks=(8000, 6)))
+    distributed.wait(blocks)
+    remote = BADRClassifier(estimator, "individual", solver=solver)
+    remote.fit(blocks, da.from_array(y, chunks=8000), sensitive_features=group)
+    np.testing.assert_allclose(remote.group_weights_, local.group_weights_, atol=1e-6)
+    np.testing.assert_allclose(remote.estimator_.coef_, local.estimator_.coef_, atol=1e-5)
+    np.testing.assert_array_equal(remote.predict(X), local.predict(X))
+
+
+def test_x_stays_on_the_workers(client, monkeypatch):
+    X, y, group = people(n=24_000)
+    blocks = client.persist(da.from_array(X, chunks=(8000, 6)))
+    distributed.wait(blocks)
+
+    def collected(self, *args, **kwargs):
+        raise AssertionError("X was collected")
+
+    monkeypatch.setattr(da.Array, "__array__", collected)
+    model = BADRClassifier(metric="individual", solver="gd")
+    model.fit(blocks, y, sensitive_features=group)
+    assert model.metric_value_ < model.erm_metric_value_
+
+
+def test_a_worker_that_dies_changes_nothing():
+    X, y, group = people(n=24_000)
+    estimator = LogisticRegression(solver="newton-cholesky", tol=1e-10)
+    expected = BADRClassifier(estimator, "individual", solver="implicit")
+    expected.fit(X, y, sensitive_features=group)
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        blocks = client.persist(da.from_array(X, chunks=(4000, 6)))
+        distributed.wait(blocks)
+        victim = next(iter(cluster.workers.values()))
+        pid = client.run(os.getpid, workers=[victim.worker_address])[victim.worker_address]
+        timer = threading.Timer(0.3, os.kill, (pid, signal.SIGKILL))
+        timer.start()
+        model = BADRClassifier(estimator, "individual", solver="implicit")
+        model.fit(blocks, y, sensitive_features=group)
+        timer.join()
+    np.testing.assert_allclose(model.group_weights_, expected.group_weights_, atol=1e-6)
+
+
+def test_an_estimator_of_dask_arrays_gets_its_weights_as_one(client):
+    X, y, group = people()
+    DaskTree.seen.clear()
+    blocks = client.persist(da.from_array(X, chunks=(1000, 6)))
+    model = BADRClassifier(DaskTree(), partition="group_target", max_iter=4)
+    model.fit(blocks, y, sensitive_features=group)
+    assert model.metric_value_ <= model.erm_metric_value_
+    assert DaskTree.seen[0] is None and DaskTree.seen[1] == ((1000,) * 4,)
+
+
+def test_what_would_collect_x_is_refused():
+    X, y, group = people(n=200)
+    blocks = da.from_array(X, chunks=(100, 6))
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression())
+    with pytest.raises(TypeError, match="transformers of a Pipeline would collect"):
+        BADRClassifier(pipeline).fit(blocks, y, sensitive_features=group)

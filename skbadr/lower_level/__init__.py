@@ -1,7 +1,8 @@
 """Lower level: the weighted training problem of the wrapped estimator."""
 
 from skbadr.lower_level.base import LowerLevel
-from skbadr.lower_level.design import Design, make_design, release
+from skbadr.lower_level.dask_fit import respond_on_blocks
+from skbadr.lower_level.design import Design, is_dask_array, make_design, release
 from skbadr.lower_level.families import (
     LinearFamily,
     find_family,
@@ -20,8 +21,10 @@ __all__ = [
     "PeeledEstimator",
     "RefitLowerLevel",
     "find_family",
+    "is_dask_array",
     "known_estimators",
     "make_design",
     "register_family",
     "release",
+    "respond_on_blocks",
 ]

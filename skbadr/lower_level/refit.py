@@ -9,7 +9,8 @@ from sklearn.base import clone
 
 from skbadr._sklearn import _check_method_params, _num_samples, _safe_indexing
 from skbadr.lower_level.base import LowerLevel
-from skbadr.lower_level.design import release
+from skbadr.lower_level.dask_fit import fit_on_blocks
+from skbadr.lower_level.design import is_dask_array, release
 from skbadr.lower_level.pipeline import PeeledEstimator
 
 
@@ -38,10 +39,17 @@ class RefitLowerLevel(LowerLevel):
 
     def __init__(self, estimator, X, y, cells, *, weighted, fit_params, rows=None, routing=False):
         self._all_cells, self._rows = cells, slice(None) if rows is None else rows
-        if rows is not None:
+        if rows is not None and not is_dask_array(X):
             fit_params = _check_method_params(X, fit_params, rows)
             X, y, cells = _safe_indexing(X, rows), y[rows], _part(cells, rows)
         self.peeled = PeeledEstimator(estimator, routing=routing)
+        if is_dask_array(X) and (rows is not None or self.peeled.transforms):
+            raise TypeError(
+                "X is a Dask array, which the transformers of a Pipeline would collect: apply them "
+                "to it before fit."
+                if rows is None
+                else "X is a Dask array, from which cv would collect rows: leave cv=None."
+            )
         self.X, self.final_params = self.peeled.fit_transform(
             X, y, fit_params, cells.base_weight if weighted else None
         )
@@ -65,6 +73,8 @@ class RefitLowerLevel(LowerLevel):
         params = dict(self.final_params)
         if not self._all_cells.is_plain(cell_weights) or self.weighted:
             params["sample_weight"] = self._all_cells.sample_weight(cell_weights)[self._rows]
+        if is_dask_array(X):
+            return fit_on_blocks(model, X, self.y, self.cells, cell_weights, params)
         model = model.fit(X, self.y, **params)
         release(X)
         return model

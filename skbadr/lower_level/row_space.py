@@ -3,6 +3,8 @@
 import numpy as np
 from scipy import linalg, sparse
 
+from skbadr.lower_level.design import Design
+
 # Rows up to which their inner products are formed, where there are this many times more columns.
 MOST_ROWS, WIDER = 1_500, 1.5
 
@@ -49,7 +51,7 @@ def suits_row_space(family, X):
     if not hasattr(X, "shape"):
         return False
     n, d = X.shape
-    if n > MOST_ROWS or d < WIDER * n or family.l2 <= 0:
+    if n > MOST_ROWS or d < WIDER * n or family.l2 <= 0 or isinstance(X, Design):
         return False
     penalty = family.penalty(d + bool(family.fit_intercept))[:d]
     return bool((penalty == penalty[0]).all())

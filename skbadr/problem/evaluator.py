@@ -1,6 +1,7 @@
 """Evaluation of one point: refit, predict, measure. Runs in worker processes."""
 
 import time
+from functools import partial
 
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
@@ -9,7 +10,7 @@ from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit, che
 from skbadr._sklearn import _safe_indexing
 from skbadr._warnings import record_warnings, warn_user
 from skbadr.losses import LOSSES
-from skbadr.lower_level import release
+from skbadr.lower_level import is_dask_array, release, respond_on_blocks
 from skbadr.metrics.responses import get_response
 from skbadr.result import Evaluation
 
@@ -145,9 +146,16 @@ class Evaluator:
 
     def _respond(self, model, X, method):
         classes = self.evaluation_set.classes
+        if is_dask_array(X):
+            task = self.evaluation_set.task
+            respond = partial(get_response, response_method=method, task=task)
+            response = respond_on_blocks(model, X, respond)
+        elif classes is None:
+            response = get_response(model, X, method, "regression")
+        else:
+            response = get_response(model, X, method, "classification")
         if classes is None:
-            return get_response(model, X, method, "regression").astype(float).ravel()
-        response = get_response(model, X, method, "classification")
+            return response.astype(float).ravel()
         if method == "decision_function":
             return _with_every_class(response, model, classes)
         if method == "predict":  # some classifiers return a column

@@ -12,6 +12,7 @@ from skbadr.lower_level import (
     LinearLowerLevel,
     PeeledEstimator,
     find_family,
+    is_dask_array,
     known_estimators,
     make_design,
 )
@@ -418,6 +419,8 @@ def pareto_residual(lower_level, model, classes):
 
 def _numeric(X, single=False):
     """Return X as floats; the estimator's own validation would refuse what this refuses."""
+    if is_dask_array(X):
+        return make_design(X)
     if not sparse.issparse(X) and not (isinstance(X, np.ndarray) and X.dtype.kind == "f"):
         X = check_array(X, dtype="numeric", accept_sparse="csr")
     if not single or sparse.issparse(X) or not _suits_single(X):
