@@ -23,12 +23,15 @@ class FewRows:
         Its plain solution.
     """
 
-    def __init__(self, smooth, rows, *, tol):
+    def __init__(self, smooth, rows, *, tol, stabilised=False):
         self.all_rows = smooth.levels[0].n
         self._whole = smooth
         self.smooth = self.states = None
         if self.all_rows >= MANY_ROWS:
             self.smooth = smooth.subset(max(1, self.all_rows // rows))
+        if self.smooth is not None and stabilised:
+            # A penalty that is not scaled down keeps what few rows leave undetermined near zero.
+            self.smooth.levels[0].scale = smooth.levels[0].scale
         if self.smooth is not None:
             self.states = self.smooth.solve(smooth.problem.shares, tol=tol)
 

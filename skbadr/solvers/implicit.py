@@ -20,6 +20,8 @@ START_ROWS = 5_000
 MOST_CORNERS = 8
 # Share of a metric that a start must gain on some rows to be tried on all.
 CORNER_GAIN = 0.1
+# Factor of the smallest improvement worth a step where the estimator's own solver is loose.
+ROUGHER = 3.0
 # Below this a second start is always tried.
 FEW_ROWS = 10_000
 
@@ -65,7 +67,8 @@ class ImplicitSolver(SmoothSolver):
             smooth,
             visited,
             max_refits=self.max_refits,
-            tol=problem.tol,
+            # The tolerance of a loose solver moves the metric by more than such small steps.
+            tol=problem.tol * (ROUGHER if smooth.rough else 1.0),
             inner_tol=self.inner_tol,
             check=finals.check_plain,
         )
@@ -91,8 +94,13 @@ class ImplicitSolver(SmoothSolver):
     def _search(self, problem, smooth, search, model):
         begin = time.perf_counter()
         many = smooth.levels[0].n >= 2 * SEARCH_ROWS
-        few = FewRows(smooth, SEARCH_ROWS if many else START_ROWS, tol=self.inner_tol)
-        states = smooth.solve(problem.shares, few.plain_starts(model), tol=self.inner_tol)
+        few = FewRows(
+            smooth,
+            SEARCH_ROWS if many else START_ROWS,
+            tol=search.inner_tol,
+            stabilised=smooth.rough and not many,
+        )
+        states = smooth.solve(problem.shares, few.plain_starts(model), tol=search.inner_tol)
         plain = search.record(problem.shares, states, "erm", begin)
         found = self._search_few(few)
         if found is None:
@@ -102,7 +110,8 @@ class ImplicitSolver(SmoothSolver):
             begun, evaluation = search.refit(weights, few.moved(found[0], states), "subset")
             best = search.run(begun, evaluation, radius=0.1)
             best = _better(problem.objective, (states, plain), best)
-        if not problem.objective.uses_score:
+        # Near corners an estimator whose solver is loose does not follow.
+        if not problem.objective.uses_score and not smooth.rough:
             best = self._try_corners(problem, search, few, best)
         self._insist(problem, search, best)
 
@@ -117,8 +126,7 @@ class ImplicitSolver(SmoothSolver):
         if n_cells <= MOST_CORNERS:
             vertices = np.eye(n_cells)
             corners += list(0.98 * vertices + 0.02 * shares)
-            if not search.smooth.rough:  # else the estimator's own solver does not follow
-                corners += list(vertices)
+            corners += list(vertices)
         corners = [problem.project(corner) for corner in corners]
         if few.smooth is not None:
             screen = LinearisedSearch(
@@ -150,7 +158,7 @@ class ImplicitSolver(SmoothSolver):
             few.smooth,
             Archive(problem.objective),
             max_refits=self.max_refits,
-            tol=problem.tol,
+            tol=problem.tol * (ROUGHER if few.smooth.rough else 1.0),
             inner_tol=self.inner_tol,
         )
         plain = search.record(problem.shares, few.states, "erm", time.perf_counter())
