@@ -133,8 +133,8 @@ class StochasticLoop:
         if loop.model.curvature is None:
             loop.model.start(self.weights, gradient, FIRST_RADIUS)
         self._embolden(gradient)
-        moved, _ = loop.model.step(self.weights, self._boldness * gradient, rate * FIRST_RADIUS)
-        self.weights = self.weights + rate * (moved - self.weights)
+        damped = rate * self._boldness * gradient
+        self.weights, _ = loop.model.step(self.weights, damped, rate * FIRST_RADIUS)
         self._visited.append(self.weights)
         self._gradients.append(gradient)
         self._values.append(value)
