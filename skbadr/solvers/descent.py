@@ -12,8 +12,10 @@ from skbadr.solvers.starts import vertices_and_edges
 SUBSET = 5_000
 # Refits that each runner of the race gets before half of them are dropped.
 LAP = 3
-# Tolerances of the lower level: usual, rough, and for a race on some of the rows.
-INNER_TOL, ROUGH_INNER_TOL, RACE_INNER_TOL = 1e-8, 5e-3, 1e-2
+# Tolerances of the lower level: usual, loose, rough, and for a race on some of the rows.
+INNER_TOL, LOOSE_INNER_TOL, ROUGH_INNER_TOL, RACE_INNER_TOL = 1e-8, 1e-5, 5e-3, 1e-2
+# Factor of the upper level's tolerance where the lower one's is loose.
+LOOSER = 5.0
 # Tolerance of the upper level in such a race, which only picks a valley.
 RACE_TOL = 1e-2
 
@@ -36,18 +38,23 @@ class Descents:
     rough : bool
         Whether, because the estimator's own solver is, tolerances are loose and of the finalists
         on some rows only those that are close are tried on all.
+    loose : bool, default=False
+        Whether descents do not start from edges of the simplex and end sooner; so they do where
+        rough.
     """
 
-    def __init__(self, smooth, record, *, max_refits, n_finalists, rough):
+    def __init__(self, smooth, record, *, max_refits, n_finalists, rough, loose=False):
         self.smooth, self.problem, self.record = smooth, smooth.problem, record
-        self.max_refits, self.n_finalists, self.rough = max_refits, n_finalists, rough
+        self.max_refits, self.n_finalists = max_refits, n_finalists
+        self.rough, self.loose = rough, loose or rough
 
     def run(self, model):
         """Search, from the fitted plain model where it is known; return the best descent."""
         problem, smooth = self.problem, self.smooth
         begin = time.perf_counter()
         few = FewRows(smooth, SUBSET, tol=RACE_INNER_TOL)
-        inner_tol = ROUGH_INNER_TOL if self.rough else INNER_TOL
+        inner_tol = LOOSE_INNER_TOL if self.loose else INNER_TOL
+        inner_tol = ROUGH_INNER_TOL if self.rough else inner_tol
         plain = smooth.solve(problem.shares, few.plain_starts(model), tol=inner_tol)
         reference, _ = smooth.metric_gradient(smooth.scores(plain))
         self.record(problem.shares, plain, "erm", begin, reference)
@@ -75,7 +82,7 @@ class Descents:
         return GaussNewton(
             smooth,
             None if rough else self.record,
-            tol=RACE_TOL if rough else self.problem.tol,
+            tol=RACE_TOL if rough else self.problem.tol * (LOOSER if self.loose else 1.0),
             max_refits=self.max_refits,
             inner_tol=inner_tol,
         )
@@ -85,11 +92,11 @@ class Descents:
         reference, _ = smooth.metric_gradient(smooth.scores(plain))
         runners = [
             self._descent(smooth, inner_tol).begin(weights, plain, reference)
-            for weights in vertices_and_edges(self.problem, edges=not self.rough)
+            for weights in vertices_and_edges(self.problem, edges=not self.loose)
         ]
         while len(runners) > self.n_finalists:
             for runner in runners:
-                runner.run(LAP)
+                runner.run(LAP - self.loose)
             runners.sort(key=_value)
             runners = _apart(runners)[: max(self.n_finalists, len(runners) // 2)]
             if all(runner.converged or runner.stopped for runner in runners):
