@@ -14,6 +14,8 @@ SUBSET = 5_000
 LAP = 3
 # Tolerances of the lower level: usual, loose, rough, and for a race on some of the rows.
 INNER_TOL, LOOSE_INNER_TOL, ROUGH_INNER_TOL, RACE_INNER_TOL = 1e-8, 1e-5, 5e-3, 1e-2
+# Columns up to which rough descents also start from the vertices.
+FEW_COLUMNS = 50
 # Factor of the upper level's tolerance where the lower one's is loose.
 LOOSER = 5.0
 # Tolerance of the upper level in such a race, which only picks a valley.
@@ -92,7 +94,12 @@ class Descents:
         reference, _ = smooth.metric_gradient(smooth.scores(plain))
         runners = [
             self._descent(smooth, inner_tol).begin(weights, plain, reference)
-            for weights in vertices_and_edges(self.problem, edges=not self.loose)
+            for weights in vertices_and_edges(
+                self.problem,
+                # Where columns are few, solutions at the very vertices cost little.
+                vertices=not self.loose or (self.rough and smooth.levels[0].d <= FEW_COLUMNS),
+                edges=not self.loose,
+            )
         ]
         while len(runners) > self.n_finalists:
             for runner in runners:

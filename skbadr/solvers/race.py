@@ -65,7 +65,7 @@ def value_of(loop):
 def _points(problem, upper):
     """Return where to start: rates of whole classes are 0 or 1 near the vertices."""
     if upper.is_exact or problem.cells.target_of_cell is None:
-        return vertices_and_edges(problem, edges=True)
+        return vertices_and_edges(problem, vertices=True, edges=True)
     points = [problem.shares, problem.initial, *tilts(problem.cells, (1.0, 0.5, 1.5))]
     points = [problem.project(point) for point in points]
     return [np.array(point) for point in dict.fromkeys(map(tuple, points))]

@@ -74,14 +74,14 @@ def group_moves(cells, strength):
     return weights
 
 
-def vertices_and_edges(problem, *, edges):
+def vertices_and_edges(problem, *, vertices, edges):
     """Return the plain, the initial and equal weights, and weights near the simplex's vertices.
 
     Parameters
     ----------
     problem : BilevelProblem
-    edges : bool
-        Whether to add, for few cells, the vertices themselves and the middles of the edges.
+    vertices, edges : bool
+        Whether to add, for few cells, the vertices themselves, and the middles of the edges.
 
     Returns
     -------
@@ -90,11 +90,12 @@ def vertices_and_edges(problem, *, edges):
     """
     n_cells, shares = problem.n_cells, problem.shares
     large = np.flatnonzero(shares >= min(SMALL_SHARE, shares.max()))
-    vertices = np.eye(n_cells)[large[np.argsort(-shares[large], kind="stable")][:8]]
+    corners = np.eye(n_cells)[large[np.argsort(-shares[large], kind="stable")][:8]]
     points = [shares, problem.initial, np.full(n_cells, 1.0 / n_cells)]
-    points += [0.98 * vertex + 0.02 * shares for vertex in vertices]
+    points += [0.98 * corner + 0.02 * shares for corner in corners]
+    if vertices and n_cells < 6:
+        points += [*corners]
     if edges and n_cells < 6:
-        points += [*vertices]
-        points += [0.5 * (one + other) for one, other in itertools.combinations(vertices, 2)]
+        points += [0.5 * (one + other) for one, other in itertools.combinations(corners, 2)]
     points = [problem.project(point) for point in points]
     return [np.array(point) for point in dict.fromkeys(map(tuple, points))]
