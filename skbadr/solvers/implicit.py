@@ -16,8 +16,9 @@ from skbadr.solvers.starts import group_moves, tilts
 SEARCH_ROWS = 30_000
 # Rows of a first solution from which that on all rows starts.
 START_ROWS = 5_000
-# Weight below which an estimator that does not resolve it is not searched thoroughly.
-LOOSE = 1e-4
+# From so many cells on, searches are less thorough where the estimator does not resolve weights
+# of `LOOSE`.
+MANY_CELLS, LOOSE = 6, 1e-4
 # Number of cells up to which each is weighted most in turn.
 MOST_CORNERS = 8
 # Share of a metric that a start must gain on some rows to be tried on all.
@@ -77,13 +78,13 @@ class ImplicitSolver(SmoothSolver):
         if is_smooth(problem):
             if self.max_iter is None:
                 search.max_refits = np.inf  # the budget is that of each descent
-            loose = smooth.family.resolution > LOOSE
+            # What the estimator's solver would not notice is not searched for in many directions.
+            loose = problem.n_cells >= MANY_CELLS and smooth.family.resolution > LOOSE
             descents = Descents(
                 smooth,
                 lambda *visit: search.record(*visit) and search.done,
                 max_refits=self.max_refits,
-                # What the estimator does not resolve need not be searched as thoroughly.
-                n_finalists=self.n_starts or (2 if loose else 4),
+                n_finalists=self.n_starts or (2 if loose or finals.tolerant else 4),
                 rough=finals.tolerant,
                 loose=loose,
             )
