@@ -9,6 +9,8 @@ from scipy.optimize import minimize
 from skbadr.solvers.simplex_model import SimplexModel, minimise_in_box
 
 
+# The reference solver's, in older SciPy.
+@pytest.mark.filterwarnings("ignore:Values in x were outside bounds:RuntimeWarning")
 @settings(max_examples=60, deadline=None)
 @given(st.integers(2, 9), st.integers(0, 10_000), st.booleans())
 def test_box_minimum_is_that_of_a_general_solver(n, seed, at_edge):
