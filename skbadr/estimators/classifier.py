@@ -90,6 +90,8 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
         Name of that loss.
     metric_value_, erm_metric_value_ : float
         The metric of the chosen and of the plain model, on the data that `evaluated_on_` names.
+        From 10,000 rows on the implicit solver may know the plain model from the solution of its
+        training problem, which an estimator with a loose tolerance only nears.
     scoring_value_, erm_scoring_value_ : float
         The score of the chosen and of the plain model.
     evaluated_on_ : {"training data", "held-out data"}
