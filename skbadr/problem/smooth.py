@@ -253,16 +253,6 @@ class SmoothProblem:
             self._model_rows = data, rows
         return self._model_rows
 
-    def hypergradient(self, states, score_gradient, *, tol):
-        """Return d Phi / d lam, of shape (K,), from d Phi / d scores, of shape (n, m)."""
-        total, position = 0.0, 0
-        for level, state, X in zip(self.levels, states, self.held_out, strict=True):
-            n = level.n if X is None else X.shape[0]
-            part = score_gradient[position : position + n]
-            position += n
-            total = total + level.hypergradient(state, level.pull_back(part, X), tol=tol)
-        return total
-
     def responses(self, scores, methods):
         """Return what models are measured by: predictions from scores, by response method."""
         responses = {"predict": self.family.predict(scores)}
@@ -348,11 +338,6 @@ class SmoothProblem:
             value = -value
         self.evaluator.measure(evaluation, self.responses(scores, needed), value, losses)
         return evaluation
-
-    @property
-    def n_passes(self):
-        """Passes over the training data so far."""
-        return sum(level.n_passes for level in self.levels) / len(self.levels)
 
 
 def implicit_obstacle(estimator, classes, *, loss, scoring, fit_params, held_out):
