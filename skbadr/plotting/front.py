@@ -148,6 +148,8 @@ class ParetoFrontDisplay:
         """
         ax = new_axes(ax)
         self.ax_, self.figure_, self.points_ = ax, ax.figure, {}
+        # Another front on the same axes stays in sight.
+        self._seen = [list(ax.get_xlim()), list(ax.get_ylim())] if ax.has_data() else [[], []]
         if show_visited and self.visited is not None:
             score, metric = (np.asarray(values, dtype=float) for values in self.visited)
             ax.scatter(self._x(score), metric, s=14, color="0.6", alpha=0.5, linewidths=0,
@@ -158,7 +160,8 @@ class ParetoFrontDisplay:
         options = {"color": style(0)[0], "marker": "o", "markersize": 5, "linewidth": 1.4,
                    "drawstyle": "steps-post", "label": name, "zorder": 3} | kwargs  # fmt: skip
         (self.line_,) = ax.plot(x[order], y[order], **options)
-        self._seen = [list(x[order]), list(y[order])]
+        self._seen[0] += list(x[order])
+        self._seen[1] += list(y[order])
         if self.plain is not None:
             score, metric = self.plain
             self.add_points(score, metric, label="plain estimator", color="#000000", marker="s")
@@ -206,7 +209,12 @@ class ParetoFrontDisplay:
         # Models far off the front, which the search also saw, must not squeeze the others.
         set_limits(self.ax_.set_xlim, self._seen[0])
         set_limits(self.ax_.set_ylim, self._seen[1])
-        self.ax_.legend(frameon=False, fontsize="small")
+        # With several fronts on the axes each label is named once.
+        named = {
+            label: handle
+            for handle, label in zip(*self.ax_.get_legend_handles_labels(), strict=True)
+        }
+        self.ax_.legend(named.values(), named.keys(), frameon=False, fontsize="small")
 
     def _x(self, score):
         if self.score_name == "accuracy":
