@@ -81,7 +81,7 @@ def agreed_model(model, X, y, group):
     return clone(model.estimator).fit(X, y, sample_weight=weight)
 
 
-def run(table, estimator, seed, partition, cv):
+def run(table, estimator, seed, partition, cv, goals=GOALS):
     """Return the results of one split: a dict by goal and method."""
     train, test = split(table, seed)
     data = table.X[train], table.y[train]
@@ -89,7 +89,7 @@ def run(table, estimator, seed, partition, cv):
     if "random_state" in estimator.get_params() and not isinstance(estimator, LogisticRegression):
         estimator = clone(estimator).set_params(random_state=seed)
     results = {"plain": measure(clone(estimator).fit(*data), *shown)}
-    for goal in GOALS:
+    for goal in goals:
         for name, options in SEARCHES.items():
             begin = time.perf_counter()
             options = {"partition": partition, "cv": cv, "random_state": seed} | options

@@ -100,10 +100,11 @@ class Split:
         model = type(self.estimator)(**self.estimator.get_params())
         return model.fit(self.X[self.train], self.y[self.train], sample_weight=weight)
 
-    def searched(self, metric, partition):
-        """Return the model of a search for the fairest weights."""
+    def searched(self, metric, partition, **options):
+        """Return the model of a search for the fairest weights, unless options give a bound."""
         # One-Fit gives other groups no weight at all: let ours come near to that.
-        model = self.wrapper(self.estimator, metric, partition=partition, min_weight=1e-9)
+        options = {"partition": partition, "min_weight": 1e-9} | options
+        model = self.wrapper(self.estimator, metric, **options)
         model.fit(self.X[self.train], self.y[self.train], sensitive_features=self.group[self.train])
         return model.estimator_
 
