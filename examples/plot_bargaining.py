@@ -94,7 +94,7 @@ ax.legend(frameon=False, ncols=3, loc="upper left")
 ax.spines[["top", "right"]].set_visible(False)
 
 # %%
-# In one stage the search makes the hospitals' losses alike by serving all of them badly: there is
-# much to be gained by making the good ones worse. After bargaining every hospital's error is a
-# third below the plain model's, or nearly so, and the promise keeps it there. Where held-out rows
-# are few, an agreement on them may not carry over to new ones: bargain over folds.
+# In one stage the search makes the hospitals' losses more alike by serving all of them badly: the
+# good ones can always be made worse. After bargaining every hospital's error is a fifth to a third
+# below the plain model's, and the promise keeps it there. An agreement over few held-out rows may
+# not carry over to new ones: bargain over folds.

@@ -112,7 +112,6 @@ right.grid(color="0.92")
 
 # %%
 # Exact derivatives and the single loops find the weights under which all three clinics are served
-# alike; "implicit" looks around from several starts first, in case there is more than one valley.
-# "sgd" ends a little beside the minimum, as its steps see part of the rows, and "alternating"
-# further off: it stops once a refit gains less than ``tol=1e-4``, which is as much as it can
-# promise for a forest or a network.
+# alike; "implicit" looks around from several starts, in case there is more than one valley. "sgd"
+# ends a little beside the minimum, as each of its steps sees part of the rows, and "alternating"
+# further off: it ends when refits gain less than ``tol=1e-4``, and needs no derivative at all.

@@ -20,6 +20,7 @@ import bargaining
 import numpy as np
 from _tables import load_table
 from papers_figure import FIGURE_CASES, FIGURE_METRICS, draw
+from papers_regression import print_bounded, run_bounded
 from papers_strategies import (
     BOUNDED,
     CASES,
@@ -110,7 +111,9 @@ def run_regression(options):
     print(f"{'':22}{'RMSE':>10}{'gap':>10}{'log 2 + gap':>13}")
     for strategy, row in summary.items():
         print(f"{strategy:22}{row['rmse']:>10.4f}{row['gap']:>10.4f}{row['log2_gap']:>13.4f}")
-    return {"cases": results, "summary": summary}
+    bounded = run_bounded(options.tables, options.bounded_splits)
+    print_bounded(bounded)
+    return {"cases": results, "summary": summary, "bounded": bounded}
 
 
 def run_bargaining(options):
@@ -165,6 +168,7 @@ def main(arguments=None):
     parser.add_argument("--cases", nargs="*", help="beginnings of names of cases")
     parser.add_argument("--splits", type=int, default=10)
     parser.add_argument("--rows", type=int, default=4000, help="of each table, at most")
+    parser.add_argument("--bounded-splits", type=int, default=20, help="of the bounds in (b)")
     parser.add_argument("--toolbox-python", help="of the toolbox's own environment")
     parser.add_argument("--toolbox-script", type=Path, help="which runs the toolbox")
     parser.add_argument("--toolbox-splits", type=int, default=1, help="it takes minutes for each")
