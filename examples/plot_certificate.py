@@ -106,8 +106,9 @@ ax.legend(frameon=False)
 ax.grid(color="0.92")
 
 # %%
-# The penalty lowered the difference of rates, and both groups pay for it: with weights of the groups
-# alone another model is better for women and men at once. BADR over groups stays on the curve, and
-# so hardly changes the rates: what the two groups want is nearly the same model. Over groups x
-# targets it leaves that curve, too, for a smaller difference at the plain model's accuracy; but it
-# wastes nothing between the cells, those who repay and those who do not of either sex.
+# The penalty lowered the difference of rates, and both groups pay for it: with weights of the
+# groups alone another model is better for women and men at once. BADR over groups stays on the
+# curve, and so hardly changes the rates: what the two groups want is nearly the same model. Over
+# groups x targets it leaves that curve, too, for a smaller difference at the plain model's
+# accuracy; but it wastes nothing between the cells, those who repay and those who do not of either
+# sex.
