@@ -79,6 +79,6 @@ ax.legend(frameon=False)
 ax.spines[["top", "right"]].set_visible(False)
 
 # %%
-# A fair model for a million rows takes some two to five times what the plain one takes, its own last
-# fit included. ``solver="auto"`` chooses "gd" here for metrics with a gradient, and "implicit" for
-# bounds.
+# A fair model for a million rows takes some two to five times what the plain one takes, its own
+# last fit included. ``solver="auto"`` chooses "gd" here for metrics with a gradient, and
+# "implicit" for bounds.
