@@ -59,6 +59,24 @@ def test_front_is_drawn_onto_given_axes_with_peers(path):
     figure.canvas.draw()
 
 
+def test_two_fronts_on_the_same_axes_are_both_in_view(path):
+    X, y, group = make_people(400)
+    other = pareto_path(
+        LogisticRegression(), X, y, sensitive_features=group, partition="group", n_points=3
+    )
+    _, ax = plt.subplots()
+    for front, name in ((path, "cells"), (other, "groups")):
+        ParetoFrontDisplay.from_path(front, ax=ax, name=name)
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    for front in (path, other):
+        error = 1 - front.scores[front.pareto_optimal]
+        value = front.metric[front.pareto_optimal]
+        assert ((left <= error) & (error <= right)).all()
+        assert ((bottom <= value) & (value <= top)).all()
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert len(labels) == len(set(labels)) and {"cells", "groups"} <= set(labels)
+
+
 def test_front_of_a_fitted_estimator_shows_the_chosen_model(fitted):
     display = ParetoFrontDisplay.from_estimator(fitted)
     chosen = display.points_["chosen"].get_offsets()[0]
