@@ -195,12 +195,10 @@ def run_split(split, names=None, *, figure=(), toolbox=None):
     for name in names or METRICS[split.task]:
         metric = make_metric(name, split.task)
         plain = split.value(metric, fixed["ERM"], split.train)
-        # A gain that counts, in the metric's own scale.
-        tol = 1e-4 * min(1.0, plain)
         models = fixed | {
             "One-Fit": min(alone, key=lambda model: split.value(metric, model, split.train)),  # noqa: B023
-            "BADR": split.searched(metric, "group", tol=tol),
-            BOUNDED: split.searched(metric, "group_target", bound=SHARE * plain, tol=tol),
+            "BADR": split.searched(metric, "group"),
+            BOUNDED: split.searched(metric, "group_target", bound=SHARE * plain),
         }
         record = {"metric": name}
         if toolbox is not None:
