@@ -14,7 +14,6 @@ from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 from _tables import encode, read_table
 from objectives import Split as BaseSplit
 from objectives import make_metric, one_fits
@@ -275,18 +274,3 @@ class ToolboxCache:
     def save(self):
         """Write the file."""
         self.path.write_text(json.dumps(self.known, indent=1) + "\n", encoding="utf-8")
-
-
-def frame_of(results):
-    """Return the means as a data frame, for printing."""
-    lines = []
-    for case, rows in results.items():
-        for row in rows:
-            line = {"case": case, "metric": row["metric"]}
-            for part in ("train", "test"):
-                for name in (*STRATEGIES, BOUNDED):
-                    line[f"{part} {name}"] = row["means"][name][part]
-            for name in (*STRATEGIES, BOUNDED):
-                line[f"score {name}"] = row["means"][name]["score"]
-            lines.append(line)
-    return pd.DataFrame(lines)
