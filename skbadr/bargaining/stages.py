@@ -99,6 +99,7 @@ def bargain_first(problem, *, smooth, held_out):
     Parameters
     ----------
     problem : BilevelProblem
+        Whose sensitive groups bargain for its weights.
     smooth : bool
         Whether the lower level has derivatives, and the evaluated loss too.
     held_out : bool

@@ -111,6 +111,7 @@ def agreement(gains, floors=None):
     Parameters
     ----------
     gains : array-like of shape (A, d)
+        One row for each player.
     floors : ndarray of shape (m, d), default=None
         Inward normals of the constraints that hold with equality here: a direction x must have
         ``floors @ x >= 0``.
@@ -159,6 +160,7 @@ def nash_direction(gains, floors=None, *, tol=1e-6):
     Parameters
     ----------
     gains : array-like of shape (A, d)
+        One row for each player.
     floors : ndarray of shape (m, d), default=None
         Inward normals of the constraints that hold with equality here.
     tol : float, default=1e-6

@@ -33,9 +33,10 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
     metric : str, callable or FairnessMetric, default="demographic_parity"
         A name of `skbadr.metrics.get_metric_names`, a fairness function of fairlearn or any
         ``f(y_true, y_pred, *, sensitive_features)``, or a metric object.
-    solver : {"auto", "implicit", "alternating"} or UpperSolver, default="auto"
+    solver : {"auto", "implicit", "alternating", "gd", "sgd"} or UpperSolver, default="auto"
         "implicit": exact derivatives, for linear models with a smooth objective, a few plain fits
-        in all; "alternating": refits of any estimator; "auto": the former where it applies.
+        in all; "alternating": refits of any estimator; "gd", "sgd": single loops, for millions of
+        rows; "auto": what fits estimator, metric and size.
     partition : {"group", "group_target"} or callable, default="group"
         What carries a weight: each group, each group x class, or the labels that a callable
         ``(y, groups)`` returns.
@@ -117,6 +118,7 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
         Groups whose rarest class has fewer than 30 rows where the upper level is evaluated, with
         that number: their part of the metric is mostly chance.
     metric_name_ : str
+        Name of the metric.
     pareto_residual_ : float
         Norm of the smallest convex combination of the cells' loss gradients (and of the
         regularisation's) at `estimator_`: 0 at a Pareto-stationary model. Only for linear models
@@ -127,8 +129,11 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
         "losses" and "erm_losses" (one per sensitive group) there and of the plain model,
         "pareto_distance" (0: no direction helps every group), "n_refits".
     classes_ : ndarray of shape (C,)
+        Class labels.
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Number of columns of X.
+    feature_names_in_ : ndarray of shape (d,)
+        Their names, where X has names.
 
     References
     ----------

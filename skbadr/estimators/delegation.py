@@ -27,6 +27,7 @@ class PredictorDelegation:
         Parameters
         ----------
         X : array-like of shape (n, d)
+            As passed to fit.
 
         Returns
         -------
@@ -41,8 +42,11 @@ class PredictorDelegation:
         Parameters
         ----------
         X : array-like of shape (n, d)
+            As passed to fit.
         y : array-like of shape (n,)
+            True labels or targets.
         sample_weight : array-like of shape (n,), default=None
+            Weights of the samples in the score.
 
         Returns
         -------
@@ -74,6 +78,7 @@ class ClassifierDelegation(PredictorDelegation):
         Parameters
         ----------
         X : array-like of shape (n, d)
+            As passed to fit.
 
         Returns
         -------
@@ -88,6 +93,7 @@ class ClassifierDelegation(PredictorDelegation):
         Parameters
         ----------
         X : array-like of shape (n, d)
+            As passed to fit.
 
         Returns
         -------
@@ -102,6 +108,7 @@ class ClassifierDelegation(PredictorDelegation):
         Parameters
         ----------
         X : array-like of shape (n, d)
+            As passed to fit.
 
         Returns
         -------

@@ -21,8 +21,11 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
         Its (last step's) fit takes ``sample_weight``. None: ``Ridge()``.
     metric : str, callable or FairnessMetric, default="demographic_parity"
         For regression, demographic parity is the gap between the groups' mean predictions.
-    solver : {"auto", "implicit", "alternating"} or UpperSolver, default="auto"
+    solver : {"auto", "implicit", "alternating", "gd", "sgd"} or UpperSolver, default="auto"
+        How the weights are searched, as in `BADRClassifier`.
     partition : {"group", "group_target"} or callable, default="group"
+        What carries a weight: each group, each group x quantile bin of y, or the labels that a
+        callable ``(y, groups)`` returns.
     trade_off : float, default=0.0
         Minimise ``metric - trade_off * score``.
     bound : float, default=None
@@ -33,14 +36,23 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
         Where the upper level is evaluated, as in `BADRClassifier`; stratified by cell and quarter
         of the targets.
     sensitive_columns : str, int, list or callable, default=None
+        Column(s) of X that define the groups, or a callable ``X -> labels``.
     init : {"erm", "uniform", "nash"} or array-like of shape (K,), default="erm"
+        Weights that are tried first; "nash": after a bargain between the groups.
     stage2_tolerance : float, default=None
+        After ``init="nash"``: by how much a group's mean loss may exceed what the bargain left it.
     max_iter : int, default=None
+        Budget of refits; None: the solver's default.
     tol : float, default=1e-4
+        Improvement of the objective below which an iteration counts as idle.
     min_weight : float, default=1e-6
+        Floor under every weight.
     n_jobs : int, default=None
+        Refits at a time, through joblib. The result does not depend on it.
     random_state : int, RandomState instance or None, default=None
+        Seeds the search and every random state inside `estimator` that is None.
     verbose : int, default=0
+        1: a line per improvement; 2: a line per refit.
     n_target_bins : int, default=2
         Weighted quantile bins of y for ``partition="group_target"``.
 
@@ -48,11 +60,19 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
     ----------
     estimator_ : regressor
         ``clone(estimator).fit(X, y, sample_weight=compute_sample_weight(X, y, ...))``.
-    group_weights_, groups_, group_losses_, loss_name_, metric_value_, erm_metric_value_, \
-scoring_value_, erm_scoring_value_, evaluated_on_, n_iter_, converged_, n_refits_, results_, \
-weight_response_, weights_move_, small_groups_, metric_name_, \
-pareto_residual_, bargaining_, n_features_in_, feature_names_in_
-        As in `BADRClassifier`.
+    metric_value_, erm_metric_value_ : float
+        The metric of the chosen and of the plain model.
+    scoring_value_, erm_scoring_value_ : float
+        Their scores.
+    results_ : dict of ndarrays
+        Every visited point.
+
+    Notes
+    -----
+    The further attributes are those of `BADRClassifier`: ``group_weights_``, ``groups_``,
+    ``group_losses_``, ``loss_name_``, ``evaluated_on_``, ``n_iter_``, ``converged_``,
+    ``n_refits_``, ``weight_response_``, ``weights_move_``, ``small_groups_``, ``metric_name_``,
+    ``pareto_residual_``, ``bargaining_``, ``n_features_in_`` and ``feature_names_in_``.
 
     References
     ----------

@@ -56,6 +56,7 @@ def annealed_surrogate(metric, scores, step=0, *, rho=None, sample_weight=None):
     Parameters
     ----------
     metric : FairnessMetric
+        The exact metric.
     scores : ndarray of shape (n,) or (n, m)
         Of the model from which the round starts.
     step : int, default=0
@@ -63,6 +64,7 @@ def annealed_surrogate(metric, scores, step=0, *, rho=None, sample_weight=None):
     rho : float or None, default=None
         As in `FairnessMetric.surrogate`.
     sample_weight : ndarray of shape (n,) or None, default=None
+        Weights of the samples in the spread of the scores.
 
     Returns
     -------

@@ -21,10 +21,14 @@ class CallableMetric(FairnessMetric):
 
     Parameters
     ----------
-    func : callable
+    func : callable ``f(y_true, y_pred, *, sensitive_features)``
+        May also take ``sample_weight``.
     response_method : {"predict", "predict_proba"}, default="predict"
+        What `y_pred` is.
     greater_is_better : bool, default=False
+        Whether a larger value is fairer.
     name : str or None, default=None
+        None: the function's.
     """
 
     def __init__(self, func, *, response_method="predict", greater_is_better=False, name=None):
@@ -69,10 +73,14 @@ class PerGroupMetric(FairnessMetric):
 
     Parameters
     ----------
-    func : callable
+    func : callable ``f(y_true, y_pred)``
+        Applied to each group.
     transform : {"difference", "ratio", "group_min", "group_max"}
+        What is made of the groups' values.
     method : {"between_groups", "to_overall"}, default="between_groups"
+        Whether groups are compared with each other or with all samples.
     response_method : {"predict", "predict_proba"}, default="predict"
+        What `y_pred` is.
     takes_sample_weight : bool, default=True
         Whether the user's weights are passed on to `func`; samples of weight zero are left out
         where they are not.
@@ -81,7 +89,9 @@ class PerGroupMetric(FairnessMetric):
     options : dict or None, default=None
         Further keywords of `func`.
     tasks : tuple of str
+        Tasks for which it is defined.
     name : str
+        Name shown to users.
     """
 
     def __init__(
@@ -179,6 +189,7 @@ def make_fairness_metric(func, *, response_method="predict", greater_is_better=F
         What `y_pred` is: labels, or probabilities of shape (n,) for two classes and (n, C) for
         more.
     greater_is_better : bool, default=False
+        Whether a larger value is fairer.
 
     Returns
     -------

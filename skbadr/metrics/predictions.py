@@ -36,11 +36,14 @@ class GroupMeanMetric(FairnessMetric):
         What is averaged over each group, for instance the prediction itself (demographic
         parity of a regressor) or its absolute error.
     transform : {"difference", "ratio", "group_min", "group_max"}, default="difference"
+        What is made of the groups' means.
     method : {"between_groups", "to_overall"}, default="between_groups"
+        Whether groups are compared with each other or with all samples.
     rho : float or None, default=None
         Softens maxima and minima over groups by log-sum-exp, in units of 1 over the quantity's;
         of a ratio, those of the logarithms, where all means are positive.
     name : str
+        Name shown to users.
     """
 
     def __init__(
@@ -131,6 +134,7 @@ class KolmogorovSmirnovMetric(FairnessMetric):
     Parameters
     ----------
     method : {"between_groups", "to_overall"}, default="between_groups"
+        Whether groups are compared with each other or with all samples.
 
     References
     ----------

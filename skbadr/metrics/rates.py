@@ -41,6 +41,7 @@ class RateMetric(FairnessMetric):
     multiclass_rates : sequence of str or None, default=None
         Rates to use instead of `rates` where there are more than two classes.
     name : str or None, default=None
+        Name shown to users; None: made of the rates.
 
     Notes
     -----

@@ -41,7 +41,7 @@ def pareto_certificate(
     least gains most. For convex losses that is a convex problem in the weights,
 
     .. math:: \min_{\lambda \in \Delta} \; \sum_k \lambda_k F_k(w) + R(w)
-              - \min_v \big( \sum_k \lambda_k F_k(v) + R(v) \big),
+              - \min_v \left( \sum_k \lambda_k F_k(v) + R(v) \right),
 
     whose gradient is the cells' gains, and the inner minimum is what BADR trains.
 
@@ -53,6 +53,7 @@ def pareto_certificate(
     X, y : data of shape (n, d) and (n,)
         The training data.
     sensitive_features : array-like of shape (n,) or (n, m)
+        Group of each sample.
     sample_weight : array-like of shape (n,), default=None
         Base weights.
     partition : {"group", "group_target"} or callable, default="group"

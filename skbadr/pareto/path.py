@@ -51,10 +51,13 @@ def pareto_path(
     estimator : classifier, regressor or Pipeline
         Its (last step's) fit takes ``sample_weight``.
     X : array-like, DataFrame or sparse matrix of shape (n, d)
+        Passed on to the estimator as it is.
     y : array-like of shape (n,)
+        Labels of any dtype, or real targets.
     sensitive_features : array-like of shape (n,) or (n, m), default=None
         Group of each sample; not needed where `sensitive_columns` is given.
     metric : str, callable or FairnessMetric, default="demographic_parity"
+        What is bounded, as in `BADRClassifier`.
     n_points : int, default=10
         Number of bounds, where `bounds` is None.
     bounds : array-like of shape (n_points,), default=None

@@ -151,6 +151,7 @@ class ParetoPath(Bunch):
         Parameters
         ----------
         bounds : float or array-like
+            On the metric.
 
         Returns
         -------
@@ -271,7 +272,17 @@ class ParetoPath(Bunch):
         return {self.label(i): model.predict(X) for i, model in enumerate(models)}
 
     def label(self, index):
-        """Return the name of a point: the metric and its bound."""
+        """Return the name of a point: the metric and its bound.
+
+        Parameters
+        ----------
+        index : int
+            Into the arrays.
+
+        Returns
+        -------
+        name : str
+        """
         sign = ">=" if self.greater_is_better else "<="
         texts = [f"{bound:.4g}" for bound in self.bounds]
         text = texts[index] if len(set(texts)) == len(texts) else repr(float(self.bounds[index]))

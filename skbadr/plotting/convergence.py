@@ -20,7 +20,9 @@ class ConvergenceDisplay:
     best : ndarray of shape (n_visited,), int
         Index of the best model after each visit.
     metric_name, score_name : str
+        What the axes are called.
     bound : float, default=None
+        On the metric, drawn as a line.
 
     Attributes
     ----------

@@ -19,6 +19,7 @@ class ParetoFrontDisplay:
     score, metric : ndarray of shape (n_points,)
         Of the points of the front.
     metric_name, score_name : str
+        What the axes are called.
     pareto_optimal : ndarray of shape (n_points,), bool, default=None
         Points that no other beats in both; None: all.
     visited : tuple of two ndarrays of shape (n_visited,), default=None
@@ -238,9 +239,13 @@ class GroupLossesDisplay:
     Parameters
     ----------
     metric : ndarray of shape (n_points,)
+        Of the points of the front.
     group_losses : ndarray of shape (n_points, K)
+        Mean loss of each cell at each point.
     groups : sequence of length K
+        Labels of the cells.
     metric_name, loss_name : str
+        What the axes are called.
     plain : tuple (metric, losses of shape (K,)), default=None
         Of the plain estimator.
 
@@ -260,7 +265,19 @@ class GroupLossesDisplay:
 
     @classmethod
     def from_path(cls, path, *, ax=None, **kwargs):
-        """Draw the losses along a `ParetoPath`; see `plot`."""
+        """Draw the losses along a `ParetoPath`.
+
+        Parameters
+        ----------
+        path : ParetoPath
+            What `pareto_path` returned.
+        ax, **kwargs
+            See `plot`.
+
+        Returns
+        -------
+        display : GroupLossesDisplay
+        """
         results, kept = path.results, path.pareto_optimal
         display = cls(
             metric=path.metric[kept],
@@ -274,7 +291,19 @@ class GroupLossesDisplay:
 
     @classmethod
     def from_estimator(cls, estimator, *, ax=None, **kwargs):
-        """Draw the losses of the non-dominated models of a BADR estimator's search; see `plot`."""
+        """Draw the losses of the non-dominated models of a BADR estimator's search.
+
+        Parameters
+        ----------
+        estimator : BADRClassifier or BADRRegressor
+            Fitted.
+        ax, **kwargs
+            See `plot`.
+
+        Returns
+        -------
+        display : GroupLossesDisplay
+        """
         metric, results = search_of(estimator)
         kept = results["pareto_optimal"]
         display = cls(

@@ -1,0 +1,86 @@
+"""How Sphinx builds the site. It needs no network: no link leads to another site's inventory."""
+
+import sys
+from pathlib import Path
+
+import skbadr
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
+project = "skbadr"
+author = "the skbadr developers"
+copyright = "the skbadr developers, BSD-3-Clause"
+version = release = skbadr.__version__
+
+extensions = [
+    "mathml",
+    "myst_parser",
+    "numpydoc",
+    "public_names",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx_design",
+    "sphinx_gallery.gen_gallery",
+]
+exclude_patterns = ["_build"]
+templates_path = ["_templates"]
+
+# Every link within the site leads somewhere, or the build fails (-W).
+nitpicky = True
+
+default_role = "obj"
+
+# Pages.
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+
+# The reference.
+autosummary_generate = True
+autodoc_typehints = "none"
+numpydoc_show_class_members = False
+# What a user calls has every parameter described; the rest are matters of house style.
+numpydoc_validation_checks = {"GL02", "GL06", "GL08", "GL09", "SS01", "PR01", "PR02", "PR07", "RT01"}
+# Within extension points a line often says all, shapes included.
+numpydoc_validation_exclude = {
+    r"skbadr\.(problem|result|lower_level|partition)\.",
+    r"skbadr\.metrics\.(FairnessMetric\.|EvaluationSet)",
+    r"skbadr\.solvers\.UpperSolver\.",
+    r"skbadr\.bargaining\.Bargain",
+    r"skbadr\.ParetoPath$",  # its arguments are those of a Bunch
+}
+
+# The gallery.
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "auto_examples",
+    "filename_pattern": r"/plot_",
+    "ignore_pattern": r"/_|/benchmarks/",
+    "within_subsection_order": "FileNameSortKey",
+    "abort_on_example_error": True,
+    "download_all_examples": False,
+    "remove_config_comments": True,
+    "show_signature": False,
+    "doc_module": ("skbadr",),
+    "reference_url": {"skbadr": None},
+    "backreferences_dir": "api/generated/backreferences",
+    "min_reported_time": 5,
+    "plot_gallery": True,
+}
+
+# The looks.
+html_theme = "pydata_sphinx_theme"
+html_static_path = ["_static"]
+html_math_renderer = "mathml"
+html_css_files = ["site.css"]
+html_title = "skbadr"
+html_show_sourcelink = False
+html_theme_options = {
+    "logo": {"text": "skbadr"},
+    "navbar_align": "left",
+    "header_links_before_dropdown": 6,
+    "show_toc_level": 2,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "show_prev_next": False,
+}
