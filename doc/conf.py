@@ -39,10 +39,20 @@ autosummary_generate = True
 autodoc_typehints = "none"
 numpydoc_show_class_members = False
 # What a user calls has every parameter described; the rest are matters of house style.
-numpydoc_validation_checks = {"GL02", "GL06", "GL08", "GL09", "SS01", "PR01", "PR02", "PR07", "RT01"}
+numpydoc_validation_checks = {
+    "GL02",
+    "GL06",
+    "GL08",
+    "GL09",
+    "SS01",
+    "PR01",
+    "PR02",
+    "PR07",
+    "RT01",
+}
 # Within extension points a line often says all, shapes included.
 numpydoc_validation_exclude = {
-    r"skbadr\.(problem|result|lower_level|partition)\.",
+    r"skbadr\.(losses|problem|result|lower_level|partition)\.",
     r"skbadr\.metrics\.(FairnessMetric\.|EvaluationSet)",
     r"skbadr\.solvers\.UpperSolver\.",
     r"skbadr\.bargaining\.Bargain",

@@ -31,7 +31,8 @@ def python_blocks(text):
 
 def documents():
     """README.md, which must show code, and the pages of doc/ that do."""
-    pages = sorted((ROOT / "doc").glob("*.md"))
+    built = ROOT / "doc" / "_build"
+    pages = sorted(path for path in (ROOT / "doc").rglob("*.md") if built not in path.parents)
     return [ROOT / "README.md"] + [page for page in pages if python_blocks(page.read_text("utf-8"))]
 
 

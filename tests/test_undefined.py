@@ -1,4 +1,4 @@
-"""What metrics do where they are not defined: the table of doc/metrics.md."""
+"""What metrics do where they are not defined: the table of doc/user_guide/metrics.md."""
 
 import numpy as np
 import pytest

@@ -22,9 +22,7 @@ def resolve(app, env, node, contnode):
     found = {name for name in found if kinds[name] in {"class", "function", "method"}}
     if len(found) != 1:
         return nodes.literal(contnode.astext(), contnode.astext())
-    return domain.resolve_xref(
-        env, node["refdoc"], app.builder, "obj", found.pop(), node, contnode
-    )
+    return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", found.pop(), node, contnode)
 
 
 def setup(app):
