@@ -15,6 +15,7 @@ class Loss:
     Parameters
     ----------
     name : str
+        As ``loss=`` takes it.
     function : callable ``(y, response) -> ndarray of shape (n,)``
         `response` is the output of `response_method`: class codes, probabilities of shape (n, C),
         decision functions of shape (n,) or (n, m), or real predictions.

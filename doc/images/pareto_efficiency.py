@@ -1,7 +1,7 @@
 """Draw doc/images/pareto_efficiency.png: python doc/images/pareto_efficiency.py
 
-Two groups, logistic regression. The curve is every model trained with some weights of the groups; the
-crosses are models trained with a growing penalty on the covariance of score and group instead.
+Two groups, logistic regression. The curve is every model trained with some weights of the groups;
+the crosses are models trained with a growing penalty on the covariance of score and group instead.
 """
 
 from pathlib import Path
