@@ -29,6 +29,8 @@ templates_path = ["_templates"]
 nitpicky = True
 
 default_role = "obj"
+# Quotes within types are code.
+smartquotes = False
 
 # Pages.
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
@@ -84,6 +86,7 @@ html_math_renderer = "mathml"
 html_css_files = ["site.css"]
 html_title = "skbadr"
 html_show_sourcelink = False
+toc_object_entries_show_parents = "hide"
 html_theme_options = {
     "logo": {"text": "skbadr"},
     "navbar_align": "left",

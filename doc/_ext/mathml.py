@@ -11,7 +11,8 @@ logger = logging.getLogger(__name__)
 def _visit(as_block):
     def visit(translator, node):
         try:
-            translator.body.append(tex2mathml(node.astext(), as_block=as_block))
+            formula = tex2mathml(node.astext(), as_block=as_block)
+            translator.body.append(f'<div class="formula">{formula}</div>' if as_block else formula)
         except MathError as error:
             logger.warning("%s: %s", node.astext(), error, location=node)
         raise nodes.SkipNode

@@ -20,7 +20,7 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
     The cells of the sample (groups, or groups x classes) get weights on the simplex. The lower
     level trains the estimator with them, the upper level chooses them:
 
-    .. math:: \min_{\lambda \in \Delta_K} Fair(w(\lambda)) \quad s.t. \quad
+    .. math:: \min_{\lambda \in \Delta_K} \mathrm{Fair}(w(\lambda)) \quad \text{s.t.} \quad
               w(\lambda) \in \arg\min_w \sum_k \lambda_k F_k(w) + R(w)
 
     With positive weights and a convex loss every visited model is Pareto-efficient for the
