@@ -27,6 +27,10 @@ templates_path = ["_templates"]
 
 # Every link within the site leads somewhere, or the build fails (-W).
 nitpicky = True
+# What the gallery says of other packages is shown as code: their inventories are not here.
+nitpick_ignore_regex = [
+    ("py:.*", r"(dask|fairlearn|joblib|matplotlib|numpy|pandas|polars|scipy|sklearn)\..*")
+]
 
 default_role = "obj"
 # Quotes within types are code.
@@ -66,8 +70,10 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"/plot_",
-    "ignore_pattern": r"/_\w+\.py$|examples/benchmarks/",
-    "within_subsection_order": "FileNameSortKey",
+    "ignore_pattern": r"(^|/)_\w+\.py$",
+    "within_subsection_order": "gallery_order.GalleryOrder",
+    "capture_repr": ("_repr_html_",),
+    "copyfile_regex": r"_data\.py",
     "abort_on_example_error": True,
     "download_all_examples": False,
     "remove_config_comments": True,
