@@ -90,6 +90,7 @@ html_theme = "pydata_sphinx_theme"
 html_static_path = ["_static"]
 html_math_renderer = "mathml"
 html_css_files = ["site.css"]
+html_js_files = ["site.js"]
 html_title = "skbadr"
 html_show_sourcelink = False
 toc_object_entries_show_parents = "hide"
