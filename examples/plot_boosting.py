@@ -71,5 +71,5 @@ for name, model in (("plain", boosting.fit(X_train, y_train)), ("fair", fair)):
           f"equalized odds difference {-odds(model, X_test, y_test):.3f}")  # fmt: skip
 
 # %%
-# A handful of fits was enough, the plain one included: on test rows the groups' error rates differ by a
-# few points in place of fourteen, for half a point of accuracy.
+# A handful of fits was enough, the plain one included: on test rows the groups' error rates differ
+# by a few points in place of fourteen, for half a point of accuracy.
