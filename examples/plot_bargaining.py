@@ -77,8 +77,9 @@ colors = {"plain": "0.6", "one stage": "#56B4E9", "two stages": "#0072B2"}
 for offset, (name, model) in enumerate(models.items()):
     squared = (model.predict(X_new) - truth) ** 2
     error = [np.sqrt(squared[new_hospital == n].mean()) for n in names]
-    bars = ax.bar(np.arange(3) + 0.26 * offset - 0.26, error, width=0.24, color=colors[name],
-                  label=name)  # fmt: skip
+    bars = ax.bar(
+        np.arange(3) + 0.26 * offset - 0.26, error, width=0.24, color=colors[name], label=name
+    )
     ax.bar_label(bars, fmt="{:.2f}", padding=2, fontsize=9)
     print(f"{name:11} error {np.round(error, 3)}")
 ax.set_xticks(

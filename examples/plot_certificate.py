@@ -81,8 +81,9 @@ for name, model in models.items():
 
 curve = []
 for share in np.linspace(0.001, 0.999, 41):
-    weight = np.where(sex == "female", share / np.mean(sex == "female"),
-                      (1 - share) / np.mean(sex == "male"))  # fmt: skip
+    weight = np.where(
+        sex == "female", share / np.mean(sex == "female"), (1 - share) / np.mean(sex == "male")
+    )
     model = LogisticRegression().fit(X, y, sample_weight=weight)
     scores = model.decision_function(X)
     loss = np.logaddexp(0.0, scores) - y * scores
@@ -90,16 +91,26 @@ for share in np.linspace(0.001, 0.999, 41):
 
 fig, ax = plt.subplots(figsize=(6.5, 4.4), layout="constrained")
 ax.plot(*np.transpose(curve), color="0.6", label="all weights of the groups", zorder=1)
-styles = {"plain": ("#000000", "s"), "penalty": ("#CC79A7", "v"),
-          "BADR, groups": ("#0072B2", "o"), "BADR, groups x targets": ("#D55E00", "D")}  # fmt: skip
+styles = {
+    "plain": ("#000000", "s"),
+    "penalty": ("#CC79A7", "v"),
+    "BADR, groups": ("#0072B2", "o"),
+    "BADR, groups x targets": ("#D55E00", "D"),
+}
 for name, (color, marker) in styles.items():
     ax.scatter(*found[name].losses, color=color, marker=marker, s=60, label=name, zorder=2)
 better = found["penalty"].dominating_losses
 ax.annotate(
     "", better, found["penalty"].losses, arrowprops={"arrowstyle": "->", "color": "#CC79A7"}
 )
-ax.scatter(*better, facecolors="none", edgecolors="#CC79A7", marker="o", s=60,
-           label="better for every group")  # fmt: skip
+ax.scatter(
+    *better,
+    facecolors="none",
+    edgecolors="#CC79A7",
+    marker="o",
+    s=60,
+    label="better for every group",
+)
 ax.set_xlabel("mean log loss, women")
 ax.set_ylabel("mean log loss, men")
 ax.legend(frameon=False)

@@ -65,9 +65,11 @@ for solver, options in solvers.items():
     begin = time.perf_counter()
     model = BADRClassifier(LogisticRegression(), metric, solver=solver, **options)
     fitted[solver] = model.fit(X, y, sensitive_features=clinic)
-    print(f"{solver:12} {model.erm_metric_value_:.2e} -> {model.metric_value_:.2e}, weights "
-          f"{model.group_weights_.round(3)}, {model.n_refits_:2d} fits of the estimator, "
-          f"{time.perf_counter() - begin:.2f} s")  # fmt: skip
+    print(
+        f"{solver:12} {model.erm_metric_value_:.2e} -> {model.metric_value_:.2e}, weights "
+        f"{model.group_weights_.round(3)}, {model.n_refits_:2d} fits of the estimator, "
+        f"{time.perf_counter() - begin:.2f} s"
+    )
 
 # %%
 # The paths, and what they reach
@@ -76,8 +78,9 @@ for solver, options in solvers.items():
 fig, (left, right) = plt.subplots(1, 2, figsize=(10.5, 4.4), layout="constrained")
 floor = 1e-5
 levels = np.geomspace(floor, values.max(), 12)
-filled = left.tricontourf(*corner(lattice), np.maximum(values, floor), levels=levels,
-                          norm="log", cmap="Blues_r")  # fmt: skip
+filled = left.tricontourf(
+    *corner(lattice), np.maximum(values, floor), levels=levels, norm="log", cmap="Blues_r"
+)
 fig.colorbar(
     filled,
     ax=left,
@@ -85,22 +88,45 @@ fig.colorbar(
     shrink=0.8,
     ticks=[1e-5, 1e-4, 1e-3, 1e-2],
 )
-styles = {"implicit": ("#D55E00", "o"), "gd": ("#009E73", "s"), "sgd": ("#CC79A7", "D"),
-          "alternating": ("#E69F00", "^")}  # fmt: skip
+styles = {
+    "implicit": ("#D55E00", "o"),
+    "gd": ("#009E73", "s"),
+    "sgd": ("#CC79A7", "D"),
+    "alternating": ("#E69F00", "^"),
+}
 for solver, model in fitted.items():
     color, marker = styles[solver]
     results = model.results_
-    left.scatter(*corner(results["group_weights"]), s=26, color=color, marker=marker,
-                 edgecolors="white", linewidths=0.5, label=solver)  # fmt: skip
+    left.scatter(
+        *corner(results["group_weights"]),
+        s=26,
+        color=color,
+        marker=marker,
+        edgecolors="white",
+        linewidths=0.5,
+        label=solver,
+    )
     best = np.minimum.accumulate(results["metric"])
-    right.plot(np.arange(1, len(best) + 1), best, color=color, marker=marker, markersize=4,
-               drawstyle="steps-post", label=solver)  # fmt: skip
+    right.plot(
+        np.arange(1, len(best) + 1),
+        best,
+        color=color,
+        marker=marker,
+        markersize=4,
+        drawstyle="steps-post",
+        label=solver,
+    )
 left.scatter(*corner(shares), s=150, marker="*", color="black", label="plain estimator", zorder=3)
-for name, (x, height), where in zip(clinics, zip(*corner(np.eye(3)), strict=True),
-                                    ("right", "left", "center"), strict=True):  # fmt: skip
+for name, (x, height), where in zip(
+    clinics, zip(*corner(np.eye(3)), strict=True), ("right", "left", "center"), strict=True
+):
     left.annotate(f"all weight\non {name}", (x, height), ha=where, va="bottom" if height else "top")
-left.legend(*(part[-1:] for part in left.get_legend_handles_labels()), frameon=False,
-            loc="upper left", bbox_to_anchor=(-0.12, 1.0))  # fmt: skip
+left.legend(
+    *(part[-1:] for part in left.get_legend_handles_labels()),
+    frameon=False,
+    loc="upper left",
+    bbox_to_anchor=(-0.12, 1.0),
+)
 left.set_aspect("equal")
 left.axis("off")
 left.margins(0.14)

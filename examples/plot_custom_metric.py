@@ -59,8 +59,10 @@ fair = BADRClassifier(
     random_state=0,
 )
 fair.fit(X_train, y_train)
-print(f"training rows: {fair.erm_metric_value_:.3f} -> {fair.metric_value_:.3f} "
-      f"after {fair.n_refits_} fits")  # fmt: skip
+print(
+    f"training rows: {fair.erm_metric_value_:.3f} -> {fair.metric_value_:.3f} "
+    f"after {fair.n_refits_} fits"
+)
 
 # %%
 # What the groups pay
@@ -75,8 +77,13 @@ for offset, (name, model, color) in enumerate((("plain", plain, "0.6"), ("fair",
     found = costs(y_test, model.predict(X_test), X_test["age_band"])
     gap = -scorer(model, X_test, y_test)
     label = f"{name} (accuracy {model.score(X_test, y_test):.1%}, gap {gap:.2f})"
-    bars = ax.bar(np.arange(3) + 0.38 * offset - 0.19, [found[b] for b in bands], width=0.36,
-                  color=color, label=label)  # fmt: skip
+    bars = ax.bar(
+        np.arange(3) + 0.38 * offset - 0.19,
+        [found[b] for b in bands],
+        width=0.36,
+        color=color,
+        label=label,
+    )
     ax.bar_label(bars, fmt="{:.2f}", padding=2)
 ax.set_xticks(range(3), bands)
 ax.set_ylabel("mean cost of errors per applicant")

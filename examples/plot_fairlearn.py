@@ -72,8 +72,10 @@ for bound in BOUNDS:
     reduction = ExponentiatedGradient(
         LogisticRegression(), DemographicParity(difference_bound=bound / 2)
     )
-    timed("ExponentiatedGradient",
-          lambda r=reduction: r.fit(X_train, y_train, sensitive_features=sex_train))  # fmt: skip
+    timed(
+        "ExponentiatedGradient",
+        lambda r=reduction: r.fit(X_train, y_train, sensitive_features=sex_train),
+    )
     # The mixture is drawn anew for each row and call: fix the seed.
     predictions[f"ExponentiatedGradient {bound:g}"] = reduction.predict(X_test, random_state=0)
 

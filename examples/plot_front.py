@@ -82,9 +82,11 @@ print(f"chosen: the model under the bound {path.bounds[chosen - 1]:.3f}")
 
 test = measure(X_test, y_test, sex_test)
 fig, ax = plt.subplots(figsize=(6.5, 4.2), layout="constrained")
-for values, color, label in ((measure(X_train, y_train, sex_train), "0.75", "training rows"),
-                             ((accuracy, disparity), "#56B4E9", "validation rows"),
-                             (test, "#0072B2", "test rows")):  # fmt: skip
+for values, color, label in (
+    (measure(X_train, y_train, sex_train), "0.75", "training rows"),
+    ((accuracy, disparity), "#56B4E9", "validation rows"),
+    (test, "#0072B2", "test rows"),
+):
     ax.plot(1 - values[0], values[1], marker="o", markersize=4, color=color, label=label)
     ax.scatter(1 - values[0][chosen], values[1][chosen], s=130, marker="*", color=color, zorder=3)
 ax.scatter([], [], s=130, marker="*", color="0.4", label="chosen on validation rows")

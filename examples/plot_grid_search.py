@@ -78,8 +78,14 @@ for ax, name, sign, title, cmap in (
     for i, j in np.ndindex(shape):
         best = np.ravel_multi_index((i, j), shape) == search.best_index_
         bright = sum(image.cmap(image.norm(values[i, j]))[:3]) > 1.5
-        ax.text(j, i, f"{values[i, j]:.3f}" + (" *" if best else ""), ha="center", va="center",
-                color="black" if bright else "white")  # fmt: skip
+        ax.text(
+            j,
+            i,
+            f"{values[i, j]:.3f}" + (" *" if best else ""),
+            ha="center",
+            va="center",
+            color="black" if bright else "white",
+        )
     ax.set_xticks(range(shape[1]), grid["estimator__logisticregression__C"])
     ax.set_yticks(range(shape[0]), grid["bound"])
     ax.set_xlabel("C (small: strong regularisation)")
@@ -89,5 +95,7 @@ for ax, name, sign, title, cmap in (
 # %%
 # And on the test rows:
 
-print(f"accuracy {search.best_estimator_.score(X_test, y_test):.3f}, "
-      f"difference {-parity(search.best_estimator_, X_test, y_test):.3f}")  # fmt: skip
+print(
+    f"accuracy {search.best_estimator_.score(X_test, y_test):.3f}, "
+    f"difference {-parity(search.best_estimator_, X_test, y_test):.3f}"
+)

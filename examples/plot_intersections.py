@@ -61,8 +61,15 @@ for ax, (name, fitted) in zip(axes, models.items(), strict=True):
         ]
         rate = np.array([predicted[r].mean() for r in rows])
         error = np.sqrt(rate * (1 - rate) / [r.sum() for r in rows])
-        ax.errorbar(range(3), rate, yerr=2 * error, color=color, marker=marker, capsize=3,
-                    label={"female": "women", "male": "men"}[sex])  # fmt: skip
+        ax.errorbar(
+            range(3),
+            rate,
+            yerr=2 * error,
+            color=color,
+            marker=marker,
+            capsize=3,
+            label={"female": "women", "male": "men"}[sex],
+        )
     ax.set_xticks(range(3), bands)
     ax.set_title(f"{name}\naccuracy {fitted.score(X_test, y_test):.1%}", fontsize="medium")
     ax.grid(color="0.92", axis="y")

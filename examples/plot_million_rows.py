@@ -49,8 +49,11 @@ goals = {
     "individual fairness": {"metric": "individual"},
     "covariance of\nscore and group": {"metric": "covariance"},
     "demographic parity\nwithin a bound": {
-        "metric": "demographic_parity", "partition": "group_target", "bound": 0.05},
-}  # fmt: skip
+        "metric": "demographic_parity",
+        "partition": "group_target",
+        "bound": 0.05,
+    },
+}
 rows = []
 for goal, options in goals.items():
     for solver in ("implicit", "gd"):
@@ -58,22 +61,31 @@ for goal, options in goals.items():
         seconds = timed(model, sensitive_features=region)
         rows.append((goal, solver, seconds, model.erm_metric_value_, model.metric_value_))
         name = goal.replace("\n", " ")
-        print(f"{name:34} {solver:9} {seconds:5.1f} s = {seconds / plain_seconds:4.1f} plain fits, "
-              f"metric {model.erm_metric_value_:.3g} -> {model.metric_value_:.3g}")  # fmt: skip
+        print(
+            f"{name:34} {solver:9} {seconds:5.1f} s = {seconds / plain_seconds:4.1f} plain fits, "
+            f"metric {model.erm_metric_value_:.3g} -> {model.metric_value_:.3g}"
+        )
 
 # %%
 
 fig, ax = plt.subplots(figsize=(7, 3.6), layout="constrained")
 for offset, (solver, color) in enumerate((("implicit", "#0072B2"), ("gd", "#D55E00"))):
     values = [seconds / plain_seconds for _, name, seconds, _, _ in rows if name == solver]
-    bars = ax.bar(np.arange(3) + 0.38 * offset - 0.19, values, width=0.36, color=color,
-                  label=f'solver="{solver}"')  # fmt: skip
+    bars = ax.bar(
+        np.arange(3) + 0.38 * offset - 0.19,
+        values,
+        width=0.36,
+        color=color,
+        label=f'solver="{solver}"',
+    )
     ax.bar_label(bars, fmt="{:.1f}", padding=2)
 ax.axhline(1, color="0.4", linestyle=":", linewidth=1)
 ax.set_xticks(range(3), goals)
 ax.set_ylabel(f"plain fits ({plain_seconds:.1f} s each)")
-ax.set_title(f"{n_rows:,} rows of 10 features, one fit of the wrapped model at the end included",
-             fontsize="medium")  # fmt: skip
+ax.set_title(
+    f"{n_rows:,} rows of 10 features, one fit of the wrapped model at the end included",
+    fontsize="medium",
+)
 ax.margins(y=0.15)
 ax.legend(frameon=False)
 ax.spines[["top", "right"]].set_visible(False)

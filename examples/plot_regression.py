@@ -26,6 +26,8 @@ from sklearn.preprocessing import StandardScaler
 
 from skbadr import BADRRegressor, ParetoFrontDisplay, pareto_path
 
+# sphinx_gallery_thumbnail_number = 2
+
 X, y = load_diabetes(as_frame=True, scaled=False, return_X_y=True)
 older = (X["age"] > 50).to_numpy()
 ridge = make_pipeline(StandardScaler(), Ridge())
@@ -80,8 +82,10 @@ axes[0].legend(title="age (line: mean)", frameon=False)
 
 fig, ax = plt.subplots(figsize=(6.5, 4.2), layout="constrained")
 groups = over_fifty(X)
-for partition, color, label in (("group", "#56B4E9", "groups"),
-                                ("group_target", "#D55E00", "groups x targets")):  # fmt: skip
+for partition, color, label in (
+    ("group", "#56B4E9", "groups"),
+    ("group_target", "#D55E00", "groups x targets"),
+):
     path = pareto_path(ridge, X, y, sensitive_features=groups, partition=partition, n_points=8)
     ParetoFrontDisplay.from_path(path, ax=ax, name=label, color=color, show_visited=False)
 ax.set_ylabel("gap of mean predictions (lower is fairer)")

@@ -185,6 +185,8 @@ def main(arguments=None):
     cache = ToolboxCache(options.output / "papers_toolbox.json")
     path = options.output / "papers.json"
     results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if "c" in options.only and "a" not in results and "a" not in options.only:
+        parser.error(f"--only c draws what (a) found, and {path} has none of it: add a.")
     parts = {
         "a": lambda: run_classification(options, toolbox, cache),
         "b": lambda: run_regression(options),
