@@ -5,8 +5,8 @@ from numbers import Integral
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
-from sklearn.utils.parallel import Parallel, delayed
 
+from skbadr._parallel import run_tasks
 from skbadr._warnings import hold_warnings, warn_user
 from skbadr.estimators.outcome import label_array
 from skbadr.estimators.scoring import DEFAULTS
@@ -210,12 +210,9 @@ class ParetoPath(Bunch):
         missing = [i for i in indices if i not in self._fitted]
         todo = sorted({self._chosen[i].cell_weights.tobytes(): i for i in missing}.values())
         n_jobs = n_jobs if len(todo) > 1 else 1
-        run = Parallel(n_jobs=n_jobs)
+        tasks = [(self._setup, self._objective(self.bounds[i]), self._tries(i)) for i in todo]
         with hold_warnings():
-            found = run(
-                delayed(_fit)(self._setup, self._objective(self.bounds[i]), self._tries(i))
-                for i in todo
-            )
+            found = list(run_tasks(_fit, tasks, n_jobs))
             chosen = list(self._chosen)
             for i, (model, evaluation) in zip(todo, found, strict=True):
                 same = chosen[i].cell_weights
