@@ -68,6 +68,19 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
         Improvement of the objective below which an iteration counts as idle.
     min_weight : float, default=1e-6
         Floor under every weight.
+    warm_start : bool, default=False
+        Whether a further fit starts at the weights of the last one in place of `init`, where the
+        cells are the same; where they are not, a warning says so. Its model is no worse than
+        those weights give on the new data.
+    memory : str, path or joblib.Memory, default=None
+        Where refits are kept, so that the same fit, or one that was killed and is started again,
+        repeats none that was finished. A refit is recognised by the estimator and its parameters,
+        the values of the data and of the fit parameters, the weights, and the versions of skbadr,
+        scikit-learn and the estimator's package, not by changes in code of your own. One of an
+        estimator that is random by itself (``random_state=None``) is reused as it was drawn.
+        The folder holds the fitted models in clear, and with those that keep training rows (as
+        support vector machines and nearest neighbours do) the rows themselves; loading from it
+        runs what is in it, so that nobody else may write there.
     n_jobs : int, default=None
         Refits at a time, through joblib. The result does not depend on it.
     random_state : int, RandomState instance or None, default=None

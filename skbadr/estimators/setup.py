@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 
 from skbadr._warnings import warn_user
-from skbadr.lower_level import RefitLowerLevel
+from skbadr.lower_level import RefitLowerLevel, RememberedLowerLevel
 from skbadr.metrics import EvaluationSet, FairnessMetric
 from skbadr.metrics.callables import take_rows
 from skbadr.partition import Cells
@@ -41,12 +41,16 @@ class Setup:
         None where the lower level is not a known smooth one.
     solver : UpperSolver
     initial : ndarray of shape (K,)
+    last_weights : ndarray of shape (K,) or None
+        Of the last fit, where the search goes on from it.
     folds : list of (train rows, evaluation rows) or None
         None for an upper level on the training data.
     seed : int
     fit_params : dict
     routing : bool
         Whether metadata routing is on.
+    memory : joblib.Memory or None
+        Where refits are kept.
     """
 
     owner: Any
@@ -61,14 +65,19 @@ class Setup:
     family: Any
     solver: UpperSolver
     initial: np.ndarray
+    last_weights: np.ndarray | None
     folds: list | None
     seed: int
     fit_params: dict
     routing: bool
+    memory: Any
 
     def lower_level(self, rows=None):
         """Return the lower level of some training rows, or of all."""
-        return RefitLowerLevel(
+        kind, options = RefitLowerLevel, {}
+        if self.memory is not None:
+            kind, options = RememberedLowerLevel, {"memory": self.memory}
+        return kind(
             self.estimator,
             self.X,
             self.y,
@@ -77,6 +86,7 @@ class Setup:
             fit_params=self.fit_params,
             rows=rows,
             routing=self.routing,
+            **options,
         )
 
     def problem(self):

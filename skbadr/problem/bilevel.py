@@ -54,6 +54,8 @@ class BilevelProblem:
         """Return the nearest admissible weights; the plain estimator's are always admissible."""
         if np.array_equal(weights, self.shares):
             return self.shares
+        if np.array_equal(weights, self.initial) and self.initial.min() >= self.min_weight:
+            return self.initial  # bit for bit those of an earlier fit, say
         return project_simplex(weights, minimum=self.min_weight)
 
     def evaluate(self, candidates, iteration):
