@@ -1,9 +1,9 @@
 """Warnings: recorded where models are fitted, and shown at the line of the user's call.
 
 Python keeps one list of filters and one ``showwarning`` for all threads, so that
-``warnings.catch_warnings`` in two threads at once may leave the filters of one behind. Here a single
-filter goes to the front of that list, which only matches in threads that are collecting, and it is
-taken out when the last of them ends.
+``warnings.catch_warnings`` in two threads at once may leave the filters of one behind. Here a
+single filter goes to the front of that list, which only matches in threads that are collecting, and
+it is taken out when the last of them ends.
 """
 
 import sys

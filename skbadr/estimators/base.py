@@ -24,6 +24,7 @@ from skbadr.estimators.inputs import check_X, inner_tags
 from skbadr.estimators.monitor import Monitor
 from skbadr.estimators.outcome import outcome_so_far, store_outcome, warn_about
 from skbadr.estimators.own_loss import with_own_loss
+from skbadr.estimators.persistence import restored_state, state_to_save
 from skbadr.estimators.report import describe
 from skbadr.estimators.scoring import check_scorer
 from skbadr.estimators.setup import Setup
@@ -363,6 +364,12 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
                 method_mapping=MethodMapping().add(caller="fit", callee="fit"),
             )
         )
+
+    def __getstate__(self):
+        return state_to_save(super().__getstate__())
+
+    def __setstate__(self, state):
+        super().__setstate__(restored_state(type(self), state))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
