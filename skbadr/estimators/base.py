@@ -162,7 +162,7 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
             ) as monitor:
                 problem.monitor = monitor
                 archive = self._search(problem, setup, fit_params)
-            store_outcome(self, archive, evaluator, setup.cells, setup.lower_level)
+            store_outcome(self, archive, evaluator, setup)
             warn_about(archive, partition=self.partition, evaluated_on=self.evaluated_on_)
         return self
 
@@ -274,8 +274,10 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         """Return a report of the search as text.
 
         It tells for each refit where its weights came from, which metric and score were predicted
-        and which the estimator has, how far weights move the estimator as predicted, and which
-        groups are too small to judge.
+        and which the estimator has, and how far weights move the estimator as predicted; and,
+        where it is so, that nothing was gained, that the gain may be chance, that the model
+        predicts a single value, which groups are too small to judge, and that held-out rows
+        contradict the training rows.
 
         Returns
         -------

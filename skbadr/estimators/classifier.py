@@ -106,6 +106,12 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
         The metric of the chosen and of the plain model, on the data that `evaluated_on_` names.
         From 10,000 rows on the implicit solver may know the plain model from the solution of its
         training problem, which an estimator with a loose tolerance only nears.
+    metric_standard_error_, erm_metric_standard_error_ : float
+        Standard errors of these values, over rows of the same kind for the same model: by the
+        delta method where the metric is of the groups' confusion matrices, else the chosen
+        model's alone, by leaving out parts of the rows; NaN: not known.
+    training_metric_value_ : float
+        Only with `cv`: the metric of `estimator_` on all rows, on which it was trained.
     scoring_value_, erm_scoring_value_ : float
         The score of the chosen and of the plain model.
     evaluated_on_ : {"training data", "held-out data"}

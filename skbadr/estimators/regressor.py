@@ -66,6 +66,10 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
         ``clone(estimator).fit(X, y, sample_weight=compute_sample_weight(X, y, ...))``.
     metric_value_, erm_metric_value_ : float
         The metric of the chosen and of the plain model.
+    metric_standard_error_, erm_metric_standard_error_ : float
+        Their standard errors, over other rows of the same kind; NaN: not known.
+    training_metric_value_ : float
+        Only with `cv`: the metric of `estimator_` on all rows, on which it was trained.
     scoring_value_, erm_scoring_value_ : float
         Their scores.
     results_ : dict of ndarrays

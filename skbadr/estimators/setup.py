@@ -97,7 +97,7 @@ class Setup:
         UndefinedMetricWarning
             If the metric has no meaning for a group, naming it.
         """
-        evaluator, owner = self._evaluator(), self.owner
+        evaluator, owner = self.evaluator(self.folds), self.owner
         for sentence in self.metric.undefined(evaluator.evaluation_set):
             warn_user(sentence, UndefinedMetricWarning)
         return BilevelProblem(
@@ -111,13 +111,21 @@ class Setup:
             seed=self.seed,
         )
 
-    def _evaluator(self):
+    def evaluator(self, folds, lower_level=None):
+        """Return the evaluator on some folds, or on all training rows.
+
+        Parameters
+        ----------
+        folds : list of (train rows, evaluation rows) or None
+        lower_level : RefitLowerLevel or None, default=None
+            Of all training rows, where there is one already.
+        """
         X, data, cells = self.X, self.data, self.cells
-        if self.folds is None:
-            parts = [Fold(self.lower_level(), X)]
+        if folds is None:
+            parts = [Fold(lower_level or self.lower_level(), X)]
         else:
-            parts = [Fold(self.lower_level(train), X, test) for train, test in self.folds]
-            rows = np.concatenate([test for _, test in self.folds])
+            parts = [Fold(self.lower_level(train), X, test) for train, test in folds]
+            rows = np.concatenate([test for _, test in folds])
             cells = cells.take(rows)
             features = take_rows(data.sensitive_features, rows)
             data = replace(data.take(rows), sensitive_features=features)
