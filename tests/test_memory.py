@@ -230,6 +230,32 @@ def test_what_cannot_be_pickled_is_refused(tmp_path):
         BADRClassifier(Local(), memory=tmp_path).fit(X, y, sensitive_features=group)
 
 
+UNKNOWN = """
+import sys
+sys.path.insert(0, {tests!r})
+from estimator_data import classifier, make_people
+from sklearn.naive_bayes import GaussianNB
+class Mine(GaussianNB):
+    pass
+X, y, group = make_people()
+if __name__ == "__main__":
+    for n_jobs in (2, 1, 2):
+        model = classifier(Mine(), memory={memory!r}, n_jobs=n_jobs, partition="group_target")
+        model.fit(X, y, sensitive_features=group)
+        print(model.metric_value_)
+"""
+
+
+def test_classes_of_a_script_are_fitted_all_the_same(tmp_path):
+    code = UNKNOWN.format(tests=str(Path(__file__).parent), memory=str(tmp_path / "memory"))
+    script = tmp_path / "script.py"
+    script.write_text(code)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    assert len(set(done.stdout.split())) == 1
+    assert "memory does not keep the fits of Mine" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 KILLED = """
 import sys
 sys.path.insert(0, {tests!r})

@@ -13,23 +13,11 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from uuid import uuid4
 
-import joblib
+from _counting import CountedBoosting
 from _tables import load_table
-from sklearn.ensemble import HistGradientBoostingClassifier
 
 from skbadr import BADRClassifier
-
-
-class CountedBoosting(HistGradientBoostingClassifier):
-    """Writes a file for each fit that was finished, named after its weights."""
-
-    def fit(self, X, y, sample_weight=None):
-        super().fit(X, y, sample_weight)
-        name = f"{joblib.hash(sample_weight)}-{uuid4().hex}"
-        (Path(os.environ["SKBADR_COUNT"]) / name).touch()
-        return self
 
 
 def fit(args, memory):
@@ -101,7 +89,7 @@ def main(args):
             rows.append({"fit": name, "seconds": seconds, "fits": made})
         size = sum(path.stat().st_size for path in memory.rglob("*") if path.is_file())
         print(f"memory holds {size / 2**20:.1f} MB")
-    killed = [run_and_kill(args, n_jobs, fits) for n_jobs in (1, 2) for fits in (1, 3, 5)]
+    killed = [run_and_kill(args, n_jobs, fits) for n_jobs in (1, 2) for fits in args.kills]
     print("\n" + "  ".join(killed[0]))
     for row in killed:
         print("  ".join(f"{value:>{len(name)}}" for name, value in row.items()))
@@ -116,6 +104,7 @@ if __name__ == "__main__":
     parser.add_argument("--trees", type=int, default=100)
     parser.add_argument("--refits", type=int, default=9)
     parser.add_argument("--n-jobs", type=int, default=1)
+    parser.add_argument("--kills", type=int, nargs="+", default=[1, 3, 5], help="fits before each")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     parser.add_argument("--output", type=Path)
     main(parser.parse_args())

@@ -43,7 +43,19 @@ class RememberedLowerLevel(RefitLowerLevel):
 
     def fit(self, cell_weights):  # noqa: D102
         weights = np.asarray(cell_weights, dtype=float)
-        model, found = self._remembered(self, self.digest, weights)
+        try:
+            stored = self._remembered(self, self.digest, weights)
+        except _NotKept as outcome:
+            model, found, reason = outcome.args
+            warn_user(
+                f"memory does not keep the fits of {type(model).__name__}, which cannot be pickled "
+                f"({reason}): define its class in a module, so that other processes find it."
+            )
+        else:
+            try:
+                model, found = pickle.loads(stored)
+            except Exception:  # its class is not to be found here, say
+                return self.fit_anew(weights)
         for message, category in found:
             warn_user(message, category)
         return model
@@ -87,7 +99,15 @@ def _fit(lower_level, digest, weights):
         return None
     with record_warnings() as found:
         model = lower_level.fit_anew(weights)
-    return model, found
+    try:
+        # As bytes: joblib would keep the beginning of what it fails to pickle.
+        return pickle.dumps((model, found), protocol=5)
+    except Exception as error:
+        raise _NotKept(model, found, error) from None
+
+
+class _NotKept(Exception):
+    """A fit that is as good as any, but cannot be stored: model, warnings and the reason."""
 
 
 def _versions(estimator):
