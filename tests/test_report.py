@@ -155,6 +155,7 @@ def test_a_good_fit_has_no_sentence_to_its_disfavour():
         assert word not in said
 
 
+@pytest.mark.filterwarnings("ignore:no weights that were tried changed anything")
 def test_nothing_gained_on_rows_that_are_fitted_exactly():
     model = classifier(DecisionTreeClassifier(random_state=0)).fit(X, Y, sensitive_features=GROUP)
     report = model.summary()
@@ -215,6 +216,7 @@ class Majority(ClassifierMixin, BaseEstimator):
         return np.full(len(X), self.classes_[1])
 
 
+@pytest.mark.filterwarnings("ignore:no weights that were tried changed anything")
 def test_an_estimator_that_is_constant_by_itself():
     model = classifier(Majority()).fit(X, Y, sensitive_features=GROUP)
     assert "as the plain estimator does" in model.summary()

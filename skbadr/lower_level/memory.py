@@ -136,6 +136,6 @@ def _values(X):
 def _column(column):
     categories = getattr(getattr(column, "cat", None), "categories", None)
     if categories is None:
-        return str(column.dtype), np.asarray(column)
+        return str(column.dtype), np.ascontiguousarray(column)
     # pandas: the order of categories may count.
-    return str(column.dtype), np.asarray(categories), np.asarray(column.cat.codes)
+    return str(column.dtype), np.asarray(categories), np.ascontiguousarray(column.cat.codes)
