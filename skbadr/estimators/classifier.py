@@ -121,11 +121,12 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
     converged_ : bool
         Whether the search ended by its own tolerance, not by its budget.
     n_refits_ : int
-        Fits of the estimator itself, the plain and the last one included; the implicit solver's own
-        solutions in between do not count.
+        Fits of the estimator itself, the plain and the last one included, also those that `memory`
+        had; the implicit solver's own solutions in between do not count.
     results_ : dict of ndarrays
         One entry per visited point: "group_weights", "metric", "score", "group_losses",
-        "refit_time" (seconds), "pareto_optimal" (not dominated in metric and score),
+        "refit_time" (seconds; of loading, where `memory` had it), "pareto_optimal" (not dominated
+        in metric and score),
         "iteration", "origin" (what proposed it: a guide, "tilt", ...), "predicted_metric" and
         "predicted_score" (what the search expected there, or NaN), "failed", "constant".
     weight_response_ : float

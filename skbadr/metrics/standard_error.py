@@ -6,10 +6,10 @@ import numpy as np
 
 from skbadr.metrics.callables import take_rows
 
-# Parts of the rows of which each is left out once.
-N_BLOCKS = 20
+# Parts of the rows of which each is left out once; of a function that may take long.
+N_BLOCKS, FEW_BLOCKS = 20, 10
 # Rows from which on the error is that of some of them, made smaller by their share.
-MOST_ROWS = 50_000
+MOST_ROWS = 20_000
 
 
 def standard_error(metric, evaluation_set, *, statistics=None, response=None):
@@ -18,7 +18,7 @@ def standard_error(metric, evaluation_set, *, statistics=None, response=None):
     For metrics of the groups' confusion matrices it is that of the delta method: the counts of a
     group are multinomial, so that of a rate it is ``sqrt(p (1 - p) / n)``, and of a difference of
     two groups' rates the root of the sum of their squares. Otherwise each of 20 parts of the rows
-    is left out in turn (the delete-a-group jackknife).
+    (10, for a user's function) is left out in turn (the delete-a-group jackknife).
 
     Parameters
     ----------
@@ -91,8 +91,8 @@ def _jackknife(metric, data, response):
         rows = rows[:MOST_ROWS]
     # Every group is spread over the blocks.
     rows = rows[np.argsort(data.groups.codes[rows], kind="stable")]
-    block = np.arange(len(rows)) % N_BLOCKS
-    n_blocks = min(N_BLOCKS, len(rows))
+    n_blocks = min(FEW_BLOCKS if metric.slow else N_BLOCKS, len(rows))
+    block = np.arange(len(rows)) % n_blocks
     values = np.array(
         [_value_of(metric, data, response, rows[block != b]) for b in range(n_blocks)]
     )
