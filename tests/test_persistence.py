@@ -1,5 +1,6 @@
 """Files of models: every format, earlier versions, and no training rows inside."""
 
+import copy
 import pickle
 import warnings
 from io import BytesIO
@@ -227,6 +228,14 @@ def test_paths_keep_models_and_no_rows(metric):
     if not np.array_equal(path.weights[0], path.weights[-1]):
         with pytest.raises(ValueError, match="keeps no training data"):
             loaded.model(-1)
+
+
+def test_copies_of_a_path_in_memory_can_fit_models():
+    X, y, group = PEOPLE
+    path = pareto_path(LogisticRegression(), X, y, sensitive_features=group, n_points=3)
+    for other in (copy.copy(path), copy.deepcopy(path)):
+        np.testing.assert_array_equal(other.model(-1).predict(X), path.model(-1).predict(X))
+        np.testing.assert_array_equal(other.metric, path.metric)
 
 
 def test_the_path_of_a_model_keeps_no_rows():

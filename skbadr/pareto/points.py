@@ -1,5 +1,6 @@
 """The points of a front, and the models behind them."""
 
+from copy import deepcopy
 from dataclasses import replace
 from numbers import Integral
 
@@ -310,6 +311,17 @@ class ParetoPath(Bunch):
             "_visited": [slim[id(e)] for e in self._visited],
             "_chosen": [slim[id(e)] for e in self._chosen],
         }
+
+    def __deepcopy__(self, memo):
+        # Copies in memory share the training data, which files leave out.
+        other = type(self)(**{name: deepcopy(value, memo) for name, value in self.items()})
+        vars(other).update(vars(self) | {"_fitted": deepcopy(self._fitted, memo)})
+        return other
+
+    def __copy__(self):
+        other = type(self)(**self)
+        vars(other).update(vars(self))
+        return other
 
     def __setstate__(self, state):
         vars(self).update(state)
