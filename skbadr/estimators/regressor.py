@@ -50,7 +50,7 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
     warm_start : bool, default=False
         Whether a further fit starts at the weights of the last one, as in `BADRClassifier`.
     memory : str, path or joblib.Memory, default=None
-        Where refits are kept, as in `BADRClassifier`: in clear, with the rows that some models hold.
+        Where refits are kept, as in `BADRClassifier`: in clear, with rows that some models hold.
     n_jobs : int, default=None
         Refits at a time, through joblib. The result does not depend on it.
     random_state : int, RandomState instance or None, default=None
