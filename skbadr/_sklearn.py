@@ -1,6 +1,7 @@
 """The one place for scikit-learn's private or version-dependent names."""
 
 from sklearn.utils import _safe_indexing
+from sklearn.utils.parallel import _get_threadpool_controller
 from sklearn.utils.validation import (
     _check_method_params,
     _check_sample_weight,
@@ -23,6 +24,7 @@ __all__ = [
     "CallbackSupportMixin",
     "_check_method_params",
     "_check_sample_weight",
+    "_get_threadpool_controller",
     "_num_samples",
     "_safe_indexing",
     "with_callbacks",

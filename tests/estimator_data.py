@@ -1,11 +1,15 @@
 """Data and models that the tests of the estimators share."""
 
+import os
 import re
+import time
 import warnings
+from pathlib import Path
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
+from sklearn.tree import DecisionTreeClassifier
 
 from skbadr import BADRClassifier, BADRRegressor
 
@@ -48,6 +52,21 @@ class CountingClassifier(LogisticRegression):
 
     def fit(self, X, y, sample_weight=None):
         type(self).n_fits += 1
+        return super().fit(X, y, sample_weight)
+
+
+class CountedTree(DecisionTreeClassifier):
+    """Counts fits in a folder, as several processes can."""
+
+    def __init__(self, folder=None, max_depth=None, fails=False):
+        super().__init__(max_depth=max_depth, random_state=0)
+        self.folder = folder
+        self.fails = fails
+
+    def fit(self, X, y, sample_weight=None):
+        Path(self.folder, f"{os.getpid()}-{time.perf_counter_ns()}").touch()
+        if self.fails and sample_weight is not None:
+            raise ArithmeticError("no fit today")
         return super().fit(X, y, sample_weight)
 
 

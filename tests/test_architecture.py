@@ -15,6 +15,7 @@ PACKAGE = ROOT / "skbadr"
 # From bottom to top. A name stands for the module and, if it is a package, for all within.
 LAYERS = [
     ["skbadr._sklearn", "skbadr._warnings"],
+    ["skbadr._parallel"],
     ["skbadr.losses", "skbadr.simplex", "skbadr.partition"],
     ["skbadr.metrics"],
     ["skbadr.result"],

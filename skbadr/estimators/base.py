@@ -24,9 +24,11 @@ from skbadr.estimators.inputs import check_X, inner_tags
 from skbadr.estimators.monitor import Monitor
 from skbadr.estimators.outcome import outcome_so_far, store_outcome, warn_about
 from skbadr.estimators.own_loss import with_own_loss
+from skbadr.estimators.persistence import restored_state, state_to_save
 from skbadr.estimators.report import describe
 from skbadr.estimators.scoring import check_scorer
 from skbadr.estimators.setup import Setup
+from skbadr.estimators.warm_start import last_weights, solve_from
 from skbadr.losses import get_loss
 from skbadr.lower_level import PeeledEstimator, find_family
 from skbadr.metrics import EvaluationSet, get_metric
@@ -64,6 +66,8 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         max_iter=None,
         tol=1e-4,
         min_weight=1e-6,
+        warm_start=False,
+        memory=None,
         n_jobs=None,
         random_state=None,
         verbose=0,
@@ -82,6 +86,8 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         self.max_iter = max_iter
         self.tol = tol
         self.min_weight = min_weight
+        self.warm_start = warm_start
+        self.memory = memory
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
@@ -155,8 +161,8 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
                 attributes=lambda archive: outcome_so_far(archive, evaluator),
             ) as monitor:
                 problem.monitor = monitor
-                archive = self._search(problem, solver, fit_params)
-            store_outcome(self, archive, evaluator, setup.cells, setup.lower_level)
+                archive = self._search(problem, setup, fit_params)
+            store_outcome(self, archive, evaluator, setup)
             warn_about(archive, partition=self.partition, evaluated_on=self.evaluated_on_)
         return self
 
@@ -168,6 +174,8 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         validate_data(self, X, y, skip_check_array=True)
         params = self.get_params(deep=False)
         checks.check_numbers(params)
+        checks.check_warm_start(params)
+        memory = checks.check_memory(self.memory)
         metric = get_metric(self.metric, self._task)
         checks.check_bound(self.bound, metric)
         checks.check_response(metric, estimator)
@@ -219,15 +227,20 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
             family=None if isinstance(family, str) else family,
             solver=solver,
             initial=initial,
+            last_weights=last_weights(self, cells),
             folds=folds,
             seed=seed,
             fit_params=fit_params,
             routing=routing,
+            memory=memory,
         )
 
-    def _search(self, problem, solver, fit_params):
+    def _search(self, problem, setup, fit_params):
         """Run the solver, after the groups have bargained where `init` asks for it."""
         vars(self).pop("bargaining_", None)  # of an earlier fit
+        solver = setup.solver
+        if setup.last_weights is not None:
+            return solve_from(problem, solver, setup.last_weights)
         if not checks.bargains(self.init):
             return solver.solve(problem)
         held_out = self.cv is not None
@@ -261,8 +274,10 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         """Return a report of the search as text.
 
         It tells for each refit where its weights came from, which metric and score were predicted
-        and which the estimator has, how far weights move the estimator as predicted, and which
-        groups are too small to judge.
+        and which the estimator has, and how far weights move the estimator as predicted; and,
+        where it is so, that nothing was gained, that the gain may be chance, that the model
+        predicts a single value, which groups are too small to judge, and that held-out rows
+        contradict the training rows.
 
         Returns
         -------
@@ -351,6 +366,12 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
                 method_mapping=MethodMapping().add(caller="fit", callee="fit"),
             )
         )
+
+    def __getstate__(self):
+        return state_to_save(super().__getstate__())
+
+    def __setstate__(self, state):
+        super().__setstate__(restored_state(type(self), state))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

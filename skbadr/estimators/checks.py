@@ -1,10 +1,12 @@
 """Refusals: bad arguments get one sentence each, before any refit."""
 
 import inspect
+import os
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_memory as check_sklearn_memory
 from sklearn.utils.validation import has_fit_parameter
 
 from skbadr._sklearn import _check_sample_weight, _num_samples
@@ -227,6 +229,40 @@ def check_response(metric, estimator):
             f"metric {metric.name!r} needs {metric.response_method}, which {_name(estimator)} does "
             "not have: choose another metric or estimator."
         )
+
+
+def check_warm_start(params):
+    """Refuse a warm start that is no answer, or that a first stage would undo.
+
+    Raises
+    ------
+    TypeError, ValueError
+    """
+    warm = params["warm_start"]
+    if not isinstance(warm, (bool, np.bool_)):
+        raise TypeError(f"warm_start must be True or False, got {warm!r}.")
+    if warm and bargains(params["init"]):
+        raise ValueError(
+            "warm_start=True goes on from the last weights, but init='nash' begins with a stage of "
+            "its own: choose one of them."
+        )
+
+
+def check_memory(memory):
+    """Return a joblib.Memory, or None where nothing is kept.
+
+    Raises
+    ------
+    TypeError
+        If `memory` is neither None, nor a path, nor has a `cache` as joblib.Memory has.
+    """
+    if memory is None:
+        return None
+    if isinstance(memory, os.PathLike):
+        memory = os.fspath(memory)
+    if not isinstance(memory, str) and not hasattr(memory, "cache"):
+        raise TypeError(f"memory must be None, a path or a joblib.Memory, got {memory!r}.")
+    return check_sklearn_memory(memory)
 
 
 def bargains(init):

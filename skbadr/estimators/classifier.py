@@ -68,6 +68,19 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
         Improvement of the objective below which an iteration counts as idle.
     min_weight : float, default=1e-6
         Floor under every weight.
+    warm_start : bool, default=False
+        Whether a further fit starts at the weights of the last one in place of `init`, where the
+        cells are the same; where they are not, a warning says so. Its model is no worse than
+        those weights give on the new data.
+    memory : str, path or joblib.Memory, default=None
+        Where refits are kept, so that the same fit, or one that was killed and is started again,
+        repeats none that was finished. A refit is recognised by the estimator and its parameters,
+        the values of the data and of the fit parameters, the weights, and the versions of skbadr,
+        scikit-learn and the estimator's package, not by changes in code of your own. One of an
+        estimator that is random by itself (``random_state=None``) is reused as it was drawn.
+        The folder holds the fitted models in clear, and with those that keep training rows (as
+        support vector machines and nearest neighbours do) the rows themselves; loading from it
+        runs what is in it, so that nobody else may write there.
     n_jobs : int, default=None
         Refits at a time, through joblib. The result does not depend on it.
     random_state : int, RandomState instance or None, default=None
@@ -93,6 +106,12 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
         The metric of the chosen and of the plain model, on the data that `evaluated_on_` names.
         From 10,000 rows on the implicit solver may know the plain model from the solution of its
         training problem, which an estimator with a loose tolerance only nears.
+    metric_standard_error_, erm_metric_standard_error_ : float
+        Standard errors of these values, over rows of the same kind for the same model: by the
+        delta method where the metric is of the groups' confusion matrices, else the chosen
+        model's alone, by leaving out parts of the rows; NaN: not known.
+    training_metric_value_ : float
+        Only with `cv`: the metric of `estimator_` on all rows, on which it was trained.
     scoring_value_, erm_scoring_value_ : float
         The score of the chosen and of the plain model.
     evaluated_on_ : {"training data", "held-out data"}
@@ -102,11 +121,12 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
     converged_ : bool
         Whether the search ended by its own tolerance, not by its budget.
     n_refits_ : int
-        Fits of the estimator itself, the plain and the last one included; the implicit solver's own
-        solutions in between do not count.
+        Fits of the estimator itself, the plain and the last one included, also those that `memory`
+        had; the implicit solver's own solutions in between do not count.
     results_ : dict of ndarrays
         One entry per visited point: "group_weights", "metric", "score", "group_losses",
-        "refit_time" (seconds), "pareto_optimal" (not dominated in metric and score),
+        "refit_time" (seconds; of loading, where `memory` had it), "pareto_optimal" (not dominated
+        in metric and score),
         "iteration", "origin" (what proposed it: a guide, "tilt", ...), "predicted_metric" and
         "predicted_score" (what the search expected there, or NaN), "failed", "constant".
     weight_response_ : float

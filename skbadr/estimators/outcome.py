@@ -4,11 +4,12 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skbadr._warnings import warn_user
+from skbadr.estimators.precision import store_precision
 from skbadr.estimators.report import small_groups
 from skbadr.problem import pareto_residual
 
 
-def store_outcome(model, archive, evaluator, cells, lower_level):
+def store_outcome(model, archive, evaluator, setup):
     """Set the fitted attributes.
 
     Parameters
@@ -16,9 +17,7 @@ def store_outcome(model, archive, evaluator, cells, lower_level):
     model : BADR estimator being fitted
     archive : Archive
     evaluator : Evaluator
-    cells : Cells
-        Of all training rows.
-    lower_level : callable
+    setup : Setup
         Makes the lower level of all training rows, for an upper level on held-out rows.
 
     Raises
@@ -33,11 +32,11 @@ def store_outcome(model, archive, evaluator, cells, lower_level):
         raise others[0].error
     fold = evaluator.folds[0]
     held_out = fold.rows is not None
-    lower = lower_level() if held_out else fold.lower_level
+    lower = setup.lower_level() if held_out else fold.lower_level
     final = lower.fit(best.cell_weights) if held_out else best.model
     model.estimator_ = lower.assemble(final)
     model.group_weights_ = np.array(best.cell_weights)
-    model.groups_ = label_array(cells.labels)
+    model.groups_ = label_array(setup.cells.labels)
     model.group_losses_ = best.cell_losses
     model.loss_name_ = evaluator.loss
     model.metric_value_, model.erm_metric_value_ = best.metric, plain.metric
@@ -54,6 +53,9 @@ def store_outcome(model, archive, evaluator, cells, lower_level):
     if residual is not None:
         model.pareto_residual_ = residual
     _store_classes(vars(model), evaluator)
+    store_precision(
+        model, archive, evaluator, final, lambda: setup.evaluator(None, lower_level=lower)
+    )
 
 
 def outcome_so_far(archive, evaluator):

@@ -47,6 +47,10 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
         Improvement of the objective below which an iteration counts as idle.
     min_weight : float, default=1e-6
         Floor under every weight.
+    warm_start : bool, default=False
+        Whether a further fit starts at the weights of the last one, as in `BADRClassifier`.
+    memory : str, path or joblib.Memory, default=None
+        Where refits are kept, as in `BADRClassifier`: in clear, with rows that some models hold.
     n_jobs : int, default=None
         Refits at a time, through joblib. The result does not depend on it.
     random_state : int, RandomState instance or None, default=None
@@ -62,6 +66,10 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
         ``clone(estimator).fit(X, y, sample_weight=compute_sample_weight(X, y, ...))``.
     metric_value_, erm_metric_value_ : float
         The metric of the chosen and of the plain model.
+    metric_standard_error_, erm_metric_standard_error_ : float
+        Their standard errors, over other rows of the same kind; NaN: not known.
+    training_metric_value_ : float
+        Only with `cv`: the metric of `estimator_` on all rows, on which it was trained.
     scoring_value_, erm_scoring_value_ : float
         Their scores.
     results_ : dict of ndarrays
@@ -109,6 +117,8 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
         max_iter=None,
         tol=1e-4,
         min_weight=1e-6,
+        warm_start=False,
+        memory=None,
         n_jobs=None,
         random_state=None,
         verbose=0,
@@ -129,6 +139,8 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
             max_iter=max_iter,
             tol=tol,
             min_weight=min_weight,
+            warm_start=warm_start,
+            memory=memory,
             n_jobs=n_jobs,
             random_state=random_state,
             verbose=verbose,

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from skbadr.estimators.verdicts import standard_errors, verdicts
+
 # A group with fewer rows in some class than this can be neither judged nor repaired.
 FEW_ROWS = 30
 
@@ -36,21 +38,24 @@ def describe(model):
     """Return the report of a fitted model as text; see `BaseBADR.summary`."""
     results = model.results_
     estimator = type(model.estimator_).__name__
+    error, erm_error = standard_errors(model)
     lines = [
         f"{type(model).__name__}({estimator}), {model.metric_name_} on the {model.evaluated_on_}",
-        f"  plain estimator  {_values(model.erm_metric_value_, model.erm_scoring_value_)}",
-        f"  chosen model     {_values(model.metric_value_, model.scoring_value_)}",
+        "  plain estimator  "
+        + _values(model.erm_metric_value_, erm_error, model.erm_scoring_value_),
+        "  chosen model     " + _values(model.metric_value_, error, model.scoring_value_),
         "",
         *_refits(model, results),
         "",
         *_response(model, results),
-        *_small(model),
+        *verdicts(model),
     ]
     return "\n".join(lines).rstrip()
 
 
-def _values(metric, score):
-    return f"metric {metric:.4f}, score {score:.4f}"
+def _values(metric, error, score):
+    told = f" (standard error {error:.4f})" if np.isfinite(error) else ""
+    return f"metric {metric:.4f}{told}, score {score:.4f}"
 
 
 def _refits(model, results):
@@ -98,10 +103,3 @@ def _response(model, results):
     else:
         lines.append(f"Weights move this estimator as predicted {told}.")
     return lines
-
-
-def _small(model):
-    if not model.small_groups_:
-        return []
-    named = ", ".join(f"{label!r} ({rows})" for label, rows in model.small_groups_.items())
-    return [f"Groups too small to judge, with the rows of their rarest class: {named}."]

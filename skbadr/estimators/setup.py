@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 
 from skbadr._warnings import warn_user
-from skbadr.lower_level import RefitLowerLevel
+from skbadr.lower_level import RefitLowerLevel, RememberedLowerLevel
 from skbadr.metrics import EvaluationSet, FairnessMetric
 from skbadr.metrics.callables import take_rows
 from skbadr.partition import Cells
@@ -41,12 +41,16 @@ class Setup:
         None where the lower level is not a known smooth one.
     solver : UpperSolver
     initial : ndarray of shape (K,)
+    last_weights : ndarray of shape (K,) or None
+        Of the last fit, where the search goes on from it.
     folds : list of (train rows, evaluation rows) or None
         None for an upper level on the training data.
     seed : int
     fit_params : dict
     routing : bool
         Whether metadata routing is on.
+    memory : joblib.Memory or None
+        Where refits are kept.
     """
 
     owner: Any
@@ -61,14 +65,19 @@ class Setup:
     family: Any
     solver: UpperSolver
     initial: np.ndarray
+    last_weights: np.ndarray | None
     folds: list | None
     seed: int
     fit_params: dict
     routing: bool
+    memory: Any
 
     def lower_level(self, rows=None):
         """Return the lower level of some training rows, or of all."""
-        return RefitLowerLevel(
+        kind, options = RefitLowerLevel, {}
+        if self.memory is not None:
+            kind, options = RememberedLowerLevel, {"memory": self.memory}
+        return kind(
             self.estimator,
             self.X,
             self.y,
@@ -77,6 +86,7 @@ class Setup:
             fit_params=self.fit_params,
             rows=rows,
             routing=self.routing,
+            **options,
         )
 
     def problem(self):
@@ -87,7 +97,7 @@ class Setup:
         UndefinedMetricWarning
             If the metric has no meaning for a group, naming it.
         """
-        evaluator, owner = self._evaluator(), self.owner
+        evaluator, owner = self.evaluator(self.folds), self.owner
         for sentence in self.metric.undefined(evaluator.evaluation_set):
             warn_user(sentence, UndefinedMetricWarning)
         return BilevelProblem(
@@ -101,13 +111,21 @@ class Setup:
             seed=self.seed,
         )
 
-    def _evaluator(self):
+    def evaluator(self, folds, lower_level=None):
+        """Return the evaluator on some folds, or on all training rows.
+
+        Parameters
+        ----------
+        folds : list of (train rows, evaluation rows) or None
+        lower_level : RefitLowerLevel or None, default=None
+            Of all training rows, where there is one already.
+        """
         X, data, cells = self.X, self.data, self.cells
-        if self.folds is None:
-            parts = [Fold(self.lower_level(), X)]
+        if folds is None:
+            parts = [Fold(lower_level or self.lower_level(), X)]
         else:
-            parts = [Fold(self.lower_level(train), X, test) for train, test in self.folds]
-            rows = np.concatenate([test for _, test in self.folds])
+            parts = [Fold(self.lower_level(train), X, test) for train, test in folds]
+            rows = np.concatenate([test for _, test in folds])
             cells = cells.take(rows)
             features = take_rows(data.sensitive_features, rows)
             data = replace(data.take(rows), sensitive_features=features)

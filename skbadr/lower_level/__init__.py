@@ -10,6 +10,7 @@ from skbadr.lower_level.families import (
     register_family,
 )
 from skbadr.lower_level.linear import LinearLowerLevel
+from skbadr.lower_level.memory import RememberedLowerLevel
 from skbadr.lower_level.pipeline import PeeledEstimator
 from skbadr.lower_level.refit import RefitLowerLevel
 
@@ -20,6 +21,7 @@ __all__ = [
     "LowerLevel",
     "PeeledEstimator",
     "RefitLowerLevel",
+    "RememberedLowerLevel",
     "find_family",
     "is_dask_array",
     "known_estimators",

@@ -1,10 +1,9 @@
 """How far parameters are from being optimal for some weights of the cells."""
 
-import warnings
-
 import numpy as np
-from scipy import linalg
 from scipy.optimize import nnls
+
+from skbadr._warnings import record_warnings
 
 
 def distance_to_hull(gradients, penalty):
@@ -29,9 +28,9 @@ def distance_to_hull(gradients, penalty):
     # The constraint that beta sums to one is a heavy row of a non-negative least squares.
     heavy = 1e4 * size
     system = np.vstack([gradients.T, np.full(len(gradients), heavy)])
-    with warnings.catch_warnings():
-        # More cells than parameters leave beta, but not the residual, undetermined.
-        warnings.simplefilter("ignore", linalg.LinAlgWarning)
+    # More cells than parameters leave beta, but not the residual, undetermined: a warning of that
+    # is dropped.
+    with record_warnings():
         beta, _ = nnls(system, np.r_[-penalty, heavy])
     beta = beta / beta.sum()
     return float(np.linalg.norm(beta @ gradients + penalty))

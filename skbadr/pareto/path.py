@@ -36,6 +36,7 @@ def pareto_path(
     tol=1e-4,
     min_weight=1e-6,
     n_target_bins=2,
+    memory=None,
     n_jobs=None,
     random_state=None,
     **fit_params,
@@ -64,7 +65,8 @@ def pareto_path(
         Bounds on the metric (from below, for one that is better when greater). None: evenly
         spaced, from the plain estimator's value to the best there is or was found.
     partition : {"group", "group_target"} or callable, default="group_target"
-    solver, scoring, cv, sensitive_columns, tol, min_weight, n_target_bins, n_jobs, random_state
+    solver, scoring, cv, sensitive_columns, tol, min_weight, n_target_bins, memory, n_jobs, \
+random_state
         As in `BADRClassifier` and `BADRRegressor`.
     sample_weight : array-like of shape (n,), default=None
         Base weights.
@@ -77,7 +79,8 @@ def pareto_path(
     -------
     path : ParetoPath
         A Bunch of equal-length arrays, one entry per bound from loose to tight, with the methods
-        `model`, `fit_models`, `predictions` and `at`. It keeps the training data.
+        `model`, `fit_models`, `predictions` and `at`. It keeps the training data, a file of it
+        does not.
 
     Raises
     ------
@@ -119,6 +122,7 @@ def pareto_path(
         tol=tol,
         min_weight=min_weight,
         n_target_bins=n_target_bins,
+        memory=memory,
         n_jobs=n_jobs,
         random_state=random_state,
     )

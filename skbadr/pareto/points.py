@@ -1,12 +1,14 @@
 """The points of a front, and the models behind them."""
 
+from copy import deepcopy
+from dataclasses import replace
 from numbers import Integral
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
-from sklearn.utils.parallel import Parallel, delayed
 
+from skbadr._parallel import run_tasks
 from skbadr._warnings import hold_warnings, warn_user
 from skbadr.estimators.outcome import label_array
 from skbadr.estimators.scoring import DEFAULTS
@@ -21,7 +23,8 @@ class ParetoPath(Bunch):
     """The best visited model under each of some bounds, from loose to tight.
 
     Values are those of the search, until a point's model is fitted: from then on they are the
-    fitted model's.
+    fitted model's. A file of the path, as pickle writes one, keeps the models that are fitted and
+    no training data, so that no others can be fitted from it.
 
     Attributes
     ----------
@@ -114,10 +117,13 @@ class ParetoPath(Bunch):
             results=archive.as_dict(),
             n_refits=archive.n_refits,
         )
+        return path._begin(setup, metric, visited)
+
+    def _begin(self, setup, metric, visited):
         # Not items: what models are fitted from, and those that are.
-        vars(path).update(_setup=setup, _visited=visited, _fitted={})
-        path._choose([path._candidates(bound)[0] for bound in bounds])
-        return path
+        vars(self).update(_setup=setup, _metric=metric, _visited=visited, _fitted={})
+        self._choose([self._candidates(bound)[0] for bound in self.bounds])
+        return self
 
     def _choose(self, chosen):
         vars(self)["_chosen"] = chosen
@@ -125,13 +131,13 @@ class ParetoPath(Bunch):
         self.scores = np.array([e.score for e in chosen])
         self.metric = np.array([e.metric for e in chosen])
         self.group_losses = np.array([e.cell_losses for e in chosen])
-        objective = UpperObjective(self._setup.metric)
+        objective = UpperObjective(self._metric)
         self.pareto_optimal = non_dominated(objective.cost(self.metric), -self.scores)
         pairs = zip(chosen, self.bounds, strict=True)
         self.met = np.array([self._objective(bound).is_met(e) for e, bound in pairs])
 
     def _objective(self, bound):
-        return UpperObjective(self._setup.metric, bound=float(bound))
+        return UpperObjective(self._metric, bound=float(bound))
 
     def _candidates(self, bound):
         """Return what was visited, best first, then only what is ever further inside the bound."""
@@ -161,7 +167,8 @@ class ParetoPath(Bunch):
         if values.ndim != 1 or len(values) == 0 or not np.isfinite(values).all():
             raise ValueError(f"bounds must be finite numbers, got {bounds!r}.")
         values = values if self.greater_is_better else values[::-1]
-        return type(self)._make(self._setup, self._visited, values)
+        other = type(self)(**{**self, "bounds": values})
+        return other._begin(self._setup, self._metric, self._visited)
 
     def model(self, index):
         """Return the model of one point, fitted when first asked for.
@@ -200,6 +207,11 @@ class ParetoPath(Bunch):
         models : list of fitted estimators
             Points of equal weights share a model.
 
+        Raises
+        ------
+        ValueError
+            If a model is not fitted and the path comes from a file, which holds no training data.
+
         Warns
         -----
         ConvergenceWarning
@@ -208,14 +220,17 @@ class ParetoPath(Bunch):
         indices = self._indices(indices)
         # One task per set of weights, under the tightest of their bounds.
         missing = [i for i in indices if i not in self._fitted]
+        if missing and self._setup is None:
+            raise ValueError(
+                f"this path was saved before the models of the points {missing} were fitted, and a "
+                "file keeps no training data: call fit_models() before saving, or train the "
+                "estimator with the point's weights."
+            )
         todo = sorted({self._chosen[i].cell_weights.tobytes(): i for i in missing}.values())
         n_jobs = n_jobs if len(todo) > 1 else 1
-        run = Parallel(n_jobs=n_jobs)
+        tasks = [(self._setup, self._objective(self.bounds[i]), self._tries(i)) for i in todo]
         with hold_warnings():
-            found = run(
-                delayed(_fit)(self._setup, self._objective(self.bounds[i]), self._tries(i))
-                for i in todo
-            )
+            found = list(run_tasks(_fit, tasks, n_jobs))
             chosen = list(self._chosen)
             for i, (model, evaluation) in zip(todo, found, strict=True):
                 same = chosen[i].cell_weights
@@ -288,8 +303,35 @@ class ParetoPath(Bunch):
         text = texts[index] if len(set(texts)) == len(texts) else repr(float(self.bounds[index]))
         return f"{self.metric_name} {sign} {text}"
 
+    def __getstate__(self):
+        # What was visited, without what was predicted of the training rows.
+        slim = {id(e): _slim(e) for e in (*self._visited, *self._chosen)}
+        return vars(self) | {
+            "_setup": None,
+            "_visited": [slim[id(e)] for e in self._visited],
+            "_chosen": [slim[id(e)] for e in self._chosen],
+        }
+
+    def __deepcopy__(self, memo):
+        # Copies in memory share the training data, which files leave out.
+        other = type(self)(**{name: deepcopy(value, memo) for name, value in self.items()})
+        vars(other).update(vars(self) | {"_fitted": deepcopy(self._fitted, memo)})
+        return other
+
+    def __copy__(self):
+        other = type(self)(**self)
+        vars(other).update(vars(self))
+        return other
+
     def __setstate__(self, state):
         vars(self).update(state)
+
+
+def _slim(evaluation):
+    """Return an evaluation without its rows, its model and what an exception may quote."""
+    error = RuntimeError("the refit failed during the search.") if evaluation.failed else None
+    empty = {"statistics": None, "proba": None, "predicted": None, "model": None, "warnings": []}
+    return replace(evaluation, error=error, **empty)
 
 
 def _fit(setup, objective, tries):

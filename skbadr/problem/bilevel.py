@@ -2,8 +2,8 @@
 
 import numpy as np
 from sklearn.exceptions import FitFailedWarning
-from sklearn.utils.parallel import Parallel, delayed
 
+from skbadr._parallel import run_tasks
 from skbadr._warnings import record_warnings, warn_user
 from skbadr.simplex import project_simplex
 
@@ -54,6 +54,8 @@ class BilevelProblem:
         """Return the nearest admissible weights; the plain estimator's are always admissible."""
         if np.array_equal(weights, self.shares):
             return self.shares
+        if np.array_equal(weights, self.initial) and self.initial.min() >= self.min_weight:
+            return self.initial  # bit for bit those of an earlier fit, say
         return project_simplex(weights, minimum=self.min_weight)
 
     def evaluate(self, candidates, iteration):
@@ -77,8 +79,8 @@ class BilevelProblem:
         known = [self.known.get(weights.tobytes()) for weights, _ in candidates]
         fresh = [c for c, found in zip(candidates, known, strict=True) if found is None]
         n_jobs = self.n_jobs if len(fresh) > 1 else 1  # no pool for a single fit
-        tasks = (delayed(self.evaluator)(weights, origin, iteration) for weights, origin in fresh)
-        evaluations = Parallel(n_jobs=n_jobs, return_as="generator")(tasks)
+        tasks = [(weights, origin, iteration) for weights, origin in fresh]
+        evaluations = run_tasks(self.evaluator, tasks, n_jobs)
         try:
             for found in known:
                 evaluation = next(evaluations) if found is None else found

@@ -131,6 +131,10 @@ class Evaluator:
             return -float(np.average((data.y - predicted) ** 2, weights=data.sample_weight))
         return float(np.average(data.y == predicted, weights=data.sample_weight))
 
+    def response_of(self, model):
+        """Return what the metric takes of a model, on the rows of the first fold."""
+        return self._responses(model, self.folds[0].X_final)[self.metric.response_method]
+
     def _responses(self, model, X):
         """Return the response of each method; an own `predict_proba` where the metric takes it."""
         classes = self.evaluation_set.classes

@@ -201,7 +201,8 @@ class ImplicitSolver(SmoothSolver):
     def _n_starts(self, smooth):
         if self.n_starts is not None:
             return self.n_starts
-        return int(smooth.levels[0].n < FEW_ROWS)
+        given = not np.array_equal(smooth.problem.initial, smooth.problem.shares)
+        return int(given or smooth.levels[0].n < FEW_ROWS)
 
     def _starts(self, problem):
         """Return starting points, of which `n_starts` are always tried."""

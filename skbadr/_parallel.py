@@ -1,0 +1,56 @@
+"""Tasks in parallel: processes, or threads that share the processor."""
+
+import os
+import threading
+from contextlib import nullcontext
+
+from joblib import Parallel, delayed, effective_n_jobs
+from sklearn import config_context, get_config
+
+from skbadr._sklearn import _get_threadpool_controller
+
+
+def run_tasks(function, tasks, n_jobs):
+    """Return a generator of ``function(*task)``, in the order of the tasks.
+
+    scikit-learn's configuration goes along. Its filters of warnings, which `sklearn.utils.parallel`
+    sends too, do not: in threads, they would replace one another's.
+
+    Parameters
+    ----------
+    function : callable
+    tasks : iterable of tuple
+    n_jobs : int or None
+        As joblib takes it.
+
+    Returns
+    -------
+    results : generator
+    """
+    call = _Call(function, n_jobs)
+    return Parallel(n_jobs=n_jobs, return_as="generator")(delayed(call)(*task) for task in tasks)
+
+
+class _Call:
+    """A function with the state of the thread that started it."""
+
+    def __init__(self, function, n_jobs):
+        self.function, self.config = function, get_config()
+        self.n_jobs = effective_n_jobs(n_jobs)
+        self.started_in = os.getpid(), threading.get_ident()
+
+    def __call__(self, *args):
+        with config_context(**self.config), self._share_of_threads():
+            return self.function(*args)
+
+    def _share_of_threads(self):
+        """Return a limit of OpenMP's threads, where this is one of several threads.
+
+        Such limits hold for a thread, as joblib sets them for processes.
+        """
+        process, thread = self.started_in
+        if process != os.getpid() or thread == threading.get_ident():
+            return nullcontext()
+        pools = _get_threadpool_controller().select(user_api="openmp")
+        most = max((pool["num_threads"] for pool in pools.info()), default=1)
+        return pools.limit(limits=max(1, most // self.n_jobs))

@@ -1,0 +1,150 @@
+"""What a search came to, in sentences: when nothing was gained, and when little can be told."""
+
+import numpy as np
+
+from skbadr.metrics import get_metric
+
+# A difference of fewer standard errors than this may be chance.
+ERRORS = 2.0
+
+
+def verdicts(model):
+    """Return sentences on the outcome of a fit that a user should not overlook.
+
+    Parameters
+    ----------
+    model : fitted BADR estimator
+
+    Returns
+    -------
+    sentences : list of str
+        Empty where all is well.
+    """
+    metric = get_metric(model.metric, model._task)
+    return [
+        *_gain(model, metric),
+        *_constant(model),
+        *_resolution(model, metric),
+        *_contradiction(model, metric),
+    ]
+
+
+def standard_errors(model):
+    """Return the standard errors of the chosen and of the plain model's metric, NaN if unknown."""
+    known = vars(model)
+    names = "metric_standard_error_", "erm_metric_standard_error_"
+    return [known.get(name, np.nan) for name in names]
+
+
+def _gain(model, metric):
+    sign = -1.0 if metric.greater_is_better else 1.0
+    gain = sign * (model.erm_metric_value_ - model.metric_value_)
+    excess = 0.0 if model.bound is None else sign * (model.metric_value_ - model.bound)
+    plain = np.array_equal(model.results_["group_weights"][0], model.group_weights_)
+    if plain and model.bound is not None and excess <= 0:
+        return [
+            "The plain estimator meets the bound, and no visited model within it has a better "
+            "score: it was chosen."
+        ]
+    if plain or (gain <= 0 and model.bound is None and not model.trade_off):
+        return [
+            "Nothing was gained: no visited model is better than the plain estimator by what was "
+            f"asked for.{_cures(model)}"
+        ]
+    sentences = []
+    if excess > 0:
+        sentences.append(
+            f"The bound {model.bound:g} is missed, by {excess:.4f}: no visited model meets it."
+        )
+    error = standard_errors(model)[0]
+    # Both values err together, as they are of the same rows: their difference errs by less than
+    # an error of two separate ones.
+    if 0 < gain < error:
+        told = (
+            "set cv, so that rows judge it that the refits have not seen."
+            if model.cv is None
+            else "more rows would tell."
+        )
+        sentences.append(
+            f"The gain of {gain:.4f} is less than the metric's standard error of {error:.4f}, so "
+            f"that it may be chance: {told}"
+        )
+    return sentences
+
+
+def _cures(model):
+    """Return what may gain something."""
+    moved = model.weights_move_ or len(model.results_["metric"]) < 2
+    if not moved and model.cv is not None:
+        return ""  # which has a sentence of its own
+    cures = []
+    if moved and isinstance(model.partition, str) and model.partition == "group":
+        cures.append("partition='group_target', whose weights can also move rates")
+    if model.cv is None:
+        cures.append(
+            "cv, because an estimator that fits its training data closely does so whatever the "
+            "weights are"
+        )
+    if moved:
+        cures.append("a larger max_iter")
+    return f" Try {'; '.join(cures[:-1])}{'; or ' if cures[:-1] else ''}{cures[-1]}."
+
+
+def _constant(model):
+    results = model.results_
+    chosen = (results["group_weights"] == model.group_weights_).all(axis=1)
+    if not (chosen & results["constant"]).any():
+        return []
+    if results["constant"][0]:
+        return [
+            "The chosen model predicts a single value for every sample, as the plain estimator "
+            "does: it has learnt nothing that could be fair or unfair."
+        ]
+    cure = (
+        "set bound or trade_off to keep the score in view"
+        if model.bound is None and not model.trade_off
+        else f"ask for less ({'trade_off' if model.bound is None else 'bound'})"
+    )
+    return [
+        "The chosen model predicts a single value for every sample, which "
+        f"{model.metric_name_} counts as fair: {cure}."
+    ]
+
+
+def _resolution(model, metric):
+    """Tell where rows are too few for the metric to mean anything."""
+    sentences = []
+    error, ideal = standard_errors(model)[1], metric.ideal
+    distance = np.nan if ideal is None else abs(model.erm_metric_value_ - ideal)
+    if distance < ERRORS * error:
+        sentences.append(
+            f"The plain estimator's {model.metric_name_} of {model.erm_metric_value_:.4f} is "
+            f"within twice its standard error of {error:.4f} from {ideal:g}: these rows cannot "
+            "tell it from a fair one."
+        )
+    if model.small_groups_:
+        named = ", ".join(f"{label!r} ({rows})" for label, rows in model.small_groups_.items())
+        rows = "the rows of their rarest class" if hasattr(model, "classes_") else "their rows"
+        sentences.append(f"Groups too small to judge, with {rows}: {named}.")
+    return sentences
+
+
+def _contradiction(model, metric):
+    """Tell where the final model does on its training rows what it does not do elsewhere."""
+    training = vars(model).get("training_metric_value_", np.nan)
+    error = standard_errors(model)[0]
+    apart = model.metric_value_ - training
+    if not abs(apart) > ERRORS * np.sqrt(2.0) * error:  # either of them errs
+        return []
+    better = apart * (-1.0 if metric.greater_is_better else 1.0) > 0
+    told = (
+        "it fits the groups of these rows too closely, so trust the held-out value, and "
+        "regularise the estimator"
+        if better
+        else "trained on all rows it is not the model of the folds, whose value this is"
+    )
+    return [
+        f"On its training data the model has {model.metric_name_} {training:.4f}, on held-out data "
+        f"{model.metric_value_:.4f}, which the standard error of {error:.4f} does not explain: "
+        f"{told}."
+    ]
