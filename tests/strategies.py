@@ -164,6 +164,9 @@ REGRESSION_METRICS = (
 )  # fmt: skip
 
 
+METRICS = tuple({*BINARY_METRICS, *MULTICLASS_METRICS, *REGRESSION_METRICS})
+
+
 @dataclass
 class Problem:
     """Data, and the arguments of a BADR estimator."""
@@ -186,11 +189,13 @@ class Problem:
     def __repr__(self):
         weight = self.sample_weight
         return (
-            f"{self.model()!r} on {type(self.X).__name__} {self.X.shape} {self.X.dtypes.iloc[0]}"
-            if hasattr(self.X, "dtypes")
-            else f"{self.model()!r} on {type(self.X).__name__} {self.X.shape} {self.X.dtype}"
-        ) + f", y={np.asarray(self.y).tolist()}, groups={np.asarray(self.groups).tolist()}" + (
-            "" if weight is None else f", sample_weight={weight.tolist()}"
+            (
+                f"{self.model()!r} on {type(self.X).__name__} {self.X.shape} {self.X.dtypes.iloc[0]}"
+                if hasattr(self.X, "dtypes")
+                else f"{self.model()!r} on {type(self.X).__name__} {self.X.shape} {self.X.dtype}"
+            )
+            + f", y={np.asarray(self.y).tolist()}, groups={np.asarray(self.groups).tolist()}"
+            + ("" if weight is None else f", sample_weight={weight.tolist()}")
         )
 
 

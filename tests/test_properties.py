@@ -22,8 +22,9 @@ def fitted(problem, **params):
         warnings.simplefilter("ignore")
         try:
             return problem.fit(**params)
-        except ArithmeticError as error:
-            assert str(error) == "too heavy"
+        except (ArithmeticError, ValueError) as error:
+            # A hostile estimator of which no weights give a model; a model of NaN is none.
+            assert str(error) == "too heavy" or "is not finite for" in str(error)
             return None
 
 
@@ -44,7 +45,7 @@ def plain_call(problem, sample_weight, seed):
         if sample_weight is None:
             return estimator.fit(problem.X, problem.y)
         step = f"{estimator.steps[-1][0]}__" if isinstance(estimator, Pipeline) else ""
-        weights = {f"{step}sample_weight": sample_weight}
+        weights = {f"{step}sample_weight": np.array(sample_weight)}
         return estimator.fit(problem.X, problem.y, **weights)
 
 
@@ -102,7 +103,7 @@ def check_results(model):
     assert len({len(column) for column in results.values()}) == 1
     objective = UpperObjective(get_metric(model.metric, model._task))
     costs = objective.cost(results["metric"])
-    np.testing.assert_array_equal(np.isnan(results["score"]) & ~results["failed"], False)
+    assert (np.isfinite(results["score"]) | results["failed"]).all()
     on_front = results["pareto_optimal"]
     for cost, score in zip(costs[on_front], results["score"][on_front], strict=True):
         assert not ((costs < cost) & (results["score"] > score)).any()

@@ -28,14 +28,24 @@ def store_outcome(model, archive, evaluator, cells, lower_level):
         fair one.
     """
     best, plain = archive.best, archive.evaluations[0]
-    others = archive.evaluations[1:]
+    # Solutions of a smooth lower level are no fits of the estimator.
+    others = [e for e in archive.evaluations[1:] if e.n_refits]
     if others and all(e.failed for e in others):
         raise others[0].error
     fold = evaluator.folds[0]
     held_out = fold.rows is not None
     lower = lower_level() if held_out else fold.lower_level
-    final = lower.fit(best.cell_weights) if held_out else best.model
+    try:
+        final = lower.fit(best.cell_weights) if held_out else best.model
+    except (Exception, KeyboardInterrupt) as error:
+        error.add_note(
+            "The search had ended; only the last fit, on all samples, is missing. Its weights: "
+            f"init={np.asarray(best.cell_weights).tolist()}"
+        )
+        raise
     model.estimator_ = lower.assemble(final)
+    # First what predictions need: the rest may be interrupted.
+    _store_classes(vars(model), evaluator)
     model.group_weights_ = np.array(best.cell_weights)
     model.groups_ = label_array(cells.labels)
     model.group_losses_ = best.cell_losses
@@ -53,7 +63,6 @@ def store_outcome(model, archive, evaluator, cells, lower_level):
     residual = pareto_residual(lower, final, evaluator.evaluation_set.classes)
     if residual is not None:
         model.pareto_residual_ = residual
-    _store_classes(vars(model), evaluator)
 
 
 def outcome_so_far(archive, evaluator):
@@ -76,6 +85,12 @@ def warn_about(archive, *, partition, evaluated_on):
     for message, category in best.warnings:
         warn_user(message, category)
     metric = objective.metric
+    if objective.is_met(best) and not archive.moved and archive.n_refits > 2:
+        warn_user(
+            "no weights that were tried changed anything that is measured: the estimator ignores "
+            "sample_weight, or fits these data whatever the weights are (then give it less "
+            "freedom, or set cv)."
+        )
     if not objective.is_met(best):
         unmoved = ""
         cures = ["allow more (bound)", "search longer (max_iter)"]
