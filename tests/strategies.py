@@ -186,6 +186,11 @@ class Problem:
         weight = {} if self.sample_weight is None else {"sample_weight": self.sample_weight}
         return self.model(**params).fit(self.X, self.y, sensitive_features=self.groups, **weight)
 
+    def setup(self, **params):
+        """Return what the arguments of fit amount to, checked."""
+        model = self.model(**params)
+        return model._set_up(self.X, self.y, self.groups, self.sample_weight, {})
+
     def __repr__(self):
         weight = self.sample_weight
         return (

@@ -1,5 +1,5 @@
-"""What must not change a search: the order of rows, names of groups, copies, rows of weight zero,
-the number of processes. See doc/trust.md.
+"""What must not change a search or a point of it: the order of rows, names of groups, copies, rows
+of weight zero, the number of processes. See doc/trust.md.
 """
 
 import warnings
@@ -14,32 +14,85 @@ from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, Ri
 from sklearn.naive_bayes import GaussianNB
 from strategies import METRICS, Hostile, cases, largest_gap_of_means, problems
 
-# Estimators to which neither order nor copies of rows make a difference, beyond rounding.
-EXACT = {
-    "classifiers": (
-        LogisticRegression(solver="newton-cholesky", tol=1e-10),
-        LogisticRegression(solver="newton-cholesky", tol=1e-10, C=0.1, fit_intercept=False),
-        RidgeClassifier(),
-        GaussianNB(),
-    ),
-    "regressors": (Ridge(), LinearRegression()),
-}
+# Estimators to which order and copies of rows make no difference, beyond rounding; GaussianNB
+# smooths by a variance over rows, whatever they weigh.
+CLASSIFIERS = (
+    LogisticRegression(solver="newton-cholesky", tol=1e-10),
+    LogisticRegression(solver="newton-cholesky", tol=1e-10, C=0.1, fit_intercept=False),
+    RidgeClassifier(),
+    GaussianNB(),
+)
+REGRESSORS = (Ridge(), LinearRegression())
+# Without steps and kinks, where rounding decides which of two equal points is the better.
+SMOOTH = ("covariance", "hsic", "individual", "group_loss_variance")
+SEEDS = st.integers(0, 2**32 - 1)
 
 
-def exact_problems(weighted=True, **options):
-    """Return problems of estimators to which rows are what they count; a user's metric is not."""
-    kept = {"metrics": tuple(m for m in METRICS if m is not largest_gap_of_means)}
-    exact = dict(EXACT)
-    if not weighted:  # GaussianNB smooths by a variance over rows, whatever they weigh
-        options |= kept
-        exact["classifiers"] = EXACT["classifiers"][:-1]
-    return problems(**exact, cv=(None,), containers=("array", "frame", "sparse"), **options)
+def exact_problems(*, counted=False, **options):
+    """Return problems whose estimator, or metric too, knows rows by what they weigh alone."""
+    if counted:
+        metrics = options.pop("metrics", METRICS)
+        options["metrics"] = tuple(m for m in metrics if m is not largest_gap_of_means)
+    classifiers = CLASSIFIERS[:-1] if counted else CLASSIFIERS
+    containers = ("array", "frame", "sparse")
+    return problems(
+        classifiers=classifiers, regressors=REGRESSORS, cv=(None,), containers=containers, **options
+    )
+
+
+def smooth_problems(**options):
+    return exact_problems(metrics=SMOOTH, solvers=("auto", "alternating", "implicit"), **options)
+
+
+def quietly(function, *arguments):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return function(*arguments)
 
 
 def fitted(problem, **params):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return problem.fit(**params)
+    return quietly(lambda: problem.fit(**params))
+
+
+def visit(problem, seed):
+    """Return the evaluation of the plain estimator and of some random weights of its cells."""
+    bilevel = quietly(problem.setup().problem)
+    draws = np.random.default_rng(seed).dirichlet(np.ones(bilevel.n_cells), 2)
+    weights = [bilevel.shares, *map(bilevel.project, draws)]
+    return bilevel.cells, weights, quietly(lambda: [bilevel.evaluator(w) for w in weights])
+
+
+def revisit(problem, cells, weights):
+    """Return the evaluations of the same weights on other data with these cells."""
+    bilevel = quietly(problem.setup().problem)
+    order = [bilevel.cells.labels.index(cell) for cell in cells]
+    evaluations = []
+    for own in weights:
+        ordered = np.empty(len(own))
+        ordered[order] = own
+        evaluations.append(quietly(bilevel.evaluator, ordered))
+    return order, evaluations
+
+
+def assert_same_points(evaluations, others, order):
+    for one, other in zip(evaluations, others, strict=True):
+        assert one.failed == other.failed
+        close = {"rtol": 1e-5, "atol": 1e-7}
+        np.testing.assert_allclose(one.metric, other.metric, **close)
+        np.testing.assert_allclose(one.score, other.score, **close)
+        np.testing.assert_allclose(one.cell_losses, other.cell_losses[order], **close)
+
+
+def assert_same_models(one, other):
+    """Two fitted models are the same, up to rounding."""
+    assert one.groups_.tolist() == other.groups_.tolist()
+    assert len(one.results_["metric"]) == len(other.results_["metric"])
+    close = {"rtol": 1e-4, "atol": 1e-5}
+    np.testing.assert_allclose(one.group_weights_, other.group_weights_, **close)
+    np.testing.assert_allclose(one.metric_value_, other.metric_value_, **close)
+    np.testing.assert_allclose(one.erm_metric_value_, other.erm_metric_value_, **close)
+    np.testing.assert_allclose(one.scoring_value_, other.scoring_value_, **close)
+    np.testing.assert_allclose(one.group_losses_, other.group_losses_, **close)
 
 
 def take(data, rows):
@@ -50,82 +103,123 @@ def take(data, rows):
 
 def rows_of(problem, rows, sample_weight=None):
     """Return the problem on some rows, in their order."""
-    weight = take(problem.sample_weight, rows) if sample_weight is None else sample_weight
     return replace(
         problem,
         X=take(problem.X, rows),
         y=problem.y[rows],
         groups=take(problem.groups, rows),
-        sample_weight=weight,
+        sample_weight=take(problem.sample_weight, rows) if sample_weight is None else sample_weight,
     )
 
 
-def assert_same(one, other, order=None):
-    """Two fitted models are the same, up to rounding and the order of their cells."""
-    order = slice(None) if order is None else order
-    assert len(one.results_["metric"]) == len(other.results_["metric"])
-    close = {"rtol": 1e-5, "atol": 1e-7}
-    np.testing.assert_allclose(one.group_weights_, other.group_weights_[order], **close)
-    np.testing.assert_allclose(one.metric_value_, other.metric_value_, **close)
-    np.testing.assert_allclose(one.erm_metric_value_, other.erm_metric_value_, **close)
-    np.testing.assert_allclose(one.scoring_value_, other.scoring_value_, **close)
-    np.testing.assert_allclose(one.group_losses_, other.group_losses_[order], **close)
+def permuted(problem, seed):
+    return rows_of(problem, np.random.default_rng(seed).permutation(len(problem.y)))
 
 
-@cases(200)
-@given(exact_problems(), st.integers(0, 2**32 - 1))
-def test_order_of_rows(problem, seed):
-    rows = np.random.default_rng(seed).permutation(len(problem.y))
-    assert_same(fitted(problem), fitted(rows_of(problem, rows)))
-
-
-@cases(150)
-@given(exact_problems(), st.integers(0, 2**32 - 1))
-def test_names_and_order_of_groups(problem, seed):
-    labels = np.asarray(problem.groups)
-    labels = labels if labels.ndim == 1 else np.array(["/".join(map(str, row)) for row in labels])
-    unique, codes = np.unique(labels, return_inverse=True)
-    names = np.array(["x", "y", "w", "z", "v"])[: len(unique)]
-    renamed = np.random.default_rng(seed).permutation(names)
-    one = fitted(replace(problem, groups=unique[codes]))
-    other = fitted(replace(problem, groups=renamed[codes]))
-    new_name = dict(zip(unique.tolist(), renamed.tolist(), strict=True))
-    cells = [_renamed(cell, new_name) for cell in one.groups_.tolist()]
-    assert_same(one, other, [other.groups_.tolist().index(cell) for cell in cells])
-
-
-def _renamed(cell, new_name):
-    return (new_name[cell[0]], *cell[1:]) if isinstance(cell, tuple) else new_name[cell]
-
-
-@cases(150)
-@given(exact_problems(weighted=False), st.integers(0, 2**32 - 1))
-def test_copies_of_rows_are_integer_weights(problem, seed):
+def weighted_and_copied(problem, seed):
+    """Return a problem with integer weights, and the same with copies of its rows."""
     counts = np.random.default_rng(seed).integers(1, 4, len(problem.y))
     rows = np.repeat(np.arange(len(problem.y)), counts)
-    weighted = replace(problem, sample_weight=counts.astype(float))
     copied = rows_of(replace(problem, sample_weight=None), rows)
-    assert_same(fitted(weighted), fitted(copied))
+    return replace(problem, sample_weight=counts.astype(float)), copied
 
 
-@cases(150)
-@given(exact_problems(weighted=False), st.integers(0, 2**32 - 1))
-def test_rows_of_weight_zero(problem, seed):
+def padded(problem, seed):
+    """Return a weighted problem, and the same with rows of weight zero between its own."""
     rng = np.random.default_rng(seed)
     n = len(problem.y)
     base = np.ones(n) if problem.sample_weight is None else problem.sample_weight
     extra = rng.choice(np.flatnonzero(base > 0), rng.integers(1, n))
     rows, where = np.append(np.arange(n), extra), rng.permutation(n + len(extra))
-    padded = rows_of(problem, rows, np.append(base, np.zeros(len(extra))))
+    wide = rows_of(problem, rows, np.append(base, np.zeros(len(extra))))
     # What such a row holds does not matter, as long as its cell is there.
-    if sparse.issparse(padded.X):
-        padded.X = sparse.vstack([padded.X[:n], 1e3 * padded.X[n:]]).tocsr()
-    elif hasattr(padded.X, "iloc"):
-        padded.X.iloc[n:] = 1e3 * padded.X.iloc[n:]
+    if sparse.issparse(wide.X):
+        wide.X = sparse.vstack([wide.X[:n], 1e3 * wide.X[n:]]).tocsr()
+    elif hasattr(wide.X, "iloc"):
+        wide.X.iloc[n:] = 1e3 * wide.X.iloc[n:]
     else:
-        padded.X[n:] = 1e3 * padded.X[n:]
-    one = fitted(replace(problem, sample_weight=base))
-    assert_same(one, fitted(rows_of(padded, where)))
+        wide.X[n:] = 1e3 * wide.X[n:]
+    return replace(problem, sample_weight=base), rows_of(wide, where)
+
+
+def flat(groups):
+    """Return one label per sample."""
+    labels = np.asarray(groups)
+    return labels if labels.ndim == 1 else np.array(["/".join(map(str, row)) for row in labels])
+
+
+@cases(300)
+@given(exact_problems(), SEEDS)
+def test_order_of_rows_changes_no_point(problem, seed):
+    cells, weights, evaluations = visit(problem, seed)
+    order, others = revisit(permuted(problem, seed), cells.labels, weights)
+    assert_same_points(evaluations, others, order)
+
+
+@cases(300)
+@given(exact_problems(), SEEDS)
+def test_names_and_order_of_groups_change_no_point(problem, seed):
+    unique, codes = np.unique(flat(problem.groups), return_inverse=True)
+    names = np.array(["x", "y", "w", "z", "v"])[: len(unique)]
+    names = np.random.default_rng(seed).permutation(names)
+    cells, weights, evaluations = visit(replace(problem, groups=unique[codes]), seed)
+    renamed = dict(zip(unique.tolist(), names.tolist(), strict=True))
+    labels = [
+        (renamed[cell[0]], *cell[1:]) if isinstance(cell, tuple) else renamed[cell]
+        for cell in cells.labels
+    ]
+    order, others = revisit(replace(problem, groups=names[codes]), labels, weights)
+    assert_same_points(evaluations, others, order)
+
+
+@cases(300)
+@given(exact_problems(counted=True), SEEDS)
+def test_copies_of_rows_are_integer_weights_at_every_point(problem, seed):
+    weighted, copied = weighted_and_copied(problem, seed)
+    cells, weights, evaluations = visit(weighted, seed)
+    order, others = revisit(copied, cells.labels, weights)
+    assert_same_points(evaluations, others, order)
+
+
+@cases(300)
+@given(exact_problems(counted=True), SEEDS)
+def test_rows_of_weight_zero_change_no_point(problem, seed):
+    narrow, wide = padded(problem, seed)
+    cells, weights, evaluations = visit(narrow, seed)
+    order, others = revisit(wide, cells.labels, weights)
+    assert_same_points(evaluations, others, order)
+
+
+@cases(80)
+@given(smooth_problems(), SEEDS)
+def test_order_of_rows_changes_no_search(problem, seed):
+    assert_same_models(fitted(problem), fitted(permuted(problem, seed)))
+
+
+@cases(80)
+@given(smooth_problems(counted=True), SEEDS)
+def test_copies_of_rows_are_integer_weights(problem, seed):
+    weighted, copied = weighted_and_copied(problem, seed)
+    assert_same_models(fitted(weighted), fitted(copied))
+
+
+@cases(80)
+@given(smooth_problems(counted=True), SEEDS)
+def test_rows_of_weight_zero_change_no_search(problem, seed):
+    narrow, wide = padded(problem, seed)
+    assert_same_models(fitted(narrow), fitted(wide))
+
+
+@cases(80)
+@given(problems())
+def test_names_of_groups_change_no_search(problem):
+    unique, codes = np.unique(flat(problem.groups), return_inverse=True)
+    names = np.array(["p", "q", "r", "s", "t"])[: len(unique)]  # in the same order
+    one, error = outcome(replace(problem, groups=unique[codes]), random_state=0)
+    other, other_error = outcome(replace(problem, groups=names[codes]), random_state=0)
+    assert type(error) is type(other_error)
+    if one is not None:
+        assert_equal_results(one, other)
 
 
 @cases(60)
@@ -146,19 +240,22 @@ def check_backend(problem, backend, n_jobs):
     with parallel_config(backend=backend):
         other, other_error = outcome(problem, random_state=0, n_jobs=n_jobs)
     assert type(error) is type(other_error)
-    if model is None:
-        return
-    assert model.results_.keys() == other.results_.keys()
-    for name, column in model.results_.items():
+    if model is not None:
+        assert_equal_results(model, other)
+        np.testing.assert_array_equal(model.predict(problem.X), other.predict(problem.X))
+
+
+def assert_equal_results(one, other):
+    assert one.results_.keys() == other.results_.keys()
+    for name, column in one.results_.items():
         if name != "refit_time":
             np.testing.assert_array_equal(column, other.results_[name])
-    np.testing.assert_array_equal(model.group_weights_, other.group_weights_)
-    np.testing.assert_array_equal(model.predict(problem.X), other.predict(problem.X))
+    np.testing.assert_array_equal(one.group_weights_, other.group_weights_)
 
 
 def outcome(problem, **params):
     try:
         return fitted(problem, **params), None
-    except (ArithmeticError, ValueError) as error:  # a hostile estimator that took no weights
+    except (ArithmeticError, ValueError) as error:  # of a hostile estimator that takes no weights
         assert isinstance(problem.estimator, Hostile)
         return None, error

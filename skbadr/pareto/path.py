@@ -12,7 +12,8 @@ from skbadr.estimators import BADRClassifier, BADRRegressor
 from skbadr.estimators.base import BaseBADR
 from skbadr.pareto.points import ParetoPath
 from skbadr.solvers import ImplicitSolver
-from skbadr.solvers.path import NOT_SMOOTH, AlternatingPath, LinearisedPath
+from skbadr.solvers.path import AlternatingPath, LinearisedPath
+from skbadr.solvers.smooth import NOT_SMOOTH
 
 __all__ = ["ParetoPath", "pareto_path"]
 

@@ -11,7 +11,6 @@ from skbadr.solvers.alternating import AlternatingSolver
 from skbadr.solvers.finals import NotTheEstimators, agree
 from skbadr.solvers.linearised import LinearisedSearch
 from skbadr.solvers.proposals import Proposals
-from skbadr.solvers.smooth import NOT_SMOOTH
 from skbadr.solvers.starts import tilts
 
 # Refits that one bound may cost; where it is missed, as many again.
