@@ -192,16 +192,9 @@ class Problem:
         return model._set_up(self.X, self.y, self.groups, self.sample_weight, {})
 
     def __repr__(self):
-        weight = self.sample_weight
-        return (
-            (
-                f"{self.model()!r} on {type(self.X).__name__} {self.X.shape} {self.X.dtypes.iloc[0]}"
-                if hasattr(self.X, "dtypes")
-                else f"{self.model()!r} on {type(self.X).__name__} {self.X.shape} {self.X.dtype}"
-            )
-            + f", y={np.asarray(self.y).tolist()}, groups={np.asarray(self.groups).tolist()}"
-            + ("" if weight is None else f", sample_weight={weight.tolist()}")
-        )
+        data = {"y": self.y, "groups": self.groups, "sample_weight": self.sample_weight}
+        lists = {name: None if v is None else np.asarray(v).tolist() for name, v in data.items()}
+        return f"{self.model()!r} on {type(self.X).__name__} {self.X.shape}, {lists}"
 
 
 def make_data(rng, n, d, n_groups, n_classes):

@@ -113,7 +113,7 @@ def check_results(model):
     model.summary()
 
 
-@cases(500)
+@cases(400)
 @given(problems())
 def test_searches_keep_their_promises(problem):
     model = fitted(problem)

@@ -148,7 +148,7 @@ def flat(groups):
     return labels if labels.ndim == 1 else np.array(["/".join(map(str, row)) for row in labels])
 
 
-@cases(300)
+@cases(360)
 @given(exact_problems(), SEEDS)
 def test_order_of_rows_changes_no_point(problem, seed):
     cells, weights, evaluations = visit(problem, seed)
@@ -156,7 +156,7 @@ def test_order_of_rows_changes_no_point(problem, seed):
     assert_same_points(evaluations, others, order)
 
 
-@cases(300)
+@cases(360)
 @given(exact_problems(), SEEDS)
 def test_names_and_order_of_groups_change_no_point(problem, seed):
     unique, codes = np.unique(flat(problem.groups), return_inverse=True)
@@ -172,7 +172,7 @@ def test_names_and_order_of_groups_change_no_point(problem, seed):
     assert_same_points(evaluations, others, order)
 
 
-@cases(300)
+@cases(360)
 @given(exact_problems(counted=True), SEEDS)
 def test_copies_of_rows_are_integer_weights_at_every_point(problem, seed):
     weighted, copied = weighted_and_copied(problem, seed)
@@ -181,7 +181,7 @@ def test_copies_of_rows_are_integer_weights_at_every_point(problem, seed):
     assert_same_points(evaluations, others, order)
 
 
-@cases(300)
+@cases(360)
 @given(exact_problems(counted=True), SEEDS)
 def test_rows_of_weight_zero_change_no_point(problem, seed):
     narrow, wide = padded(problem, seed)
@@ -190,27 +190,27 @@ def test_rows_of_weight_zero_change_no_point(problem, seed):
     assert_same_points(evaluations, others, order)
 
 
-@cases(80)
+@cases(40)
 @given(smooth_problems(), SEEDS)
 def test_order_of_rows_changes_no_search(problem, seed):
     assert_same_models(fitted(problem), fitted(permuted(problem, seed)))
 
 
-@cases(80)
+@cases(40)
 @given(smooth_problems(counted=True), SEEDS)
 def test_copies_of_rows_are_integer_weights(problem, seed):
     weighted, copied = weighted_and_copied(problem, seed)
     assert_same_models(fitted(weighted), fitted(copied))
 
 
-@cases(80)
+@cases(40)
 @given(smooth_problems(counted=True), SEEDS)
 def test_rows_of_weight_zero_change_no_search(problem, seed):
     narrow, wide = padded(problem, seed)
     assert_same_models(fitted(narrow), fitted(wide))
 
 
-@cases(80)
+@cases(40)
 @given(problems())
 def test_names_of_groups_change_no_search(problem):
     unique, codes = np.unique(flat(problem.groups), return_inverse=True)
@@ -222,13 +222,13 @@ def test_names_of_groups_change_no_search(problem):
         assert_equal_results(one, other)
 
 
-@cases(60)
+@cases(40)
 @given(problems(), st.sampled_from([2, 3]))
 def test_threads_change_nothing(problem, n_jobs):
     check_backend(problem, "threading", n_jobs)
 
 
-@cases(20)
+@cases(12)
 @given(problems(solvers=("auto", "alternating")))
 def test_processes_change_nothing(problem):
     check_backend(problem, "loky", 2)
