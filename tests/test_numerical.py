@@ -210,6 +210,16 @@ def test_regressors(trouble, solver, name):
             assert trouble_with <= own_trouble(REGRESSORS[name], X, y, weight)
 
 
+def test_plain_model_is_not_fitted_again_for_what_rounding_gains():
+    for seed in range(12):
+        X, y, group, _ = base(seed)
+        y = X.sum(axis=1) + y
+        model = BADRRegressor(LinearRegression(), "group_loss_variance", solver="implicit", bound=9)
+        model.fit(X, y, sensitive_features=group)  # least squares is the best that there is
+        assert "final" not in model.results_["origin"]
+        assert model.n_refits_ == 1
+
+
 @pytest.mark.parametrize("solver", ["implicit", "gd", "alternating"])
 def test_five_hundred_groups(solver):
     rng = np.random.default_rng(0)
