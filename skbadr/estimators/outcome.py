@@ -85,7 +85,8 @@ def warn_about(archive, *, partition, evaluated_on):
     for message, category in best.warnings:
         warn_user(message, category)
     metric = objective.metric
-    if objective.is_met(best) and not archive.moved and archive.n_refits > 2:
+    tried = [e for e in archive.evaluations[1:] if e.n_refits and not e.failed]
+    if objective.is_met(best) and not archive.moved and len(tried) >= 3:
         warn_user(
             "no weights that were tried changed anything that is measured: the estimator ignores "
             "sample_weight, or fits these data whatever the weights are (then give it less "
