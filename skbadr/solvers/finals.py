@@ -73,8 +73,8 @@ class Finals:
         while (candidate := self._next(visited, tried)) is not None and tried < 5:
             tried += 1
             plain = visited[0] if self.plain is None else self.plain
-            if candidate is visited[0]:  # better than the plain fit by rounding alone
-                break
+            if np.allclose(candidate.cell_weights, self.problem.shares, rtol=1e-6, atol=0.0):
+                break  # better than the plain fit by rounding alone
             if not objective.key(candidate) < objective.key(plain) or self._is_noise(
                 candidate, plain
             ):
