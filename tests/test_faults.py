@@ -275,6 +275,23 @@ def test_interrupted_last_fit_leaves_the_weights(monkeypatch):
     assert f"init={model.group_weights_.tolist()}" in caught.value.__notes__[0]
 
 
+def test_last_fit_that_fails_is_followed_by_the_next_best():
+    options = {"cv": 2, "max_iter": 6, "partition": "group_target"}
+    reference = fitted(classifier(scripted({}), **options))
+    script = {reference.n_refits_: ValueError("not all of them")}
+    model = classifier(scripted(script), **options)
+    with pytest.warns(FitFailedWarning, match="on all samples, failed at .*: not all of them"):
+        fitted(model)
+    metric = model.results_["metric"]
+    assert metric.min() < model.metric_value_ < model.erm_metric_value_
+    assert model.metric_value_ in metric
+    script |= {n: ValueError("not all of them") for n in range(reference.n_refits_, 40)}
+    model = classifier(scripted(script), **options)
+    with pytest.raises(ValueError, match="not all of them") as caught:
+        fitted(model)
+    assert "init=" in caught.value.__notes__[0]
+
+
 @pytest.mark.parametrize("bounds", [None, [0.05, 0.1, 0.2]])
 @pytest.mark.parametrize(
     ("estimator", "phase", "call"),

@@ -1,7 +1,7 @@
 """From a search to the fitted attributes, and what the user is told about it."""
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 
 from skbadr._warnings import warn_user
 from skbadr.estimators.report import small_groups
@@ -35,14 +35,10 @@ def store_outcome(model, archive, evaluator, cells, lower_level):
     fold = evaluator.folds[0]
     held_out = fold.rows is not None
     lower = lower_level() if held_out else fold.lower_level
-    try:
-        final = lower.fit(best.cell_weights) if held_out else best.model
-    except (Exception, KeyboardInterrupt) as error:
-        error.add_note(
-            "The search had ended; only the last fit, on all samples, is missing. Its weights: "
-            f"init={np.asarray(best.cell_weights).tolist()}"
-        )
-        raise
+    final = best.model
+    if held_out:
+        best, final = _fit_on_all(lower, archive)
+        archive.best = best
     model.estimator_ = lower.assemble(final)
     # First what predictions need: the rest may be interrupted.
     _store_classes(vars(model), evaluator)
@@ -63,6 +59,39 @@ def store_outcome(model, archive, evaluator, cells, lower_level):
     residual = pareto_residual(lower, final, evaluator.evaluation_set.classes)
     if residual is not None:
         model.pareto_residual_ = residual
+
+
+def _fit_on_all(lower, archive):
+    """Return the best evaluation at whose weights all rows can be fitted, and the model.
+
+    Raises
+    ------
+    Exception
+        Of the best weights, with a note that gives them, where none better than the plain ones do.
+    """
+    key, plain = archive.objective.key, archive.evaluations[0]
+    better = [e for e in archive.evaluations if not e.failed and key(e) < key(plain)]
+    others = [e for e in sorted(better, key=key) if e is not archive.best]
+    first = None
+    for evaluation in [archive.best, *others[:2]]:
+        try:
+            return evaluation, lower.fit(evaluation.cell_weights)
+        except (Exception, KeyboardInterrupt) as error:
+            if not isinstance(error, Exception):
+                first = error
+                break
+            first = first or error
+            warn_user(
+                f"the last fit, on all samples, failed at weights "
+                f"{np.round(evaluation.cell_weights, 4).tolist()}, and the next best are tried: "
+                f"{type(error).__name__}: {error}",
+                FitFailedWarning,
+            )
+    first.add_note(
+        "The search had ended; only the last fit, on all samples, is missing. Its weights: "
+        f"init={np.asarray(archive.best.cell_weights).tolist()}"
+    )
+    raise first
 
 
 def outcome_so_far(archive, evaluator):
