@@ -11,4 +11,7 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
     derandomize=bool(os.environ.get("CI")),
 )
+# On demand, by --hypothesis-profile=long: other examples in every run, and many of them.
+settings.register_profile("long", settings.get_profile("skbadr"), max_examples=2500,
+                          derandomize=False)  # fmt: skip
 settings.load_profile("skbadr")

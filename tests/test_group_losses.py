@@ -314,3 +314,16 @@ def test_goals_of_meta_learning_are_met(metric):
     model.fit(X, y, sensitive_features=group)
     assert model.metric_value_ <= model.erm_metric_value_
     assert model.evaluated_on_ == "held-out data"
+
+
+@pytest.mark.parametrize("rho", [None, 10.0])
+@pytest.mark.parametrize("summary", ["worst_group_loss", "group_loss_variance", "group_loss_gap"])
+def test_many_statistics_at_once_are_one_after_the_other(summary, rho):
+    rng = np.random.default_rng(0)
+    groups = make_groups(np.arange(60) % 3)
+    weight = np.where(np.arange(60) % 3 == 1, 0.0, 1.0)  # a group that counts for nothing
+    data = EvaluationSet(rng.normal(size=60), groups, None, weight)
+    metric = GroupLossMetric(summary, task="regression", rho=rho)
+    statistics = rng.gamma(2.0, size=(20, 3))
+    expected = [metric.from_statistics(data, row) for row in statistics]
+    np.testing.assert_allclose(metric.from_many_statistics(data, statistics), expected, rtol=1e-14)

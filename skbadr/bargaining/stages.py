@@ -123,7 +123,7 @@ def bargain_first(problem, *, smooth, held_out):
         if method == "gradients":
             try:
                 outcome = bargain_by_gradients(problem, visits)
-            except (NotTheEstimators, LinAlgError, ValueError, FloatingPointError):
+            except (NotTheEstimators, LinAlgError, ValueError, FloatingPointError, MemoryError):
                 method = "nash_product"
         if method == "nash_product":
             outcome = maximise_nash_product(problem, visits, held_out=held_out)
@@ -135,7 +135,7 @@ def bargain_first(problem, *, smooth, held_out):
         warn_user(
             "the first stage was interrupted; the best model so far is kept.", ConvergenceWarning
         )
-        outcome = visits.plain, "interrupted", np.nan
+        outcome = visits.best_fit(), "interrupted", np.nan
     chosen, reason, distance = outcome
     visits.drop_models(chosen)
     return Bargain(visits, chosen, method, reason, distance, held_out)

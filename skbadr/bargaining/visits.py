@@ -92,6 +92,11 @@ class Visits:
         gains = self.gains(evaluation)
         return bool((gains >= 0).all() and gains.any())
 
+    def best_fit(self):
+        """Return the best of the estimator's own fits by what the search is for."""
+        fits = [e for e in self.archive.evaluations if e.n_refits and not e.failed]
+        return min(fits, key=self.problem.objective.key)
+
     def drop_models(self, kept):
         """Keep the models of the plain and one other evaluation alone."""
         for evaluation in self.archive.evaluations:

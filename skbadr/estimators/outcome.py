@@ -1,7 +1,7 @@
 """From a search to the fitted attributes, and what the user is told about it."""
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 
 from skbadr._warnings import warn_user
 from skbadr.estimators.precision import store_precision
@@ -27,14 +27,20 @@ def store_outcome(model, archive, evaluator, setup):
         fair one.
     """
     best, plain = archive.best, archive.evaluations[0]
-    others = archive.evaluations[1:]
+    # Solutions of a smooth lower level are no fits of the estimator.
+    others = [e for e in archive.evaluations[1:] if e.n_refits]
     if others and all(e.failed for e in others):
         raise others[0].error
     fold = evaluator.folds[0]
     held_out = fold.rows is not None
     lower = setup.lower_level() if held_out else fold.lower_level
-    final = lower.fit(best.cell_weights) if held_out else best.model
+    final = best.model
+    if held_out:
+        best, final = _fit_on_all(lower, archive)
+        archive.best = best
     model.estimator_ = lower.assemble(final)
+    # First what predictions need: the rest may be interrupted.
+    _store_classes(vars(model), evaluator)
     model.group_weights_ = np.array(best.cell_weights)
     model.groups_ = label_array(setup.cells.labels)
     model.group_losses_ = best.cell_losses
@@ -52,10 +58,42 @@ def store_outcome(model, archive, evaluator, setup):
     residual = pareto_residual(lower, final, evaluator.evaluation_set.classes)
     if residual is not None:
         model.pareto_residual_ = residual
-    _store_classes(vars(model), evaluator)
     store_precision(
         model, archive, evaluator, final, lambda: setup.evaluator(None, lower_level=lower)
     )
+
+
+def _fit_on_all(lower, archive):
+    """Return the best evaluation at whose weights all rows can be fitted, and the model.
+
+    Raises
+    ------
+    Exception
+        Of the best weights, with a note that gives them, where none better than the plain ones do.
+    """
+    key, plain = archive.objective.key, archive.evaluations[0]
+    better = [e for e in archive.evaluations if not e.failed and key(e) < key(plain)]
+    others = [e for e in sorted(better, key=key) if e is not archive.best]
+    first = None
+    for evaluation in [archive.best, *others[:2]]:
+        try:
+            return evaluation, lower.fit(evaluation.cell_weights)
+        except (Exception, KeyboardInterrupt) as error:
+            if not isinstance(error, Exception):
+                first = error
+                break
+            first = first or error
+            warn_user(
+                f"the last fit, on all samples, failed at weights "
+                f"{np.round(evaluation.cell_weights, 4).tolist()}, and the next best are tried: "
+                f"{type(error).__name__}: {error}",
+                FitFailedWarning,
+            )
+    first.add_note(
+        "The search had ended; only the last fit, on all samples, is missing. Its weights: "
+        f"init={np.asarray(archive.best.cell_weights).tolist()}"
+    )
+    raise first
 
 
 def outcome_so_far(archive, evaluator):
@@ -78,6 +116,13 @@ def warn_about(archive, *, partition, evaluated_on):
     for message, category in best.warnings:
         warn_user(message, category)
     metric = objective.metric
+    tried = [e for e in archive.evaluations[1:] if e.n_refits and not e.failed]
+    if objective.is_met(best) and not archive.moved and len(tried) >= 3:
+        warn_user(
+            "no weights that were tried changed anything that is measured: the estimator ignores "
+            "sample_weight, or fits these data whatever the weights are (then give it less "
+            "freedom, or set cv)."
+        )
     if not objective.is_met(best):
         unmoved = ""
         cures = ["allow more (bound)", "search longer (max_iter)"]

@@ -65,6 +65,14 @@ SUMMARIES = {
     "group_loss_ratio": _ratio,
     "nash_welfare": _nash,
 }
+# The same of many rows of losses at once, without gradients.
+MANY = {
+    "worst_group_loss": lambda losses: np.fmax.reduce(losses, axis=1),
+    "group_loss_variance": lambda losses: np.var(losses, axis=1),
+    "group_loss_gap": lambda losses: (
+        np.fmax.reduce(losses, axis=1) - np.fmin.reduce(losses, axis=1)
+    ),
+}
 KINKED = ("worst_group_loss", "group_loss_gap", "group_loss_ratio")
 
 
@@ -235,6 +243,12 @@ class GroupLossMetric(FairnessMetric):
 
     def from_statistics(self, evaluation_set, statistics):  # noqa: D102
         return float(self._summary(evaluation_set, statistics)[0])
+
+    def from_many_statistics(self, evaluation_set, statistics):  # noqa: D102
+        many = MANY.get(self.summary) if self.rho is None and self.ball is None else None
+        if many is None:
+            return super().from_many_statistics(evaluation_set, statistics)
+        return many(statistics[:, evaluation_set.present])
 
     def _summary(self, evaluation_set, losses):
         present = evaluation_set.present

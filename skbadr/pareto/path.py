@@ -12,7 +12,8 @@ from skbadr.estimators import BADRClassifier, BADRRegressor
 from skbadr.estimators.base import BaseBADR
 from skbadr.pareto.points import ParetoPath
 from skbadr.solvers import ImplicitSolver
-from skbadr.solvers.path import NOT_SMOOTH, AlternatingPath, LinearisedPath
+from skbadr.solvers.path import AlternatingPath, LinearisedPath
+from skbadr.solvers.smooth import NOT_SMOOTH
 
 __all__ = ["ParetoPath", "pareto_path"]
 
@@ -190,32 +191,34 @@ def _in_order(metric, bounds):
 def _walk(setup, bounds, n_points, max_iter):
     """Return what was visited and the bounds, from loose to tight."""
     problem, metric = setup.problem(), setup.metric
-    search = AlternatingPath(problem, max_refits=max_iter)
-    plain = None
-    if isinstance(setup.solver, ImplicitSolver):
-        try:
-            smooth = LinearisedPath(problem, max_refits=max_iter, inner_tol=setup.solver.inner_tol)
-            plain = smooth.begin()
-            search = smooth
-        except NOT_SMOOTH:  # its own solver stops early, say
-            plain = None
-    if plain is None:
-        plain = search.begin()
     given = bounds is not None
+    if given:
+        bounds = _in_order(metric, bounds)
+    search, fallback = None, AlternatingPath(problem, max_refits=max_iter)
     try:
-        if given:
-            bounds = _in_order(metric, bounds)
-        else:
-            bounds = _spaced(metric, plain, search, n_points)
+        if isinstance(setup.solver, ImplicitSolver):
+            tolerance = setup.solver.inner_tol
+            try:
+                search = LinearisedPath(problem, max_refits=max_iter, inner_tol=tolerance)
+                search.begin()
+            except NOT_SMOOTH:  # its own solver stops early, say
+                search = None
+        if search is None:
+            search = fallback
+            search.begin()
+        if not given:
+            bounds = _spaced(metric, search.plain, search, n_points)
         search.walk(bounds)
     except KeyboardInterrupt:
+        if search is None or search.plain is None:
+            raise
         warn_user(
             "the walk was interrupted: tighter bounds have what earlier ones visited.",
             ConvergenceWarning,
         )
     visited = search.visited()
     if not given:
-        bounds = _within_reach(metric, plain, visited, bounds, n_points)
+        bounds = _within_reach(metric, search.plain, visited, bounds, n_points)
     return visited, bounds
 
 

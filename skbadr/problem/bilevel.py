@@ -1,10 +1,13 @@
 """The bilevel problem as a solver sees it."""
 
+from concurrent.futures import BrokenExecutor
+
 import numpy as np
 from sklearn.exceptions import FitFailedWarning
 
 from skbadr._parallel import run_tasks
 from skbadr._warnings import record_warnings, warn_user
+from skbadr.result import Evaluation
 from skbadr.simplex import project_simplex
 
 
@@ -78,9 +81,7 @@ class BilevelProblem:
         """
         known = [self.known.get(weights.tobytes()) for weights, _ in candidates]
         fresh = [c for c, found in zip(candidates, known, strict=True) if found is None]
-        n_jobs = self.n_jobs if len(fresh) > 1 else 1  # no pool for a single fit
-        tasks = [(weights, origin, iteration) for weights, origin in fresh]
-        evaluations = run_tasks(self.evaluator, tasks, n_jobs)
+        evaluations = self._refits(fresh, iteration)
         try:
             for found in known:
                 evaluation = next(evaluations) if found is None else found
@@ -93,6 +94,45 @@ class BilevelProblem:
                     )
                 yield evaluation
         finally:
+            evaluations.close()
+
+    def _refits(self, candidates, iteration):
+        """Yield the evaluations of candidates, and go on where a worker process is killed."""
+        n_done = 0
+        try:
+            # No pool for a single fit.
+            for evaluation in self._parallel(candidates, iteration, len(candidates) > 1):
+                n_done += 1
+                yield evaluation
+        except BrokenExecutor:
+            # Which of them it was is unknown: each has one more chance, on its own.
+            for candidate in candidates[n_done:]:
+                try:
+                    yield from self._parallel([candidate], iteration, True)
+                except BrokenExecutor as error:
+                    yield self._killed(candidate, iteration, error)
+
+    def _parallel(self, candidates, iteration, pool):
+        tasks = [(*candidate, iteration) for candidate in candidates]
+        evaluations = run_tasks(self.evaluator, tasks, self.n_jobs if pool else 1)
+        try:
+            yield from evaluations
+        finally:
             # Whoever stops early means to: joblib need not warn that tasks are cancelled.
             with record_warnings():
                 evaluations.close()
+
+    def _killed(self, candidate, iteration, error):
+        weights, origin = candidate
+        evaluation = Evaluation(
+            weights,
+            cell_losses=np.full(self.n_cells, np.nan),
+            origin=origin,
+            iteration=iteration,
+            n_refits=1,
+        )
+        evaluation.error = RuntimeError(
+            "its worker process was killed, as the system does where memory runs out "
+            f"({type(error).__name__}); n_jobs=1 needs less of it"
+        )
+        return evaluation

@@ -158,6 +158,7 @@ class Evaluator:
             response = get_response(model, X, method, "regression")
         else:
             response = get_response(model, X, method, "classification")
+        _check_defined(response, model, method)
         if classes is None:
             return response.astype(float).ravel()
         if method == "decision_function":
@@ -170,6 +171,26 @@ class Evaluator:
         full = np.zeros((len(response), len(classes)), dtype=response.dtype)
         full[:, np.searchsorted(classes, model.classes_)] = response
         return full
+
+
+def _check_defined(response, model, method):
+    """Refuse predictions that mean nothing: they are no other class, and no small error either.
+
+    Raises
+    ------
+    ValueError
+        Saying how many there are.
+    """
+    if response.dtype.kind != "f":
+        return
+    # Infinite scores have a sign, infinite predictions no use.
+    undefined = ~np.isfinite(response) if method == "predict" else np.isnan(response)
+    undefined = undefined.reshape(len(response), -1).any(axis=1)
+    if undefined.any():
+        raise ValueError(
+            f"{method} of {type(model).__name__} is not finite for {int(undefined.sum())} of "
+            f"{len(response)} samples."
+        )
 
 
 def _with_every_class(scores, model, classes):

@@ -29,6 +29,7 @@ class Finals:
     def __init__(self, problem, archive):
         self.problem, self.archive = problem, archive
         self.plain = None
+        self._recorded = False
         # Visits a point that the estimator resolves where the best one is at an edge.
         self.inside = None
         # Whether that tolerance is one that moves models.
@@ -38,6 +39,11 @@ class Finals:
     def plain_model(self):
         """The fitted plain estimator, or None."""
         return None if self.plain is None else self.plain.model
+
+    @property
+    def has_plain(self):
+        """Whether the plain estimator need not be fitted any more."""
+        return self.plain is not None or self.problem.shares.tobytes() in self.problem.known
 
     def fit_plain(self):
         """Fit the plain estimator, once."""
@@ -67,6 +73,8 @@ class Finals:
         while (candidate := self._next(visited, tried)) is not None and tried < 5:
             tried += 1
             plain = visited[0] if self.plain is None else self.plain
+            if np.allclose(candidate.cell_weights, self.problem.shares, rtol=1e-6, atol=0.0):
+                break  # better than the plain fit by rounding alone
             if not objective.key(candidate) < objective.key(plain) or self._is_noise(
                 candidate, plain
             ):
@@ -107,7 +115,10 @@ class Finals:
         return objective.key(plain)[0] - objective.key(best)[0] < 0.9 * promised
 
     def record(self, visited):
-        """Put what was visited before the fits: the first is the plain model."""
+        """Put what was visited before the fits, once: the first is the plain model."""
+        if self._recorded:
+            return
+        self._recorded = True
         fits = [e for e in self.archive.evaluations if e is not self.plain]
         solutions = visited.evaluations
         for evaluation in solutions:

@@ -3,7 +3,6 @@
 import time
 
 import numpy as np
-from scipy.linalg import LinAlgError
 
 from skbadr.lower_level.linear import LinearState
 from skbadr.problem import SmoothProblem, UpperObjective
@@ -14,8 +13,6 @@ from skbadr.solvers.linearised import LinearisedSearch
 from skbadr.solvers.proposals import Proposals
 from skbadr.solvers.starts import tilts
 
-# What the smooth problem raises where it is not the wrapped estimator's.
-NOT_SMOOTH = (NotTheEstimators, LinAlgError, ValueError, FloatingPointError)
 # Refits that one bound may cost; where it is missed, as many again.
 REFITS_PER_BOUND = 6
 # Steps of the search under one bound, and below how many rows more of them cost next to nothing,
@@ -42,7 +39,7 @@ class LinearisedPath:
     """
 
     def __init__(self, problem, *, max_refits=None, inner_tol=3e-4):
-        self.problem, self.max_refits = problem, max_refits
+        self.problem, self.max_refits, self.plain = problem, max_refits, None
         self._steps = STEPS_OF_FEW_ROWS
         self.archive = Archive(problem.objective)
         self.smooth = SmoothProblem(problem, single=True)
@@ -193,7 +190,7 @@ class AlternatingPath:
     """
 
     def __init__(self, problem, *, max_refits=None):
-        self.problem, self.max_refits = problem, max_refits
+        self.problem, self.max_refits, self.plain = problem, max_refits, None
         self.archive = Archive(problem.objective)
         self._solver = AlternatingSolver()
         self.proposals = None
@@ -201,10 +198,10 @@ class AlternatingPath:
 
     def begin(self):
         """Fit the plain estimator and return its evaluation."""
-        plain = _fit_plain(self.problem)
-        self.archive.add(plain)
+        self.plain = _fit_plain(self.problem)
+        self.archive.add(self.plain)
         self.proposals = Proposals(self.problem, self.archive, self._solver.guides)
-        return plain
+        return self.plain
 
     def lowest(self):
         """Search for the best metric, whatever the score; return its evaluation."""

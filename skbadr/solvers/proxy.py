@@ -131,7 +131,7 @@ def convex_proxy(problem, plain):
         if smooth is None:
             return None
         return ProxyGuide(smooth, plain, encoding_of(metric, evaluator.evaluation_set))
-    except (ValueError, TypeError, FloatingPointError, np.linalg.LinAlgError):
+    except (ValueError, TypeError, FloatingPointError, np.linalg.LinAlgError, MemoryError):
         return None  # guidance is optional
 
 

@@ -12,6 +12,9 @@ from skbadr.solvers.alternating import AlternatingSolver
 from skbadr.solvers.base import UpperSolver
 from skbadr.solvers.finals import Finals, NotTheEstimators
 
+# What the smooth problem raises where it is not the wrapped estimator's, or too large.
+NOT_SMOOTH = (NotTheEstimators, LinAlgError, ValueError, FloatingPointError, MemoryError)
+
 
 class SmoothSolver(UpperSolver):
     """Search among solutions of the lower level, then fit the estimator itself at the best.
@@ -54,19 +57,31 @@ class SmoothSolver(UpperSolver):
             self.visit(smooth, finals, visited)
             archive.converged, archive.exhausted = visited.converged, visited.exhausted
         except KeyboardInterrupt:
+            if not visited.evaluations and not finals.has_plain:
+                raise
             archive.interrupted = True
             warn_user(
                 f"the search was interrupted after {len(visited.evaluations)} refits; the best "
                 "weights so far are kept.",
                 ConvergenceWarning,
             )
-        except (NotTheEstimators, LinAlgError, ValueError, FloatingPointError):
+        except NOT_SMOOTH:
             trusted = False
-        if trusted:
-            trusted = finals.choose(visited.evaluations) or archive.interrupted
-        finals.record(visited)
-        if not trusted:
-            self._refit_instead(problem, archive)
+        try:
+            if trusted:
+                trusted = finals.choose(visited.evaluations) or archive.interrupted
+            finals.record(visited)
+            if not trusted:
+                self._refit_instead(problem, archive)
+        except KeyboardInterrupt:
+            if archive.best is None or archive.best.failed:
+                raise
+            finals.record(visited)
+            archive.interrupted = True
+            warn_user(
+                "the fit at the weights found was interrupted; the best model so far is kept.",
+                ConvergenceWarning,
+            )
         return archive
 
     def _refit_instead(self, problem, archive):
