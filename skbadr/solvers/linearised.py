@@ -8,8 +8,15 @@ import numpy as np
 from skbadr.solvers.surrogate import from_log_coordinates, log_coordinates
 from skbadr.solvers.trials import Trials
 
-# Log weights within which nothing more is looked for.
-SMALLEST_RADIUS = 0.03
+# Log weights within which nothing more is looked for, and by how much the radius shrinks at once
+# where no better move is predicted.
+SMALLEST_RADIUS, SHRINKAGE = 0.03, 0.1
+# Rounds in which a predicted move is refined, moves per round, of which one in so many leads to the
+# next round, whose variance is so much wider. Metrics that look at each row for each move get less.
+ROUNDS, DRAWS, ELITE, WIDER = 8, 48, 5, 1.3
+SLOW_ROUNDS, SLOW_DRAWS = 4, 16
+# Rounds after which predictions are made around the best moves.
+RECENTRED = 2
 
 
 class LinearisedSearch:
@@ -70,7 +77,7 @@ class LinearisedSearch:
             while not self.done:
                 move, predicted, current = self._best_move(trials, evaluation, radius, step)
                 if current - predicted <= self.tol:
-                    radius *= 0.2
+                    radius *= SHRINKAGE
                     if radius < SMALLEST_RADIUS:
                         return states, evaluation
                     continue
@@ -106,29 +113,41 @@ class LinearisedSearch:
     def _best_move(self, trials, evaluation, radius, step):
         """Return the best move within the radius, its predicted merit and the current merit.
 
-        Two rounds of shrinking spread find the region, on some of the rows where these are many;
-        the last round is exact, around the point found.
+        Rounds of the cross-entropy method, which costs no refit: the spread of each is that of
+        the best moves of the last. Where rows are many the first rounds look at some of them.
+        The mean of the best moves is taken rather than the best one, which may owe its place to
+        a few rows, unless that falls far behind.
         """
         n_cells = self.problem.n_cells
         rng = np.random.default_rng([self.problem.seed, len(self.archive.evaluations), step])
-        first = 24 * min(n_cells, 4) if trials.fast else 32
-        sizes = (first, first // 2, first // 2)
-        center = np.zeros(n_cells)
-        for spread, size in zip((1.0, 0.35), sizes, strict=False):
-            steps = rng.standard_normal((size, n_cells)) * (rng.random((size, 1)) + 0.1)
-            moves = np.clip(center + spread * radius * steps, -radius, radius)
-            moves[0] = center
-            metric, score = trials(moves, coarse=True)
-            if spread == 1.0:
+        rounds, draws = (ROUNDS, DRAWS) if trials.fast else (SLOW_ROUNDS, SLOW_DRAWS)
+        mean = center = best = np.zeros(n_cells)
+        root, around = radius * np.eye(n_cells), trials
+        for number in range(rounds):
+            moves = rng.standard_normal((draws, n_cells))
+            if number == 0:  # from everywhere, also close by
+                moves *= rng.random((draws, 1)) + 0.1
+            elif number % RECENTRED == 0:
+                # The closer moves are to the center, the fewer rows can change sign.
+                center, around = mean, trials.moved(mean)
+            moves = np.clip(mean + moves @ root.T, -radius, radius)
+            moves[0] = best
+            metric, score = around(moves - center, coarse=number < rounds // 2)
+            if number == 0:
                 self._set_scale(metric, score)
-            center = moves[int(np.argmin(self._merit(metric, score)))]
-        small = 0.1 * radius * rng.standard_normal((sizes[2], n_cells))
-        small = np.clip(center + small, -radius, radius) - center
-        small[0] = 0.0
-        merit = self._merit(*trials.moved(center)(small))
-        best = int(np.argmin(merit))
+            merit = self._merit(metric, score)
+            elite = moves[np.argsort(merit, kind="stable")[: draws // ELITE]]
+            best, mean = elite[0], elite.mean(axis=0)
+            apart = elite - mean
+            # A little wider than the best moves: otherwise they would contract too early.
+            covariance = WIDER * apart.T @ apart / len(elite)
+            covariance += (1e-3 * radius) ** 2 * np.eye(n_cells)
+            root = np.linalg.cholesky(covariance)
+        lowest, merit = self._merit(*around(np.array([best, mean]) - center))
         current = self._merit(evaluation.metric, evaluation.score)
-        return center + small[best], float(merit[best]), current
+        if current - merit >= 0.5 * (current - lowest):
+            return mean, float(merit), current
+        return best, float(lowest), current
 
     def _set_scale(self, metric, score):
         """Weigh excess over the bound against the score where these have other units.
