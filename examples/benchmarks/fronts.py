@@ -357,7 +357,8 @@ def main(arguments=None):
     print(f"{'':38}{'test hypervolume':>18}{'':>9}{'':10}{'':20}{'dominated on train':>19}"
           f"{'cost in plain fits':>18}{'time':>7}{'bound':>8}{'missed':>8}")  # fmt: skip
     print(f"{'table':18}{'metric':20}{'BADR':>9}{'EG':>9}{'change':>9}{'(error)':>10}"
-          f"{'common':>10}{'train':>10}{'from .03 (most)':>16}{'.02':>5}{'median':>8}{'most':>7}{'ratio':>7}"
+          f"{'common':>10}{'train':>10}{'from .03 (most)':>16}{'.02':>5}"
+          f"{'median':>8}{'most':>7}{'ratio':>7}"
           f"{'met':>7}{'silent':>7}")  # fmt: skip
     results = []
     with threadpool_limits(1), warnings.catch_warnings():

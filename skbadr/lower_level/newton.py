@@ -111,5 +111,7 @@ def _slope(level, state, length, step, along):
     residual = level.family.gradient(level.target, state.scores + length * along)
     loss = np.einsum("n,nm,nm->", state.weight, residual, along, dtype=float)
     coef = state.coef + length * step
-    penalty = (level.penalty * coef * step).sum() + level.gauge * coef.sum(axis=1) @ step.sum(axis=1)
+    penalty = (level.penalty * coef * step).sum() + level.gauge * coef.sum(axis=1) @ step.sum(
+        axis=1
+    )
     return level.scale * float(loss) + float(penalty)

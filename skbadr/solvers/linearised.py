@@ -8,13 +8,18 @@ import numpy as np
 from skbadr.solvers.surrogate import from_log_coordinates, log_coordinates
 from skbadr.solvers.trials import Trials
 
-# Log weights within which nothing more is looked for, and by how much the radius shrinks at once
-# where no better move is predicted.
-SMALLEST_RADIUS, SHRINKAGE = 0.03, 0.1
+# Log weights within which nothing more is looked for.
+SMALLEST_RADIUS = 0.03
+# Below how many rows, where it costs next to nothing, a search that is done looks close by again.
+FEW_ROWS, CLOSE = 10_000, 0.1
 # Rounds in which a predicted move is refined, moves per round, of which one in so many leads to the
 # next round, whose variance is so much wider. Metrics that look at each row for each move get less.
-ROUNDS, DRAWS, ELITE, WIDER = 8, 48, 5, 1.3
+ROUNDS, DRAWS, ELITE, WIDER = 5, 64, 6, 1.3
 SLOW_ROUNDS, SLOW_DRAWS = 4, 16
+# Share of a bound that predictions keep inside it.
+MARGIN = 0.03
+# Rows by which a count must be better for another refit.
+ROWS = 2.0
 # Rounds after which predictions are made around the best moves.
 RECENTRED = 2
 
@@ -43,9 +48,11 @@ class LinearisedSearch:
     def __init__(self, smooth, archive, *, max_refits, tol, inner_tol=3e-4, check=None):
         self.smooth, self.problem = smooth, smooth.problem
         self.objective, self.archive = smooth.problem.objective, archive
-        self.max_refits, self.tol, self.inner_tol = max_refits, tol, inner_tol
+        self.max_refits, self.inner_tol = max_refits, inner_tol
+        counted = smooth.evaluator.metric.uses_confusion
+        self.tol = max(tol, ROWS / len(smooth.data.y)) if counted else tol
         self.check = check
-        self.score_scale = 1.0
+        self.score_scale, self.margin = 1.0, MARGIN
         self.stopped = False
 
     def refit(self, weights, starts, origin):
@@ -77,13 +84,13 @@ class LinearisedSearch:
             while not self.done:
                 move, predicted, current = self._best_move(trials, evaluation, radius, step)
                 if current - predicted <= self.tol:
-                    radius *= SHRINKAGE
-                    if radius < SMALLEST_RADIUS:
+                    if radius <= CLOSE or len(self.smooth.data.y) >= FEW_ROWS:
                         return states, evaluation
+                    radius = CLOSE
                     continue
                 weights, starts = self._start(states, parameters, move, scores, sensitivities)
                 new_states, new = self.refit(weights, starts, "linearised")
-                actual = current - self._merit(new.metric, new.score)
+                actual = current - self.merit_of(new)
                 ratio = actual / (current - predicted)
                 if ratio > 0.6 and np.abs(move).max() > 0.5 * radius:
                     radius = min(1.6 * radius, 4.0)
@@ -101,12 +108,16 @@ class LinearisedSearch:
         """Whether the budget is spent or a monitor asked to stop."""
         return self.stopped or len(self.archive.evaluations) >= self.max_refits
 
+    def merit_of(self, evaluation):
+        """Return what a search minimises, at a visited point."""
+        return self._merit(evaluation.metric, evaluation.score)
+
     def _merit(self, metric, score):
         bound = self.objective.bound
         # Predictions err and the final fit has its own tolerance: stay a little inside.
         room = 0.0 if bound is None else abs(bound - (self.objective.ideal or 0.0))
         merit = self.objective.merit(
-            metric, score, score_scale=self.score_scale, margin=0.03 * room
+            metric, score, score_scale=self.score_scale, margin=self.margin * room
         )
         return float(merit) if np.ndim(merit) == 0 else merit
 
@@ -144,7 +155,7 @@ class LinearisedSearch:
             covariance += (1e-3 * radius) ** 2 * np.eye(n_cells)
             root = np.linalg.cholesky(covariance)
         lowest, merit = self._merit(*around(np.array([best, mean]) - center))
-        current = self._merit(evaluation.metric, evaluation.score)
+        current = self.merit_of(evaluation)
         if current - merit >= 0.5 * (current - lowest):
             return mean, float(merit), current
         return best, float(lowest), current
