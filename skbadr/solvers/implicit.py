@@ -220,8 +220,9 @@ class ImplicitSolver(SmoothSolver):
         """Search under ever tighter bounds, each from what the last one led to."""
         objective, best = problem.objective, plain
         ideal = 0.0 if objective.ideal is None else objective.ideal
-        distance, last = plain[1].metric - ideal, objective.bound - ideal
-        while abs(distance := WALK * distance) > abs(last):
+        distance = plain[1].metric - ideal
+        last = max(abs(objective.bound - ideal), 0.01 * abs(distance))
+        while abs(distance := WALK * distance) > last and not search.done:
             search.objective = UpperObjective(objective.metric, bound=ideal + distance)
             best = search.run(*best, radius=0.5, max_steps=2)
         search.objective = objective

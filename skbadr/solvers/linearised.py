@@ -43,15 +43,17 @@ class LinearisedSearch:
         Tolerance of refits.
     check : callable or None, default=None
         Called with the plain model's evaluation; raises to end the search.
+    keep : bool, default=False
+        Whether the parameters of every refit are kept, for `states_of`.
     """
 
-    def __init__(self, smooth, archive, *, max_refits, tol, inner_tol=3e-4, check=None):
+    def __init__(self, smooth, archive, *, max_refits, tol, inner_tol=3e-4, check=None, keep=False):
         self.smooth, self.problem = smooth, smooth.problem
         self.objective, self.archive = smooth.problem.objective, archive
         self.max_refits, self.inner_tol = max_refits, inner_tol
         counted = smooth.evaluator.metric.uses_confusion
         self.tol = max(tol, ROWS / len(smooth.data.y)) if counted else tol
-        self.check = check
+        self.check, self._kept = check, {} if keep else None
         self.score_scale, self.margin = 1.0, MARGIN
         self.stopped = False
 
@@ -66,12 +68,23 @@ class LinearisedSearch:
         iteration = len(self.archive.evaluations) + 1
         evaluation = self.smooth.evaluate(weights, states, origin, iteration, begin, value)
         self.archive.add(evaluation)
+        if self._kept is not None:
+            self._kept[id(evaluation)] = [state.coef for state in states]
         if origin == "erm" and self.check is not None:
             self.check(evaluation)
         monitor = self.problem.monitor
         if monitor is not None and monitor(evaluation, self.archive):
             self.stopped = True
         return evaluation
+
+    def states_of(self, evaluation, states):
+        """Return the states of an evaluation; `states` are those of the last one, if it is it."""
+        coefs = self._kept[id(evaluation)]
+        if states[0].coef is coefs[0]:
+            return states
+        weights = evaluation.cell_weights
+        pairs = zip(self.smooth.levels, coefs, strict=True)
+        return [level.state_at(weights, coef) for level, coef in pairs]
 
     def run(self, states, evaluation, *, radius=1.0, max_steps=12):
         """Search from solved states; return the best states and evaluation found."""
