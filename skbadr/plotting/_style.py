@@ -5,6 +5,8 @@ import numpy as np
 # Okabe and Ito's palette, told apart by colour-blind readers.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
+# "Best" places do not see what steps cover, so that a legend may lie on a line.
+LEGEND = {"fontsize": "small", "framealpha": 0.85, "edgecolor": "none"}
 
 
 def import_pyplot():

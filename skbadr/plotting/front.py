@@ -6,7 +6,7 @@ from sklearn.utils.validation import check_is_fitted
 from skbadr.estimators.base import BaseBADR
 from skbadr.estimators.scoring import DEFAULTS
 from skbadr.metrics import get_metric
-from skbadr.plotting._style import new_axes, set_limits, style, tidy
+from skbadr.plotting._style import LEGEND, new_axes, set_limits, style, tidy
 
 
 class ParetoFrontDisplay:
@@ -215,7 +215,7 @@ class ParetoFrontDisplay:
             label: handle
             for handle, label in zip(*self.ax_.get_legend_handles_labels(), strict=True)
         }
-        self.ax_.legend(named.values(), named.keys(), frameon=False, fontsize="small")
+        self.ax_.legend(named.values(), named.keys(), **LEGEND)
 
     def _x(self, score):
         if self.score_name == "accuracy":

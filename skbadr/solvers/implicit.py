@@ -26,9 +26,9 @@ MOST_CORNERS = 8
 CORNER_GAIN = 0.1
 # Factor of the smallest improvement worth a step where the estimator's own solver is loose.
 ROUGHER = 3.0
-# Where the estimator's own fits miss a bound: steps of a search further inside it, which keeps so
-# many times the distance.
-RETREAT, DEEPER = 3, 4.0
+# Where the estimator's own fits miss a bound: steps of searches further inside it, and the factors
+# by which their distance from it grows.
+RETREAT, DEEPER = 2, (4.0, 3.0)
 # Factor between bounds on the way to one that is hard to meet.
 WALK = 0.6
 # Below this a second start is always tried.
@@ -130,9 +130,11 @@ class ImplicitSolver(SmoothSolver):
 
     def _retreat(self, search, best):
         """Search further inside the bound, for a solver too loose to keep it at the edge."""
-        search.max_refits += RETREAT
-        search.margin = DEEPER * search.margin
-        search.run(*best, radius=0.3, max_steps=RETREAT)
+        search.score_scale *= 5.0
+        for factor in DEEPER:
+            search.max_refits += RETREAT
+            search.margin *= factor
+            best = search.run(*best, radius=0.3, max_steps=RETREAT)
 
     def _try_corners(self, problem, search, few, best):
         """Try equal weights, and most of the weight on one cell, where a metric alone counts.
