@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skbadr.plotting._style import LEGEND, new_axes, style, tidy
+from skbadr.plotting._style import LEGEND, keep_clear, new_axes, style, tidy
 from skbadr.plotting.front import name_of_score, search_of
 from skbadr.problem import UpperObjective
 from skbadr.result import Evaluation
@@ -101,6 +101,7 @@ class ConvergenceDisplay:
             options = {"color": color, "linewidth": 1.6, "drawstyle": "steps-post",
                        "label": "best so far"} | kwargs  # fmt: skip
             self.lines_ += axis.plot(number, values[self.best], **options)
+            keep_clear(axis, self.lines_[-1])
             axis.set_ylabel(name)
             tidy(axis)
         if self.bound is not None:
