@@ -20,6 +20,9 @@ SLOW_ROUNDS, SLOW_DRAWS = 4, 16
 MARGIN = 0.03
 # Rows by which a count must be better for another refit.
 ROWS = 2.0
+# What a squared log weight costs where a rate alone counts: many moves are then predicted to be
+# ideal, and predictions of short ones are right.
+FAR = 0.02
 # Rounds after which predictions are made around the best moves.
 RECENTRED = 2
 
@@ -52,6 +55,7 @@ class LinearisedSearch:
         self.objective, self.archive = smooth.problem.objective, archive
         self.max_refits, self.inner_tol = max_refits, inner_tol
         counted = smooth.evaluator.metric.uses_confusion
+        self._counts_alone = counted and not self.objective.uses_score
         self.tol = max(tol, ROWS / len(smooth.data.y)) if counted else tol
         self.check, self._kept = check, {} if keep else None
         self.score_scale, self.margin = 1.0, MARGIN
@@ -160,6 +164,8 @@ class LinearisedSearch:
             if number == 0:
                 self._set_scale(metric, score)
             merit = self._merit(metric, score)
+            if self._counts_alone:
+                merit = merit + FAR * np.square(moves).mean(axis=1)
             elite = moves[np.argsort(merit, kind="stable")[: draws // ELITE]]
             best, mean = elite[0], elite.mean(axis=0)
             apart = elite - mean
