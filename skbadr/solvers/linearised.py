@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from skbadr.solvers.surrogate import from_log_coordinates, log_coordinates
+from skbadr.solvers.surrogate import from_log_coordinates, log_coordinates, weight_unit
 from skbadr.solvers.trials import Trials
 
 # Log weights within which nothing more is looked for.
@@ -56,7 +56,9 @@ class LinearisedSearch:
         self.max_refits, self.inner_tol = max_refits, inner_tol
         counted = smooth.evaluator.metric.uses_confusion
         self._counts_alone = counted and not self.objective.uses_score
-        self.tol = max(tol, ROWS / len(smooth.data.y)) if counted else tol
+        weight = smooth.data.sample_weight
+        row = 1 / len(smooth.data.y) if weight is None else weight_unit(weight) / weight.sum()
+        self.tol = max(tol, ROWS * row) if counted else tol
         self.check, self._kept = check, {} if keep else None
         self.score_scale, self.margin = 1.0, MARGIN
         self.stopped = False
