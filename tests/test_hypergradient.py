@@ -319,3 +319,22 @@ def test_a_family_of_ones_own_takes_twenty_lines():
 )
 def test_estimators_without_a_smooth_objective_say_why(estimator, reason):
     assert reason in find_family(estimator, np.arange(2))
+
+
+def test_sure_mistakes_on_a_rare_value_take_few_steps():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(2000, 4))
+    y = (X[:, 0] + rng.normal(size=2000) > 0).astype(int)
+    rare = np.arange(6)
+    X[:, 3] = 0.0
+    X[rare, 3], y[rare] = 40.0, [1, 1, 1, 1, 0, 0]
+    groups = make_groups(rng.integers(0, 2, 2000))
+    cells = make_cells("group", y, groups, np.ones(2000), classes=np.arange(2))
+    family = find_family(LogisticRegression(), np.arange(2))
+    level = LinearLowerLevel(family, X, y, cells)
+    coef = family.start(level.target, cells.sample_weight(cells.shares), level.p)
+    coef[3] = -0.3  # where the rare rows' curvature is next to nothing
+    state = level.solve(cells.shares, level.state_at(cells.shares, coef))
+    assert state.n_iter <= 12
+    reference = level.solve(cells.shares)
+    np.testing.assert_allclose(state.coef, reference.coef, atol=1e-7)

@@ -18,6 +18,8 @@ def distance_to_hull(gradients, penalty):
     Returns
     -------
     distance : float
+    beta : ndarray of shape (K,)
+        Where it is attained.
 
     Raises
     ------
@@ -33,4 +35,4 @@ def distance_to_hull(gradients, penalty):
     with record_warnings():
         beta, _ = nnls(system, np.r_[-penalty, heavy])
     beta = beta / beta.sum()
-    return float(np.linalg.norm(beta @ gradients + penalty))
+    return float(np.linalg.norm(beta @ gradients + penalty)), beta

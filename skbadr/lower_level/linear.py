@@ -45,9 +45,7 @@ class LinearState:
 
     def moved_to(self, level):
         """Return these parameters as a starting point on other rows."""
-        weight = level.sample_weight(self.cell_weights)
-        scores = level.forward(self.coef)
-        return LinearState(self.cell_weights, self.coef, scores, weight)
+        return level.state_at(self.cell_weights, self.coef)
 
 
 class LinearLowerLevel:
@@ -83,7 +81,7 @@ class LinearLowerLevel:
         # Where adding one vector to all outputs changes no loss, their sum is held at 0, which
         # the penalty does by itself and which makes the Hessian regular without one.
         self.gauge = self.scale * cells.totals.sum() / self.m if family.shift_invariant else 0.0
-        self._loss_weight = family.loss_weight(y)
+        self.loss_weight = family.loss_weight(y)
         self.score_scale = family.score_scale(self.target)
         self.dense = not self.X.is_sparse and self.free.sum() <= DENSE_LIMIT
         self.n_passes = 0
@@ -114,9 +112,14 @@ class LinearLowerLevel:
     def sample_weight(self, cell_weights):
         """Return the weights of the loss terms, the family's class weights included."""
         weight = self.cells.sample_weight(cell_weights)
-        if self._loss_weight is not None:
-            weight = weight * self._loss_weight
+        if self.loss_weight is not None:
+            weight = weight * self.loss_weight
         return weight.astype(self.X.dtype, copy=False)
+
+    def state_at(self, cell_weights, coef):
+        """Return parameters as a state at some weights, of which they need not be the solution."""
+        weight = self.sample_weight(cell_weights)
+        return LinearState(cell_weights, coef, self.forward(coef), weight)
 
     def objective(self, coef, scores, weight):
         """Return the estimator's training objective."""
@@ -191,8 +194,8 @@ class LinearLowerLevel:
         smaller = copy.copy(self)
         smaller.X, smaller.n = self.X.take(rows), len(rows)
         smaller.cells, smaller.target = cells, self.target[rows]
-        if self._loss_weight is not None:
-            smaller._loss_weight = self._loss_weight[rows]
+        if self.loss_weight is not None:
+            smaller.loss_weight = self.loss_weight[rows]
         return smaller
 
     # The Hessian.
@@ -288,8 +291,8 @@ class LinearLowerLevel:
         """Return the gradients J_k of all cells' mean losses, of shape (K, p, m), in one pass."""
         residual = self.family.gradient(self.target, state.scores)
         factor = self.cells.base_weight / self.cells.totals[self.cells.codes]
-        if self._loss_weight is not None:
-            factor = factor * self._loss_weight
+        if self.loss_weight is not None:
+            factor = factor * self.loss_weight
         residual = (factor[:, None] * residual).astype(self.X.dtype, copy=False)
         n_cells, codes = self.cells.n_cells, self.cells.codes
         self.n_passes += 1
@@ -315,9 +318,10 @@ class LinearLowerLevel:
         Returns
         -------
         residual : float
+        beta : ndarray of shape (K,)
+            The weights of the cells that attain it.
         """
-        shares = self.cells.shares
-        state = LinearState(shares, coef, self.forward(coef), self.sample_weight(shares))
+        state = self.state_at(self.cells.shares, coef)
         gradients = self.cell_gradients(state)[:, self.free]
         unit = self.scale * self.cells.totals.sum()
         penalty = ((self.penalty * coef) / unit)[self.free]
@@ -374,8 +378,8 @@ class LinearLowerLevel:
         """
         along = self.family.gradient(self.target, state.scores) * along
         per_sample = along.sum(axis=1) * self.cells.base_weight
-        if self._loss_weight is not None:
-            per_sample = per_sample * self._loss_weight
+        if self.loss_weight is not None:
+            per_sample = per_sample * self.loss_weight
         sums = np.bincount(self.cells.codes, weights=per_sample, minlength=self.cells.n_cells)
         return -self.scale * self.cells.totals.sum() * sums / self.cells.totals
 

@@ -5,6 +5,8 @@ import numpy as np
 # A factorised Hessian serves other steps for as long as each is at most this share of the last:
 # the more columns there are, the dearer is a new one beside a pass over X.
 SHARES, COLUMNS = (0.1, 0.5), 250
+# Trial lengths of a step that is too long.
+MAX_SLOPES = 12
 
 
 def newton(level, state, *, tol, max_iter):
@@ -67,7 +69,7 @@ def _take(level, state, gradient, step, along):
             return new, True
     value = level.objective(state.coef, state.scores, state.weight)
     slope = float((gradient * step).sum())
-    length = 1.0
+    length = _length(level, state, slope, step, along)
     while length > 1e-10:
         coef, scores = state.coef + length * step, state.scores + length * along
         if level.family.admissible(coef):
@@ -78,3 +80,38 @@ def _take(level, state, gradient, step, along):
                 return level.gradient(coef, scores, state.weight), True
         length *= 0.5
     return gradient, False
+
+
+def _length(level, state, slope, step, along):
+    """Return about where the objective stops falling along a step, at most 1.
+
+    Where rows of a rare value are sure of the wrong class, their curvature vanishes and the step
+    is many times too long: halving it until there is any decrease would swing from one side to
+    the other. Slopes cost no pass over X.
+    """
+    if not level.family.admissible(state.coef + step):
+        return 1.0
+    low, high = (0.0, slope), (1.0, _slope(level, state, 1.0, step, along))
+    length = 1.0
+    for _ in range(MAX_SLOPES):
+        if not high[1] > -0.25 * slope:
+            break
+        # A secant, kept off the ends, which a kink would make it creep along.
+        share = low[1] / (low[1] - high[1])
+        length = low[0] + min(max(share, 0.1), 0.9) * (high[0] - low[0])
+        here = length, _slope(level, state, length, step, along)
+        if abs(here[1]) <= -0.25 * slope:
+            break
+        low, high = (here, high) if here[1] < 0 else (low, here)
+    return length
+
+
+def _slope(level, state, length, step, along):
+    """Return the derivative of the objective along a step, at some length of it."""
+    residual = level.family.gradient(level.target, state.scores + length * along)
+    loss = np.einsum("n,nm,nm->", state.weight, residual, along, dtype=float)
+    coef = state.coef + length * step
+    penalty = (level.penalty * coef * step).sum() + level.gauge * coef.sum(axis=1) @ step.sum(
+        axis=1
+    )
+    return level.scale * float(loss) + float(penalty)

@@ -3,7 +3,7 @@
 import copy
 
 import numpy as np
-from scipy.optimize import minimize, nnls
+from scipy.optimize import minimize
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch, check_array, check_consistent_length
@@ -14,7 +14,6 @@ from skbadr.estimators.base import BaseBADR
 from skbadr.estimators.checks import check_weight
 from skbadr.estimators.outcome import label_array
 from skbadr.lower_level import LinearLowerLevel, find_family, known_estimators
-from skbadr.lower_level.linear import LinearState
 from skbadr.partition import make_cells, make_groups
 
 # Smallest weight of a cell in the search, and the accuracy of its refits.
@@ -112,7 +111,7 @@ def pareto_certificate(
     game = _Game(
         model, X, y, sensitive_features, sample_weight, partition, n_target_bins, estimator
     )
-    residual, beta = game.residual()
+    residual, beta = game.level.pareto_residual(game.coef)
     weights, limit = game.best_weights(beta)
     found, losses = game.fit(weights)
     gains = game.losses - losses
@@ -196,8 +195,8 @@ class _Game:
         """Return the mean losses of the cells, of shape (K,)."""
         level = self.level
         losses = level.family.loss(level.target, scores).astype(float)
-        if level._loss_weight is not None:
-            losses = losses * level._loss_weight
+        if level.loss_weight is not None:
+            losses = losses * level.loss_weight
         cells = level.cells
         sums = np.bincount(cells.codes, losses * cells.base_weight, minlength=cells.n_cells)
         return sums / cells.totals
@@ -206,30 +205,12 @@ class _Game:
         """Return the regularisation in units of the mean losses."""
         return 0.5 * float((self.level.penalty * coef**2).sum()) / self.unit
 
-    def residual(self):
-        """Return the norm of the smallest convex combination of gradients, and its weights."""
-        level = self.level
-        state = self._state(level.cells.shares, self.coef)
-        gradients = level.cell_gradients(state)[:, level.free]
-        penalty = (level.penalty * self.coef)[level.free] / self.unit
-        size = max(float(np.abs(gradients).max()), float(np.abs(penalty).max()), 1e-300)
-        heavy = 1e4 * size  # the row that holds the sum at one
-        system = np.vstack([gradients.T, np.full(len(gradients), heavy)])
-        with record_warnings():
-            beta, _ = nnls(system, np.r_[-penalty, heavy])
-        beta = beta / beta.sum()
-        return float(np.linalg.norm(beta @ gradients + penalty)), beta
-
-    def _state(self, weights, coef):
-        level = self.level
-        return LinearState(weights, coef, level.forward(coef), level.sample_weight(weights))
-
     def best_weights(self, start):
         """Return the weights under which the cell that gains least gains most, and a limit."""
         n_cells, level = self.level.cells.n_cells, self.level
         penalty = self.penalty(self.coef)
         shares = level.cells.shares
-        state = self._state(shares, self.coef)
+        state = level.state_at(shares, self.coef)
         best = [np.inf, shares, -np.inf, shares]
 
         def value_and_gains(weights):

@@ -5,6 +5,7 @@ import numpy as np
 # Okabe and Ito's palette, told apart by colour-blind readers.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
+LEGEND = {"fontsize": "small", "framealpha": 0.85, "edgecolor": "none"}
 
 
 def import_pyplot():
@@ -53,3 +54,9 @@ def set_limits(setter, values):
 def style(number):
     """Return colour and marker of the series of some number."""
     return PALETTE[number % len(PALETTE)], MARKERS[(number // len(PALETTE) + number) % len(MARKERS)]
+
+
+def keep_clear(ax, line):
+    """Let legends keep clear of a line drawn in steps, of which they see the points only."""
+    x, y = line.get_xdata(), line.get_ydata()
+    ax.plot(np.repeat(x, 2)[1:], np.repeat(y, 2)[:-1], linestyle="none", label="_steps")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skbadr.plotting._style import new_axes, style, tidy
+from skbadr.plotting._style import LEGEND, keep_clear, new_axes, style, tidy
 from skbadr.plotting.front import name_of_score, search_of
 from skbadr.problem import UpperObjective
 from skbadr.result import Evaluation
@@ -101,12 +101,13 @@ class ConvergenceDisplay:
             options = {"color": color, "linewidth": 1.6, "drawstyle": "steps-post",
                        "label": "best so far"} | kwargs  # fmt: skip
             self.lines_ += axis.plot(number, values[self.best], **options)
+            keep_clear(axis, self.lines_[-1])
             axis.set_ylabel(name)
             tidy(axis)
         if self.bound is not None:
             axes[0].axhline(self.bound, color="0.4", linewidth=1, linestyle=":",
                             label=f"bound {self.bound:.4g}")  # fmt: skip
-        axes[0].legend(frameon=False, fontsize="small")
+        axes[0].legend(**LEGEND)
         axes[1].set_xlabel("visited models")
         axes[1].xaxis.get_major_locator().set_params(integer=True)
         return self

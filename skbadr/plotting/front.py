@@ -6,7 +6,7 @@ from sklearn.utils.validation import check_is_fitted
 from skbadr.estimators.base import BaseBADR
 from skbadr.estimators.scoring import DEFAULTS
 from skbadr.metrics import get_metric
-from skbadr.plotting._style import new_axes, set_limits, style, tidy
+from skbadr.plotting._style import LEGEND, keep_clear, new_axes, set_limits, style, tidy
 
 
 class ParetoFrontDisplay:
@@ -161,6 +161,7 @@ class ParetoFrontDisplay:
         options = {"color": style(0)[0], "marker": "o", "markersize": 5, "linewidth": 1.4,
                    "drawstyle": "steps-post", "label": name, "zorder": 3} | kwargs  # fmt: skip
         (self.line_,) = ax.plot(x[order], y[order], **options)
+        keep_clear(ax, self.line_)
         self._seen[0] += list(x[order])
         self._seen[1] += list(y[order])
         if self.plain is not None:
@@ -215,7 +216,7 @@ class ParetoFrontDisplay:
             label: handle
             for handle, label in zip(*self.ax_.get_legend_handles_labels(), strict=True)
         }
-        self.ax_.legend(named.values(), named.keys(), frameon=False, fontsize="small")
+        self.ax_.legend(named.values(), named.keys(), **LEGEND)
 
     def _x(self, score):
         if self.score_name == "accuracy":

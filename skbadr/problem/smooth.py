@@ -397,7 +397,7 @@ def pareto_residual(lower_level, model, classes):
     # Two passes cost less than a copy in single precision would.
     level = LinearLowerLevel(family, _numeric(lower_level.X), y, lower_level.cells)
     try:
-        return level.pareto_residual(family.parameters(model))
+        return level.pareto_residual(family.parameters(model))[0]
     except RuntimeError:  # nnls gave up
         return None
 

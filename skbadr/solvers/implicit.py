@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 
+from skbadr.problem import UpperObjective
 from skbadr.result import Archive
 from skbadr.solvers.descent import Descents
 from skbadr.solvers.few_rows import FewRows
@@ -25,6 +26,11 @@ MOST_CORNERS = 8
 CORNER_GAIN = 0.1
 # Factor of the smallest improvement worth a step where the estimator's own solver is loose.
 ROUGHER = 3.0
+# Where the estimator's own fits miss a bound: steps of searches further inside it, and the factors
+# by which their distance from it grows.
+RETREAT, DEEPER = 2, (4.0, 3.0)
+# Factor between bounds on the way to one that is hard to meet.
+WALK = 0.6
 # Below this a second start is always tried.
 FEW_ROWS = 10_000
 
@@ -93,8 +99,10 @@ class ImplicitSolver(SmoothSolver):
             visited.exhausted = descent.exhausted
             finals.inside = lambda: descent.retreat(search.record)
         else:
-            self._search(problem, smooth, search, finals.plain_model)
+            best = self._search(problem, smooth, search, finals.plain_model)
             visited.converged = not search.done
+            if problem.objective.bound is not None:
+                finals.inside = lambda: self._retreat(search, best)
 
     def _search(self, problem, smooth, search, model):
         begin = time.perf_counter()
@@ -118,7 +126,15 @@ class ImplicitSolver(SmoothSolver):
         # Near corners an estimator whose solver is loose does not follow.
         if not problem.objective.uses_score and not smooth.rough:
             best = self._try_corners(problem, search, few, best)
-        self._insist(problem, search, best)
+        return self._insist(problem, search, best, (states, plain))
+
+    def _retreat(self, search, best):
+        """Search further inside the bound, for a solver too loose to keep it at the edge."""
+        search.score_scale *= 5.0
+        for factor in DEEPER:
+            search.max_refits += RETREAT
+            search.margin *= factor
+            best = search.run(*best, radius=0.3, max_steps=RETREAT)
 
     def _try_corners(self, problem, search, few, best):
         """Try equal weights, and most of the weight on one cell, where a metric alone counts.
@@ -171,24 +187,48 @@ class ImplicitSolver(SmoothSolver):
 
     def _search_from(self, problem, search, plain):
         """Search from the plain model and from `n_starts` others; return the best."""
-        best = search.run(*plain)
-        for weights, origin in self._starts(problem)[: self._n_starts(search.smooth)]:
+        starts, n_starts = self._starts(problem), self._n_starts(search.smooth)
+        if problem.objective.bound is None or not starts:
+            best = search.run(*plain)
+            for weights, origin in starts[:n_starts]:
+                best = self._try(problem, search, weights, origin, best)
+            return best
+        # Under a bound a refit tells whether a tilt is nearer to what is wanted.
+        begun = plain
+        if not problem.objective.is_met(plain[1]) and not search.done:
+            tilted = search.refit(problem.project(starts[0][0]), plain[0], starts[0][1])
+            if search.merit_of(tilted[1]) < search.merit_of(plain[1]):
+                begun = tilted
+        return _better(problem.objective, plain, search.run(*begun))
+
+    def _insist(self, problem, search, best, plain):
+        """Where the bound is missed, let it weigh more, from the best and from more starts."""
+        if problem.objective.is_met(best[1]) or search.done:
+            return best
+        if self.max_iter is None:
+            search.max_refits += self.max_refits // 2
+        search.score_scale *= 5.0
+        best = _better(problem.objective, best, search.run(*best))
+        # What first meets a bound may pay too much for it.
+        best = _better(problem.objective, best, self._walk_down(problem, search, plain))
+        search.score_scale *= 4.0
+        for weights, origin in self._starts(problem):
+            if problem.objective.is_met(best[1]) or search.done:
+                break
             best = self._try(problem, search, weights, origin, best)
         return best
 
-    def _insist(self, problem, search, best):
-        """Where the bound is missed, let it weigh more, from the best and from more starts."""
-        if self.max_iter is None:
-            search.max_refits += self.max_refits // 2
-        for harder in (5.0, 20.0):
-            if problem.objective.is_met(best[1]) or search.done:
-                break
-            search.score_scale *= harder
-            best = _better(problem.objective, best, search.run(*best))
-            for weights, origin in self._starts(problem)[self._n_starts(search.smooth) :]:
-                if problem.objective.is_met(best[1]):
-                    break
-                best = self._try(problem, search, weights, origin, best)
+    def _walk_down(self, problem, search, plain):
+        """Search under ever tighter bounds, each from what the last one led to."""
+        objective, best = problem.objective, plain
+        ideal = 0.0 if objective.ideal is None else objective.ideal
+        distance = plain[1].metric - ideal
+        last = max(abs(objective.bound - ideal), 0.01 * abs(distance))
+        while abs(distance := WALK * distance) > last and not search.done:
+            search.objective = UpperObjective(objective.metric, bound=ideal + distance)
+            best = search.run(*best, radius=0.5, max_steps=2)
+        search.objective = objective
+        return search.run(*best, radius=0.5, max_steps=6)
 
     def _try(self, problem, search, weights, origin, best):
         if search.done or problem.objective.is_ideal(best[1]):

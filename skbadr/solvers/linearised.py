@@ -5,11 +5,26 @@ from dataclasses import replace
 
 import numpy as np
 
-from skbadr.solvers.surrogate import from_log_coordinates, log_coordinates
+from skbadr.solvers.surrogate import from_log_coordinates, log_coordinates, weight_unit
 from skbadr.solvers.trials import Trials
 
 # Log weights within which nothing more is looked for.
 SMALLEST_RADIUS = 0.03
+# Below how many rows, where it costs next to nothing, a search that is done looks close by again.
+FEW_ROWS, CLOSE = 10_000, 0.1
+# Rounds in which a predicted move is refined, moves per round, of which one in so many leads to the
+# next round, whose variance is so much wider. Metrics that look at each row for each move get less.
+ROUNDS, DRAWS, ELITE, WIDER = 5, 64, 6, 1.3
+SLOW_ROUNDS, SLOW_DRAWS = 4, 16
+# Share of a bound that predictions keep inside it.
+MARGIN = 0.03
+# Rows by which a count must be better for another refit.
+ROWS = 2.0
+# What a squared log weight costs where a rate alone counts: many moves are then predicted to be
+# ideal, and predictions of short ones are right.
+FAR = 0.02
+# Rounds after which predictions are made around the best moves.
+RECENTRED = 2
 
 
 class LinearisedSearch:
@@ -31,14 +46,21 @@ class LinearisedSearch:
         Tolerance of refits.
     check : callable or None, default=None
         Called with the plain model's evaluation; raises to end the search.
+    keep : bool, default=False
+        Whether the parameters of every refit are kept, for `states_of`.
     """
 
-    def __init__(self, smooth, archive, *, max_refits, tol, inner_tol=3e-4, check=None):
+    def __init__(self, smooth, archive, *, max_refits, tol, inner_tol=3e-4, check=None, keep=False):
         self.smooth, self.problem = smooth, smooth.problem
         self.objective, self.archive = smooth.problem.objective, archive
-        self.max_refits, self.tol, self.inner_tol = max_refits, tol, inner_tol
-        self.check = check
-        self.score_scale = 1.0
+        self.max_refits, self.inner_tol = max_refits, inner_tol
+        counted = smooth.evaluator.metric.uses_confusion
+        self._counts_alone = counted and not self.objective.uses_score
+        weight = smooth.data.sample_weight
+        row = 1 / len(smooth.data.y) if weight is None else weight_unit(weight) / weight.sum()
+        self.tol = max(tol, ROWS * row) if counted else tol
+        self.check, self._kept = check, {} if keep else None
+        self.score_scale, self.margin = 1.0, MARGIN
         self.stopped = False
 
     def refit(self, weights, starts, origin):
@@ -52,12 +74,23 @@ class LinearisedSearch:
         iteration = len(self.archive.evaluations) + 1
         evaluation = self.smooth.evaluate(weights, states, origin, iteration, begin, value)
         self.archive.add(evaluation)
+        if self._kept is not None:
+            self._kept[id(evaluation)] = [state.coef for state in states]
         if origin == "erm" and self.check is not None:
             self.check(evaluation)
         monitor = self.problem.monitor
         if monitor is not None and monitor(evaluation, self.archive):
             self.stopped = True
         return evaluation
+
+    def states_of(self, evaluation, states):
+        """Return the states of an evaluation; `states` are those of the last one, if it is it."""
+        coefs = self._kept[id(evaluation)]
+        if states[0].coef is coefs[0]:
+            return states
+        weights = evaluation.cell_weights
+        pairs = zip(self.smooth.levels, coefs, strict=True)
+        return [level.state_at(weights, coef) for level, coef in pairs]
 
     def run(self, states, evaluation, *, radius=1.0, max_steps=12):
         """Search from solved states; return the best states and evaluation found."""
@@ -70,13 +103,13 @@ class LinearisedSearch:
             while not self.done:
                 move, predicted, current = self._best_move(trials, evaluation, radius, step)
                 if current - predicted <= self.tol:
-                    radius *= 0.2
-                    if radius < SMALLEST_RADIUS:
+                    if radius <= CLOSE or len(self.smooth.data.y) >= FEW_ROWS:
                         return states, evaluation
+                    radius = CLOSE
                     continue
                 weights, starts = self._start(states, parameters, move, scores, sensitivities)
                 new_states, new = self.refit(weights, starts, "linearised")
-                actual = current - self._merit(new.metric, new.score)
+                actual = current - self.merit_of(new)
                 ratio = actual / (current - predicted)
                 if ratio > 0.6 and np.abs(move).max() > 0.5 * radius:
                     radius = min(1.6 * radius, 4.0)
@@ -94,41 +127,59 @@ class LinearisedSearch:
         """Whether the budget is spent or a monitor asked to stop."""
         return self.stopped or len(self.archive.evaluations) >= self.max_refits
 
+    def merit_of(self, evaluation):
+        """Return what a search minimises, at a visited point."""
+        return self._merit(evaluation.metric, evaluation.score)
+
     def _merit(self, metric, score):
         bound = self.objective.bound
         # Predictions err and the final fit has its own tolerance: stay a little inside.
         room = 0.0 if bound is None else abs(bound - (self.objective.ideal or 0.0))
         merit = self.objective.merit(
-            metric, score, score_scale=self.score_scale, margin=0.03 * room
+            metric, score, score_scale=self.score_scale, margin=self.margin * room
         )
         return float(merit) if np.ndim(merit) == 0 else merit
 
     def _best_move(self, trials, evaluation, radius, step):
         """Return the best move within the radius, its predicted merit and the current merit.
 
-        Two rounds of shrinking spread find the region, on some of the rows where these are many;
-        the last round is exact, around the point found.
+        Rounds of the cross-entropy method, which costs no refit: the spread of each is that of
+        the best moves of the last. Where rows are many the first rounds look at some of them.
+        The mean of the best moves is taken rather than the best one, which may owe its place to
+        a few rows, unless that falls far behind.
         """
         n_cells = self.problem.n_cells
         rng = np.random.default_rng([self.problem.seed, len(self.archive.evaluations), step])
-        first = 24 * min(n_cells, 4) if trials.fast else 32
-        sizes = (first, first // 2, first // 2)
-        center = np.zeros(n_cells)
-        for spread, size in zip((1.0, 0.35), sizes, strict=False):
-            steps = rng.standard_normal((size, n_cells)) * (rng.random((size, 1)) + 0.1)
-            moves = np.clip(center + spread * radius * steps, -radius, radius)
-            moves[0] = center
-            metric, score = trials(moves, coarse=True)
-            if spread == 1.0:
+        rounds, draws = (ROUNDS, DRAWS) if trials.fast else (SLOW_ROUNDS, SLOW_DRAWS)
+        mean = center = best = np.zeros(n_cells)
+        root, around = radius * np.eye(n_cells), trials
+        for number in range(rounds):
+            moves = rng.standard_normal((draws, n_cells))
+            if number == 0:  # from everywhere, also close by
+                moves *= rng.random((draws, 1)) + 0.1
+            elif number % RECENTRED == 0:
+                # The closer moves are to the center, the fewer rows can change sign.
+                center, around = mean, trials.moved(mean)
+            moves = np.clip(mean + moves @ root.T, -radius, radius)
+            moves[0] = best
+            metric, score = around(moves - center, coarse=number < rounds // 2)
+            if number == 0:
                 self._set_scale(metric, score)
-            center = moves[int(np.argmin(self._merit(metric, score)))]
-        small = 0.1 * radius * rng.standard_normal((sizes[2], n_cells))
-        small = np.clip(center + small, -radius, radius) - center
-        small[0] = 0.0
-        merit = self._merit(*trials.moved(center)(small))
-        best = int(np.argmin(merit))
-        current = self._merit(evaluation.metric, evaluation.score)
-        return center + small[best], float(merit[best]), current
+            merit = self._merit(metric, score)
+            if self._counts_alone:
+                merit = merit + FAR * np.square(moves).mean(axis=1)
+            elite = moves[np.argsort(merit, kind="stable")[: draws // ELITE]]
+            best, mean = elite[0], elite.mean(axis=0)
+            apart = elite - mean
+            # A little wider than the best moves: otherwise they would contract too early.
+            covariance = WIDER * apart.T @ apart / len(elite)
+            covariance += (1e-3 * radius) ** 2 * np.eye(n_cells)
+            root = np.linalg.cholesky(covariance)
+        lowest, merit = self._merit(*around(np.array([best, mean]) - center))
+        current = self.merit_of(evaluation)
+        if current - merit >= 0.5 * (current - lowest):
+            return mean, float(merit), current
+        return best, float(lowest), current
 
     def _set_scale(self, metric, score):
         """Weigh excess over the bound against the score where these have other units.

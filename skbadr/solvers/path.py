@@ -4,7 +4,6 @@ import time
 
 import numpy as np
 
-from skbadr.lower_level.linear import LinearState
 from skbadr.problem import SmoothProblem, UpperObjective
 from skbadr.result import Archive
 from skbadr.solvers.alternating import AlternatingSolver
@@ -15,12 +14,8 @@ from skbadr.solvers.starts import tilts
 
 # Refits that one bound may cost; where it is missed, as many again.
 REFITS_PER_BOUND = 6
-# Steps of the search under one bound, and below how many rows more of them cost next to nothing,
-# so that the walk also goes back to looser bounds.
-STEPS, FEW_ROWS, STEPS_OF_FEW_ROWS = 1, 10_000, 5
-# Rounds in which predicted moves are refined there, and where a bound is missed; moves per round,
-# and the best of them that the next round follows.
-ROUNDS, DRAWS, ELITE = 8, 64, 12
+# Steps of the search under one bound, below 10,000 rows, and where a bound is missed.
+STEPS, FEW_ROWS, STEPS_OF_FEW_ROWS, MORE_STEPS = 1, 10_000, 2, 5
 
 
 class LinearisedPath:
@@ -40,11 +35,16 @@ class LinearisedPath:
 
     def __init__(self, problem, *, max_refits=None, inner_tol=3e-4):
         self.problem, self.max_refits, self.plain = problem, max_refits, None
-        self._steps = STEPS_OF_FEW_ROWS
+        self._steps = MORE_STEPS
         self.archive = Archive(problem.objective)
         self.smooth = SmoothProblem(problem, single=True)
-        self.search = _KeepingSearch(
-            self.smooth, self.archive, max_refits=np.inf, tol=problem.tol, inner_tol=inner_tol
+        self.search = LinearisedSearch(
+            self.smooth,
+            self.archive,
+            max_refits=np.inf,
+            tol=problem.tol,
+            inner_tol=inner_tol,
+            keep=True,
         )
 
     def begin(self):
@@ -62,7 +62,7 @@ class LinearisedPath:
         if self.plain.model is not None:  # of held-out folds none is kept
             (level,) = smooth.levels
             coef = level.family.parameters(self.plain.model)
-            starts = [_as_start(level, problem.shares, coef)]
+            starts = [level.state_at(problem.shares, coef)]
         states = smooth.solve(problem.shares, starts, tol=self.search.inner_tol)
         solution = self.search.record(problem.shares, states, "erm", begin)
         if not agree(self.plain, solution):
@@ -80,14 +80,13 @@ class LinearisedPath:
         """Search under each bound, in this order."""
         few = self.smooth.levels[0].n < FEW_ROWS
         self._steps = STEPS_OF_FEW_ROWS if few else STEPS
-        for bound in [*bounds, *bounds[-2::-1]] if few else bounds:
+        for bound in bounds:
             if self._spent:
                 break
             objective = UpperObjective(self.problem.objective.metric, bound=bound)
             scale = self.search.score_scale
             for harder in (1.0, 5.0, 4.0):
                 self.search.score_scale *= harder
-                self.search.rounds = ROUNDS if few or harder > 1.0 else 0
                 met = objective.is_met(self._walk_to(objective))
                 if met or self._spent:
                     break
@@ -103,7 +102,7 @@ class LinearisedPath:
                 return
             search.max_refits = self._budget(REFITS_PER_BOUND)
             begun = search.refit(self.problem.project(weights), self._states, "tilt")
-            if objective.is_met(search.run(*begun, radius=0.5, max_steps=STEPS_OF_FEW_ROWS)[1]):
+            if objective.is_met(search.run(*begun, radius=0.5, max_steps=MORE_STEPS)[1]):
                 return
 
     def _budget(self, refits):
@@ -115,12 +114,7 @@ class LinearisedPath:
         search = self.search
         search.objective, search.max_refits = objective, self._budget(REFITS_PER_BOUND)
         best = min(self.archive.evaluations, key=objective.key)
-        coefs = search.coefs[id(best)]
-        if self._states[0].coef is not coefs[0]:
-            self._states = [
-                _as_start(level, best.cell_weights, coef)
-                for level, coef in zip(self.smooth.levels, coefs, strict=True)
-            ]
+        self._states = search.states_of(best, self._states)
         self._states, best = search.run(self._states, best, radius=0.5, max_steps=self._steps)
         return best
 
@@ -133,49 +127,6 @@ class LinearisedPath:
         for evaluation in self.archive.evaluations:
             evaluation.n_refits = 0  # solutions are not fits of the estimator
         return [self.plain, *self.archive.evaluations[1:]]
-
-
-class _KeepingSearch(LinearisedSearch):
-    """A search that keeps the parameters of every point, and that can look more closely.
-
-    Where many gaps are to shrink at once, as those of equalized odds between several groups, few
-    directions help: `rounds` of the cross-entropy method then refine each predicted move, which
-    costs no refit.
-
-    References
-    ----------
-    Rubinstein (1999), "The cross-entropy method for combinatorial and continuous optimization",
-    Methodology and Computing in Applied Probability 1.
-    """
-
-    def __init__(self, *arguments, **options):
-        super().__init__(*arguments, **options)
-        self.coefs, self.rounds = {}, 0
-
-    def record(self, weights, states, *arguments, **options):
-        evaluation = super().record(weights, states, *arguments, **options)
-        self.coefs[id(evaluation)] = [state.coef for state in states]
-        return evaluation
-
-    def _best_move(self, trials, evaluation, radius, step):
-        move, predicted, current = super()._best_move(trials, evaluation, radius, step)
-        n_cells = len(move)
-        seed = [self.problem.seed, len(self.archive.evaluations), step, 1]
-        rng = np.random.default_rng(seed)
-        mean, covariance = move, (0.4 * radius) ** 2 * np.eye(n_cells)
-        for _ in range(self.rounds):
-            moves = mean + rng.standard_normal((DRAWS, n_cells)) @ np.linalg.cholesky(covariance).T
-            moves = np.clip(moves, -radius, radius)
-            moves[0] = move
-            merit = self._merit(*trials(moves))
-            elite = moves[np.argsort(merit, kind="stable")[:ELITE]]
-            if merit.min() < predicted:
-                move, predicted = elite[0], float(merit.min())
-            mean = elite.mean(axis=0)
-            apart = elite - mean
-            # A little wider than the best draws: otherwise they would contract too early.
-            covariance = 1.3 * apart.T @ apart / ELITE + (1e-4 * radius) ** 2 * np.eye(n_cells)
-        return move, predicted, current
 
 
 class AlternatingPath:
@@ -260,7 +211,3 @@ def _fit_plain(problem):
     if plain.failed:
         raise plain.error
     return plain
-
-
-def _as_start(level, weights, coef):
-    return LinearState(weights, coef, level.forward(coef), level.sample_weight(weights))
