@@ -3,7 +3,8 @@
 import numpy as np
 from scipy.stats import norm
 
-from skbadr.solvers.surrogate import encoding_of, is_usable
+from skbadr.solvers.guide import re_weighs_targets
+from skbadr.solvers.surrogate import encoding_of
 
 MAX_ROWS = 2_000
 # Widths tried for the distribution of targets around predictions, in units of the residuals'
@@ -132,17 +133,11 @@ def density_shift(problem, plain):
         Of the plain estimator, with its predictions.
     """
     evaluator = problem.evaluator
-    applies = (
-        evaluator.evaluation_set.classes is None
-        and plain.predicted is not None
-        and is_usable(plain)
-        and problem.cells.target_of_cell is not None
-        and not evaluator.metric.slow
-        and evaluator.scoring is None
-        and len(np.unique(evaluator.cells.codes)) == problem.n_cells
-    )
-    if not applies:
+    known = evaluator.evaluation_set.classes is None and plain.predicted is not None
+    if not known or evaluator.metric.slow or not re_weighs_targets(problem, plain):
         return None
+    if len(np.unique(evaluator.cells.codes)) < problem.n_cells:
+        return None  # held-out rows that lack a cell
     return DensityShiftGuide(
         evaluator.evaluation_set, evaluator.cells, problem.shares, evaluator.metric, plain.predicted
     )
