@@ -33,14 +33,11 @@ def read(files):
     return found
 
 
-def draw(axes, cases, label, **style):
-    """Draw one curve, to the largest budget that was spent."""
-    first = np.array([numbers[0] for numbers in cases])
-    budget = max(numbers[2] for numbers in cases)
+def draw(axes, cases, budget, label, **style):
+    """Draw one curve, from no refit to a budget."""
     refits = np.arange(budget + 1)
-    part = [np.mean(first <= number) for number in refits]
+    part = [np.mean([first <= number for first, *_ in cases]) for number in refits]
     axes.step(refits, part, where="post", label=label, **style)
-    return budget
 
 
 def main(arguments=None):
@@ -58,14 +55,16 @@ def main(arguments=None):
     )
     for axes, name in zip(panels[0], names, strict=True):
         both = sorted(guided[name].keys() & free[name].keys())
-        budget = draw(axes, [guided[name][key] for key in both], "guided", color="C0")
-        draw(axes, [free[name][key] for key in both], "guide-free", color="C1", linestyle="--")
-        theirs = np.median([guided[name][key][1] for key in both])
+        one, other = ([side[name][key] for key in both] for side in (guided, free))
+        budget = max(spent for *_, spent in one + other)
+        draw(axes, one, budget, "guided", color="C0")
+        draw(axes, other, budget, "guide-free", color="C1", linestyle="--")
+        reference = np.median([guided[name][key][1] for key in both])
         axes.set_title(f"{TITLES[name]}\n{len(both)} cases", fontsize=9)
-        axes.set_xlabel(f"refits (theirs: median {theirs:.0f})", fontsize=8)
+        axes.set_xlabel(f"refits (ExponentiatedGradient: {reference:.0f})", fontsize=8)
         axes.set(xlim=(0, budget), ylim=(0, 1))
         axes.grid(alpha=0.3)
-        print(f"{name}: {len(both)} cases, budget {budget}, theirs {theirs:.0f}")
+        print(f"{name}: {len(both)} cases, budget {budget}, ExponentiatedGradient {reference:.0f}")
     panels[0][0].set_ylabel("cases hit", fontsize=8)
     panels[0][0].legend(fontsize=8, loc="lower right")
     figure.tight_layout()

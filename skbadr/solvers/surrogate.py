@@ -182,7 +182,7 @@ class Surrogate:
         scores = np.array([e.score for e in usable])
         self._encoding = encoding_of(self.objective.metric, self.evaluation_set, statistics)
         self._plain = plain.statistics, plain.score
-        self.score_unit = self._unit_of(scores)
+        self.score_unit, self.two_points = self._units_of(scores)
         self._ceiling = scores.max() + 0.1 * self.score_unit
         weights = np.array([e.cell_weights for e in usable])
         inputs = log_coordinates(weights, self.shares)
@@ -264,11 +264,14 @@ class Surrogate:
             statistics = shrink_small_cells(self.evaluation_set, statistics)
         return metric.from_many_statistics(self.evaluation_set, statistics)
 
-    def _unit_of(self, scores):
+    def _units_of(self, scores):
+        """Return the unit in which scores are learnt, and what compares to .02 of accuracy."""
         if self.evaluation_set.classes is not None and np.abs(scores).max() <= 1.0:
-            return 0.02  # points of accuracy
+            return 0.02, 0.02
         spread = np.ptp(scores) if len(scores) > 1 else 0.0
-        return max(spread, 0.05 * abs(scores[0]), 1e-12)
+        unit = max(spread, 0.05 * abs(scores[0]), 1e-12)
+        # Not of the spread, which one bad refit stretches until the others look alike.
+        return unit, max(0.02 * abs(scores[0]), 1e-3 * unit)
 
     def _guided(self, weights):
         guided, score = self._guided_by(self.guide, weights)
