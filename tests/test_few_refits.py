@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from estimator_data import classifier, make_people, make_wages
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -87,6 +87,33 @@ def test_density_guide_starts_from_the_plain_model_and_moves_as_told():
     assert score[0] == pytest.approx(-np.average((yr - predicted) ** 2, weights=weight))
     assert statistics[2, 0] < statistics[0, 0] < statistics[1, 0]
     np.testing.assert_allclose(statistics[:, 1], statistics[0, 1])
+
+
+def test_density_guide_knows_that_models_follow_their_training_targets():
+    XR, yr, group = make_wages(1500)
+    groups, ones = make_groups(group), np.ones(1500)
+    cells = make_cells("group_target", yr, groups, ones, n_target_bins=3)
+    metric = get_metric("demographic_parity", "regression")
+    tree = DecisionTreeRegressor(min_samples_leaf=3, random_state=0)
+    predicted = clone(tree).fit(XR, yr).predict(XR)
+    data = EvaluationSet(yr, groups)
+    guide = DensityShiftGuide(data, cells, cells.shares, metric, predicted)
+    # Whole groups do not compete with each other, and their weights change nothing.
+    scaled = cells.shares * np.where(cells.group_of_cell == 0, 5.0, 1.0)
+    plain = guide.predict(cells.shares[None])
+    for found, expected in zip(guide.predict(scaled[None]), plain, strict=True):
+        np.testing.assert_allclose(found, expected)
+    strength = np.where(cells.group_of_cell == 0, 0.8, -0.8)
+    tilted = cells.shares * np.exp(strength * cells.target_of_cell)
+    weight = cells.sample_weight(tilted / tilted.sum())
+    actual = clone(tree).fit(XR, yr, sample_weight=weight).predict(XR)
+    actual = np.mean((yr - actual) ** 2) - np.mean((yr - predicted) ** 2)
+    loss = {}
+    for width in (1.0, 2.0):
+        guide._set_width(width)
+        _, score = guide.predict(tilted[None])
+        loss[width] = -score[0] - np.mean((yr - predicted) ** 2)
+    assert abs(loss[2.0] - actual) < abs(loss[1.0] - actual)
 
 
 def test_density_guide_by_integration():

@@ -11,11 +11,10 @@ from skbadr.metrics import EvaluationSet, get_metric
 from skbadr.partition import make_groups
 from skbadr.problem import UpperObjective
 from skbadr.result import Evaluation
+from skbadr.solvers.gaussian_process import LENGTH, Process, log_likelihoods
 from skbadr.solvers.surrogate import (
-    LENGTH,
     PSEUDO_ROWS,
     PlainEncoding,
-    Process,
     Surrogate,
     TableEncoding,
     log_coordinates,
@@ -33,7 +32,7 @@ def make_set(n=400, n_classes=2, n_groups=3, seed=0, weighted=False):
 def test_process_is_that_of_scikit_learn():
     rng = np.random.default_rng(0)
     inputs, targets, new = rng.normal(size=(7, 3)), rng.normal(size=(7, 2)), rng.normal(size=(5, 3))
-    process = Process(inputs, targets, 0.3, 0.15, 0.06, np.array([0.0, 0.0]))
+    process = Process(inputs, targets, 0.3, 0.15, 0.06, np.zeros(2))
     kernel = ConstantKernel(0.15**2) * Matern(LENGTH, nu=2.5)
     kernel += ConstantKernel(0.3**2) * DotProduct(1e-9)
     expected = GaussianProcessRegressor(kernel, alpha=0.06**2, optimizer=None).fit(inputs, targets)
@@ -43,7 +42,9 @@ def test_process_is_that_of_scikit_learn():
     np.testing.assert_allclose(deviation**2, expected_deviation**2 + 0.06**2, atol=1e-8)
     constant = 2 * 3.5 * np.log(2 * np.pi)
     total = np.sum(expected.log_marginal_likelihood_value_)
-    assert process.log_likelihood - constant == pytest.approx(total)
+    priors = np.array([[0.1, 0.5, 0.2], [0.3, 0.15, 0.06]])
+    likelihood = log_likelihoods(inputs, targets, np.zeros(2), priors)[1]
+    assert likelihood - constant == pytest.approx(total)
 
 
 def test_noise_of_one_output_leaves_the_others():
@@ -54,6 +55,9 @@ def test_noise_of_one_output_leaves_the_others():
         alone = Process(inputs, targets[:, [column]], 0.3, 0.15, 0.06, np.array([extra]))
         for one, other in zip(together.predict(inputs), alone.predict(inputs), strict=True):
             np.testing.assert_allclose(one[:, column], other[:, 0])
+    prior, extra = np.array([[0.3, 0.15, 0.06]]), np.array([0.5, 0.0, 0.5])
+    parts = [log_likelihoods(inputs, targets[:, [j]], extra[[j]], prior) for j in range(3)]
+    assert log_likelihoods(inputs, targets, extra, prior) == pytest.approx(sum(parts))
 
 
 @settings(max_examples=30, deadline=None)

@@ -185,7 +185,7 @@ def parse(arguments):
     parser.add_argument("--rows", type=int, help="rows of a table to use at most")
     parser.add_argument("--max-iter", type=int, help="refits; default: 10, 12 from six cells on")
     parser.add_argument("--guides", nargs="*", help="guides of the solver; none: guide-free")
-    parser.add_argument("--min-gain", type=float, default=2e-4)
+    parser.add_argument("--min-gain", type=float, default=1e-3)
     parser.add_argument("--reference", type=Path, help="file that keeps the reference's results")
     parser.add_argument("--only-reference", action="store_true")
     parser.add_argument("--output", type=Path, default=Path("benchmarks_few_refits.json"))

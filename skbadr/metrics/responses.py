@@ -2,6 +2,9 @@
 
 import numpy as np
 
+# Whose `predict` is the class with the largest `predict_proba`, the first one in a tie.
+LIKELIEST = {"HistGradientBoostingClassifier", "ForestClassifier", "MLPClassifier"}
+
 
 def get_response(estimator, X, response_method, task):
     """Return an estimator's output for a metric's response method.
@@ -26,3 +29,14 @@ def get_response(estimator, X, response_method, task):
         return np.asarray(getattr(estimator, response_method)(X))
     logs = np.log(np.clip(estimator.predict_proba(X), 1e-12, 1.0))
     return logs[:, 1] - logs[:, 0] if logs.shape[1] == 2 else logs
+
+
+def predicts_likeliest(estimator):
+    """Return whether predictions are known to be the classes with the largest probability.
+
+    Asked of the class that defines the method, which a subclass may override.
+    """
+    methods = [getattr(type(estimator), name, None) for name in ("predict", "predict_proba")]
+    owners = {getattr(method, "__qualname__", "").partition(".")[0] for method in methods}
+    modules = {getattr(method, "__module__", "").partition(".")[0] for method in methods}
+    return modules == {"sklearn"} and owners <= LIKELIEST

@@ -3,12 +3,14 @@
 import numpy as np
 from scipy.stats import norm
 
-from skbadr.solvers.surrogate import encoding_of, is_usable
+from skbadr.solvers.guide import re_weighs_targets
+from skbadr.solvers.surrogate import encoding_of
 
 MAX_ROWS = 2_000
-# Widths tried for the distribution of targets around predictions, in units of the residuals'
-# own: a model that nearly interpolates smooths over more than its residuals show.
+# Widths tried for the distribution of targets around predictions, in units of the residuals' own.
 WIDTHS = (0.5, 1.0, 1.5, 2.0, 3.0)
+# Before any refit: where there is more room than was believed, the next one is bolder.
+FIRST_WIDTH = 2.0
 
 
 class DensityShiftGuide:
@@ -16,8 +18,14 @@ class DensityShiftGuide:
 
     With targets of group g normal around the plain prediction mu, weighting the target bins of
     the group by f_b makes the best prediction ``sum_b f_b q_b m_b / sum_b f_b q_b``: q_b is the
-    probability of bin b and m_b the mean within it. The width of the distribution is what
-    explains the refits so far best.
+    probability of bin b and m_b the mean within it.
+
+    A model that follows its training targets leaves residuals that are ``width`` times smaller
+    than those of new rows. As if it put ``width - 1`` parts of a row's own target into one part
+    of what it would predict without that row, it misses the target by
+    ``(width * residual - shift) / (1 + (width - 1) * f)`` once the row weighs f times as much
+    beside those around it.
+    The width is what explains the refits so far best.
 
     Parameters
     ----------
@@ -35,11 +43,12 @@ class DensityShiftGuide:
         places = np.linspace(0, len(rows) - 1, min(len(rows), MAX_ROWS)).round().astype(np.intp)
         rows = rows[places]
         self.metric, self.shares = metric, shares
+        self._own_cell = cells.codes[rows]
         edges = _edges(evaluation_set.y, cells)
         self.data = evaluation_set.take(rows)
         self._mean = predicted[rows]
         groups = cells.group_of_cell[cells.codes[rows]]
-        residual = self.data.y - self._mean
+        residual = self._residual = self.data.y - self._mean
         self._spread = np.ones(len(rows))
         for group in np.unique(groups):
             member = groups == group
@@ -53,15 +62,15 @@ class DensityShiftGuide:
         self._cell_of = cell_of[groups]
         self._edges = edges
         self._encoding = encoding_of(metric, self.data)
-        self._offset = None
-        self._set_width(1.0)
-        self._exact = metric.statistics(evaluation_set, predicted), evaluation_set
+        self._set_width(FIRST_WIDTH)
+        self._exact = metric.statistics(evaluation_set, predicted)
         weight = evaluation_set.sample_weight
         squares = (evaluation_set.y - predicted) ** 2
         self._exact_score = -float(np.average(squares, weights=weight))
 
     def _set_width(self, width):
         """Compute probabilities and means of all bins for one width of the distribution."""
+        self._width = width
         spread = (width * self._spread)[:, None]
         limits = np.concatenate([[-np.inf], self._edges, [np.inf]])
         z = (limits - self._mean[:, None]) / spread
@@ -80,12 +89,19 @@ class DensityShiftGuide:
         if not refits:
             return
         weights = np.array([e.cell_weights for e in refits])
-        actual = np.array([e.statistics for e in refits]) - evaluations[0].statistics
+        statistics = np.array([e.statistics for e in refits]) - evaluations[0].statistics
+        score = np.array([e.score for e in refits]) - evaluations[0].score
         errors = []
         for width in WIDTHS:
             self._set_width(width)
-            statistics, _ = self._raw(np.vstack([self.shares, weights]))
-            errors.append(np.square(statistics[1:] - statistics[0] - actual).sum())
+            raw = self._raw(np.vstack([self.shares, weights]))
+            errors.append(
+                sum(
+                    np.square(found[1:] - found[0] - actual).sum() / np.square(actual).sum()
+                    for found, actual in zip(raw, (statistics, score), strict=True)
+                    if np.any(actual)
+                )
+            )
         self._set_width(WIDTHS[int(np.argmin(errors))])
 
     def candidates(self):
@@ -95,18 +111,22 @@ class DensityShiftGuide:
     def predict(self, weights):
         """Return predicted statistics, of shape (m, q), and scores of refits."""
         statistics, score = self._raw(np.vstack([self.shares, weights]))
-        exact, _ = self._exact
-        return exact + statistics[1:] - statistics[0], self._exact_score + score[1:] - score[0]
+        score = self._exact_score + score[1:] - score[0]
+        return self._exact + statistics[1:] - statistics[0], score
 
     def _raw(self, weights):
         statistics, score = [], np.empty(len(weights))
         for i, row in enumerate(weights):
-            factor = np.where(self._cell_of >= 0, (row / self.shares)[self._cell_of], 1.0)
+            ratio = row / self.shares
+            factor = np.where(self._cell_of >= 0, ratio[self._cell_of], 1.0)
             mass = (factor * self._mass).sum(axis=1)
-            predicted = (factor * self._moment).sum(axis=1) / mass
-            statistics.append(np.ravel(self.metric.statistics(self.data, predicted)))
-            squares = (self.data.y - predicted) ** 2
-            score[i] = -np.average(squares, weights=self.data.sample_weight)
+            shift = (factor * self._moment).sum(axis=1) / mass - self._mean
+            # Of its own training target a model makes the less the smaller the row's weight.
+            times = max(self._width, 1.0)
+            missed = times * self._residual - shift
+            missed /= 1.0 + (times - 1.0) * ratio[self._own_cell] / mass
+            statistics.append(np.ravel(self.metric.statistics(self.data, self.data.y - missed)))
+            score[i] = -np.average(missed**2, weights=self.data.sample_weight)
         return np.array(statistics), score
 
 
@@ -132,17 +152,11 @@ def density_shift(problem, plain):
         Of the plain estimator, with its predictions.
     """
     evaluator = problem.evaluator
-    applies = (
-        evaluator.evaluation_set.classes is None
-        and plain.predicted is not None
-        and is_usable(plain)
-        and problem.cells.target_of_cell is not None
-        and not evaluator.metric.slow
-        and evaluator.scoring is None
-        and len(np.unique(evaluator.cells.codes)) == problem.n_cells
-    )
-    if not applies:
+    known = evaluator.evaluation_set.classes is None and plain.predicted is not None
+    if not known or evaluator.metric.slow or not re_weighs_targets(problem, plain):
         return None
+    if len(np.unique(evaluator.cells.codes)) < problem.n_cells:
+        return None  # held-out rows that lack a cell
     return DensityShiftGuide(
         evaluator.evaluation_set, evaluator.cells, problem.shares, evaluator.metric, plain.predicted
     )

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from skbadr.solvers.surrogate import is_usable
+
 
 class ScoreShiftGuide:
     """Predict confusion matrices by shifting the plain model's log odds.
@@ -101,6 +103,15 @@ class ScoreShiftGuide:
         return np.empty((0, len(self.shares)))
 
 
+def re_weighs_targets(problem, plain):
+    """Whether what weights do to the plain model's own responses can be told from these alone.
+
+    They must be known, weights must differ by target, and the score be that of predictions.
+    """
+    cells, evaluator = problem.cells, problem.evaluator
+    return cells.target_of_cell is not None and evaluator.scoring is None and is_usable(plain)
+
+
 def score_shift(problem, plain):
     """Return the score-shift guide of a problem, or None where it does not apply.
 
@@ -111,13 +122,7 @@ def score_shift(problem, plain):
         Of the plain estimator, with its probabilities.
     """
     evaluator = problem.evaluator
-    applies = (
-        plain.proba is not None
-        and problem.cells.target_of_cell is not None
-        and evaluator.evaluation_set.classes is not None
-        and evaluator.metric.uses_confusion
-        and evaluator.scoring is None
-    )
-    if not applies:
+    known = plain.proba is not None and evaluator.metric.uses_confusion
+    if not known or not re_weighs_targets(problem, plain):
         return None
     return ScoreShiftGuide(evaluator.evaluation_set, problem.cells, plain.proba)

@@ -218,8 +218,11 @@ class Proposals:
             scale *= 2.0
             missed = np.mean([objective.cost(e.metric - e.predicted_metric) for e in late])
             room = 0.5 * abs(objective.bound - (objective.ideal or 0.0))
-            margin = float(np.clip(missed, 0.0, room)) if predicted else 0.0
-        return Loss(objective, surrogate.score_unit, scale, margin)
+            # Means and losses are smoother than rates: learning from the refits is enough.
+            if predicted and objective.metric.uses_confusion:
+                margin = float(np.clip(missed, 0.0, room))
+        unit = surrogate.score_unit if objective.bound is None else surrogate.two_points
+        return Loss(objective, unit, scale, margin)
 
     def _price(self, weights):
         squares = np.square(log_coordinates(weights, self.problem.shares)).sum(axis=1)

@@ -1,17 +1,16 @@
 """A Gaussian process on what refits returned, to choose the next ones."""
 
-from itertools import product
 from types import MappingProxyType
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
+
+from skbadr.solvers.gaussian_process import likeliest_process
 
 # Prior standard deviations that the likelihood chooses from, in units of the outputs: of the
 # slope per unit of log weight, of departures from it, and of a refit's own noise.
 SLOPES = (0.1, 0.3, 1.0)
 DEPARTURES = (0.05, 0.15, 0.5)
 NOISES = (0.02, 0.06, 0.2)
-LENGTH = 1.5
 # How far along a guide's way an estimator may go.
 SCALES = (1.0, 0.35, 0.5, 0.7, 1.4, 2.0)
 # Below so many rows of a group and class, rates are shrunk toward those of all groups by so many
@@ -183,7 +182,7 @@ class Surrogate:
         scores = np.array([e.score for e in usable])
         self._encoding = encoding_of(self.objective.metric, self.evaluation_set, statistics)
         self._plain = plain.statistics, plain.score
-        self.score_unit = self._unit_of(scores)
+        self.score_unit, self.two_points = self._units_of(scores)
         self._ceiling = scores.max() + 0.1 * self.score_unit
         weights = np.array([e.cell_weights for e in usable])
         inputs = log_coordinates(weights, self.shares)
@@ -196,7 +195,7 @@ class Surrogate:
         squares = np.square(inputs).sum(axis=1)
         fall = float(squares @ (plain.score - scores)) / max(float(squares @ squares), 1e-300)
         self._fall = max(fall, 0.0)
-        self._statistics = self._score = None
+        best = [-np.inf, -np.inf]  # likelihoods: of the statistics, of the score
         self._scales = {}
         for name in self.guides:
             self._scales[name] = self._scale_of(name, weights, outputs, noise)
@@ -204,15 +203,19 @@ class Surrogate:
             guided, guided_score = self._guided_by(name, weights)
             size = 1.0 if name is not None else 2.0  # of the prior: guides are nearly right
             slopes, departures = size * np.array(SLOPES), size * np.array(DEPARTURES)
-            process = _choose(inputs, outputs - guided, noise, slopes, departures)
-            if _likelier(process, self._statistics):
-                self._statistics, self.guide = process, name
+            process, likelihood = likeliest_process(
+                inputs, outputs - guided, noise, slopes, departures, NOISES
+            )
+            if likelihood > best[0] + 1e-9:
+                best[0], self._statistics, self.guide = likelihood, process, name
             # The plain estimator is nearly the best by its own score, where the slope is zero:
             # a steep one is a hope, and the search would follow it.
             residual = (scores - guided_score) / self.score_unit
-            process = _choose(inputs, residual[:, None], np.zeros(1), (0.02, 0.05), departures / 2)
-            if _likelier(process, self._score):
-                self._score, self.score_guide = process, name
+            process, likelihood = likeliest_process(
+                inputs, residual[:, None], np.zeros(1), (0.02, 0.05), departures / 2, NOISES
+            )
+            if likelihood > best[1] + 1e-9:
+                best[1], self._score, self.score_guide = likelihood, process, name
         return self
 
     def believe(self, weights):
@@ -261,11 +264,14 @@ class Surrogate:
             statistics = shrink_small_cells(self.evaluation_set, statistics)
         return metric.from_many_statistics(self.evaluation_set, statistics)
 
-    def _unit_of(self, scores):
+    def _units_of(self, scores):
+        """Return the unit in which scores are learnt, and what compares to .02 of accuracy."""
         if self.evaluation_set.classes is not None and np.abs(scores).max() <= 1.0:
-            return 0.02  # points of accuracy
+            return 0.02, 0.02
         spread = np.ptp(scores) if len(scores) > 1 else 0.0
-        return max(spread, 0.05 * abs(scores[0]), 1e-12)
+        unit = max(spread, 0.05 * abs(scores[0]), 1e-12)
+        # Not of the spread, which one bad refit stretches until the others look alike.
+        return unit, max(0.02 * abs(scores[0]), 1e-3 * unit)
 
     def _guided(self, weights):
         guided, score = self._guided_by(self.guide, weights)
@@ -301,10 +307,6 @@ class Surrogate:
         return chosen
 
 
-def _likelier(process, other):
-    return other is None or process.log_likelihood > other.log_likelihood + 1e-9
-
-
 def is_usable(evaluation):
     """Whether a refit returned what can be learnt from."""
     return (
@@ -312,80 +314,3 @@ def is_usable(evaluation):
         and bool(np.isfinite([evaluation.metric, evaluation.score]).all())
         and bool(np.isfinite(evaluation.statistics).all())
     )
-
-
-class Process:
-    """A Gaussian process of mean zero with a linear part, several outputs at a time.
-
-    Parameters
-    ----------
-    inputs : ndarray of shape (n, K)
-    targets : ndarray of shape (n, q)
-    slope, departure, noise : float
-        Prior standard deviations.
-    extra : ndarray of shape (q,)
-        Variance of the noise beyond that, of each output.
-    """
-
-    def __init__(self, inputs, targets, slope, departure, noise, extra):
-        self.inputs, self.targets = inputs, targets
-        self.slope, self.departure, self.noise = slope, departure, noise
-        self.extra = extra
-        self._solve()
-
-    def add(self, inputs, targets):
-        """Learn from further points."""
-        self.inputs = np.vstack([self.inputs, inputs])
-        self.targets = np.vstack([self.targets, targets])
-        self._solve()
-
-    def _solve(self):
-        kernel = self._kernel(self.inputs, self.inputs)
-        self._factors, self._dual = [], np.empty_like(self.targets)
-        self.log_likelihood = 0.0
-        levels, self._level_of = np.unique(np.round(self.extra, 4), return_inverse=True)
-        for level, extra in enumerate(levels):
-            columns = self._level_of == level
-            covariance = kernel + (self.noise**2 + extra) * np.eye(len(kernel))
-            factor = cho_factor(covariance, lower=True)
-            dual = cho_solve(factor, self.targets[:, columns])
-            self._factors.append(factor)
-            self._dual[:, columns] = dual
-            fit = float((self.targets[:, columns] * dual).sum())
-            width = float(np.log(np.diag(factor[0])).sum())
-            self.log_likelihood -= 0.5 * fit + columns.sum() * width
-
-    def _kernel(self, one, other):
-        dot = one @ other.T
-        squares = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1) - 2 * dot
-        scaled = np.sqrt(5 * np.maximum(squares, 0.0)) / LENGTH
-        kernel = self.departure**2 * (1 + scaled + scaled**2 / 3) * np.exp(-scaled)
-        return kernel + self.slope**2 * dot
-
-    def predict(self, inputs):
-        """Return mean and standard deviation, of shape (m, q), of refits."""
-        cross = self._kernel(inputs, self.inputs)
-        squares = (inputs**2).sum(axis=1)
-        prior = self.departure**2 + self.slope**2 * squares
-        variance = np.empty((len(inputs), len(self._factors)))
-        for level, factor in enumerate(self._factors):
-            half = solve_triangular(factor[0], cross.T, lower=True)
-            variance[:, level] = prior - (half**2).sum(axis=0)
-        variance = np.maximum(variance, 0.0)[:, self._level_of] + self.noise**2 + self.extra
-        return cross @ self._dual, np.sqrt(variance)
-
-
-def _choose(inputs, targets, extra, slopes, departures):
-    """Return the process whose prior is the likeliest of a few, the middle one by a little."""
-    best = None
-    priors = [list(enumerate(values)) for values in (slopes, departures, NOISES)]
-    for indexed in product(*priors):
-        slope, departure, noise = (value for _, value in indexed)
-        try:
-            process = Process(inputs, targets, slope, departure, noise, extra)
-        except LinAlgError:
-            continue
-        process.log_likelihood -= 0.5 * sum((i - 1) ** 2 for i, _ in indexed)
-        if best is None or process.log_likelihood > best.log_likelihood:
-            best = process
-    return best
