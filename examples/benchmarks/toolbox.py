@@ -6,7 +6,7 @@ is started through a script that prints one JSON line ({"seconds": ..., "value":
 
     python examples/benchmarks/toolbox.py --python ENV/bin/python --script run_badr.py \\
         --table compas.csv [--target NAME] [--sensitive NAME] [--rows N] \\
-        [--algorithm sgd --solver sgd] [--output FILE]
+        [--algorithm sgd --solver sgd] [--limit SECONDS] [--output FILE]
 
 The objectives at both solutions are evaluated by functions written here from their definitions,
 the lower level solved to 1e-10 at either side's weights.
@@ -89,9 +89,13 @@ def run_toolbox(options, metric):
     command += [metric, "--rows", options.rows, "--l2", options.l2]
     command += ["--algorithm", options.algorithm]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [str(part) for part in command], capture_output=True, text=True, env=environment
-    )
+    try:
+        done = subprocess.run(
+            [str(part) for part in command], capture_output=True, text=True, env=environment,
+            timeout=options.limit,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return {"error": f"no result within {options.limit:.0f} s"}
     if done.returncode:
         return {"error": done.stderr.strip().splitlines()[-1:]}
     return json.loads(done.stdout.strip().splitlines()[-1])
@@ -202,6 +206,7 @@ def main(arguments=None):
     parser.add_argument("--algorithm", default="slsqp", help="the toolbox's: slsqp or sgd")
     parser.add_argument("--solver", default="auto", help="ours")
     parser.add_argument("--repeats", type=int, default=5, help="of our fits")
+    parser.add_argument("--limit", type=float, help="seconds that the toolbox may take per metric")
     parser.add_argument("--output", type=Path, default=Path("benchmarks_toolbox.json"))
     options = parser.parse_args(arguments)
 

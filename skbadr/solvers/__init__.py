@@ -14,10 +14,10 @@ SOLVERS = {
     "alternating": AlternatingSolver,
 }
 
-# Rows from which single loops took less time than exact solutions at every step, for no worse
-# models, and from which minibatches took less than passes over all rows. See doc/single_loop.md.
-GD_ROWS, SGD_ROWS = 500_000, 5_000_000
-# Cells beyond which they gained less.
+# Rows from which, for dense X, a single loop took less time than exact solutions at every step, for
+# no worse models; minibatches never took less than it. See doc/single_loop.md.
+GD_ROWS = 500_000
+# Cells beyond which it took longer.
 MOST_CELLS = 8
 
 
@@ -91,7 +91,7 @@ def _automatic(obstacle, metric, size):
     n_rows, n_cells = size
     if n_rows < GD_ROWS or n_cells > MOST_CELLS:
         return "implicit"
-    return "gd" if n_rows < SGD_ROWS else "sgd"
+    return "gd"
 
 
 __all__ = [

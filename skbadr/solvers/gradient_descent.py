@@ -5,24 +5,34 @@ import time
 import numpy as np
 
 from skbadr.metrics.annealing import ROUNDS
+from skbadr.problem.sampling import Minibatches
 from skbadr.simplex import project_simplex
+from skbadr.solvers.correction import correct, is_cheap
 from skbadr.solvers.few_rows import FewRows
 from skbadr.solvers.race import race, value_of
 from skbadr.solvers.single_loop import Pair, Preconditioner, SingleLoop
 from skbadr.solvers.smooth import SmoothSolver
 from skbadr.solvers.upper_value import UpperValue
+from skbadr.solvers.variance_reduction import follow_all_rows
 
 # Rows of the race that picks a valley, where there are many: of smooth metrics, and of rates.
 RACE_ROWS, RATE_ROWS = 5_000, 20_000
-# Iterations of a descent on some of the rows, and of each further and the last round of a
-# surrogate.
-SHORT, ROUND, LAST_ROUND = 60, 20, 8
+# Rows of the sample on which its finalists go on, where there are at least twice as many.
+SAMPLE_ROWS = 40_000
+# Finalists of a race on all rows, and on some of them.
+FEW_FINALISTS, FINALISTS = 2, 3
+# Iterations of a descent on some of the rows, and of each further round of a surrogate.
+SHORT, ROUND = 60, 20
 # Iterations after which one of several descents on all rows is chosen.
-TRIAL = 2
+TRIAL = 3
+# Iterations on all rows, and of the last round of a surrogate.
+MOST, LAST_ROUND = 100, 8
+# Corrections on a sample or where there is none, and on all rows after it.
+MOST_STEPS, LAST_STEPS = 6, 3
 # Tolerances of the plain and the last solution: usual, and where the estimator's own is rough.
 INNER_TOL, ROUGH_INNER_TOL, RACE_INNER_TOL = 1e-8, 5e-3, 1e-2
 # Share of what was gained below which a move is not made: on some rows, and where that is rough.
-RACE_TOL, ROUGH_TOL = 1e-2, 1e-3
+RACE_TOL, ROUGH_TOL = 1e-2, 5e-3
 
 
 class GDSolver(SmoothSolver):
@@ -31,13 +41,16 @@ class GDSolver(SmoothSolver):
     Steps of parameters and adjoint are preconditioned by a frozen Cholesky factor of the Hessian
     (its diagonal, with conjugate directions, where that is too large or X is sparse), steps of
     the weights by what the hypergradients so far say about curvature; none has a size to tune.
-    Where there are many rows, some thousand of them choose among starting points first. Metrics
-    that are piecewise constant are replaced by ever sharper surrogates.
+    Where there are many rows, some thousand of them choose among starting points first, and a
+    larger sample is descended on before all rows are. Metrics that are piecewise constant are
+    replaced by ever sharper surrogates. Where the Hessian is dense, the last steps on each set
+    of rows are Gauss-Newton steps, which use the derivatives of the parameters.
 
     Parameters
     ----------
     max_iter : int or None, default=None
-        Iterations on all rows; None: 100.
+        Iterations on all rows; None: four, and three corrections, or 100 where the Hessian is
+        not dense.
 
     References
     ----------
@@ -48,40 +61,65 @@ class GDSolver(SmoothSolver):
 
     def visit(self, smooth, finals, visited):  # noqa: D102
         problem, metric = smooth.problem, smooth.evaluator.metric
-        tol = ROUGH_INNER_TOL if finals.tolerant else INNER_TOL
-        recorder = Recorder(smooth, visited, finals, tol)
+        rough = finals.tolerant
+        recorder = Recorder(smooth, visited, finals, ROUGH_INNER_TOL if rough else INNER_TOL)
         begin = time.perf_counter()
         smooth_metric = metric.differentiable and not problem.objective.uses_score
         few = FewRows(smooth, RACE_ROWS if smooth_metric else RATE_ROWS, tol=RACE_INNER_TOL)
-        plain = smooth.solve(problem.shares, few.plain_starts(finals.plain_model), tol=tol)
+        plain = smooth.solve(problem.shares, few.plain_starts(finals.plain_model), tol=recorder.tol)
         erm = recorder.add(problem.shares, plain, "erm", begin)
         if problem.objective.is_ideal(erm) or recorder.stopped:
             visited.converged = True
             return
-        size = abs(erm.metric)
+        size, tol = abs(erm.metric), max(problem.tol, ROUGH_TOL) if rough else problem.tol
         if few.smooth is None:
-            loop = self._search_all(smooth, plain, size, recorder)
+            loop, sampled = self._search_all(smooth, plain, size, recorder), None
         else:
-            loop = self._search_few(few, plain, size, recorder, rough=finals.tolerant)
-        visited.converged = loop.converged
-        _, weights, _, pairs = loop.best
+            loop, sampled = self._search_few(few, plain, size, recorder, tol)
+        weights, pairs, visited.converged = loop.best[1], loop.best[3], loop.converged
         conditions = loop.preconditioners
+        if loop.smooth is not smooth:
+            conditions = [Preconditioner(level, problem.seed) for level in smooth.levels]
+        if is_cheap(smooth) and not recorder.stopped:
+            begin, starts = time.perf_counter(), recorder.starts(weights, pairs, conditions)
+            weights, states, value, visited.converged = self._end(
+                smooth, loop, sampled, starts, problem.objective.cost(erm.metric), tol, recorder
+            )
+            pairs = [Pair(state.coef, None) for state in states]
+            if smooth_metric:
+                recorder.add(weights, states, "single_loop", begin, 1 + loop.n_iter, value)
         # The loop itself keeps vectors of the length of the data, which fits need the room of.
         finals.inside = lambda: recorder.retreat(weights, pairs, conditions)
+
+    def _end(self, smooth, loop, sampled, starts, reference, tol, recorder):
+        """Take the last steps on all rows; see `correct`."""
+        if sampled is not None and sampled.upper.is_exact:
+            return follow_all_rows(
+                smooth, sampled.smooth, loop.best[1], starts, upper=sampled.upper,
+                reference=reference, conditions=sampled.preconditioners,
+                tols=(tol, recorder.tol), rounds=LAST_STEPS,
+            )  # fmt: skip
+        return correct(
+            smooth, loop.best[1], starts, reference=reference,
+            steps=MOST_STEPS if sampled is None else LAST_STEPS, tol=tol, inner_tol=recorder.tol,
+            visited=recorder.visited,
+        )  # fmt: skip
 
     def _search_all(self, smooth, plain, size, recorder):
         """Race on all rows, as these are few, and sharpen what surrogates there are."""
         finalists = race(
-            smooth, plain, size, tol=smooth.problem.tol, most=self.max_iter or SHORT, n_finalists=2
-        )
+            smooth, plain, size, tol=smooth.problem.tol, most=self.max_iter or SHORT,
+            n_finalists=FEW_FINALISTS,
+        )  # fmt: skip
         for loop in reversed(finalists):
             recorder.solve_best(loop, loop.n_iter)
         return self._sharpen(smooth, loop, size, recorder)
 
-    def _search_few(self, few, plain, size, recorder, *, rough):
-        """Race on some of the rows, and go on from its finalists on all of them."""
-        tol = max(few.smooth.problem.tol, RACE_TOL)
-        finalists = race(few.smooth, few.states, size, tol=tol, most=SHORT, n_finalists=2)
+    def _search_few(self, few, plain, size, recorder, tol):
+        """Race on some of the rows, and go on from its finalists on more, then on all."""
+        finalists = race(
+            few.smooth, few.states, size, tol=max(tol, RACE_TOL), most=SHORT, n_finalists=FINALISTS
+        )
         if not finalists[0].upper.is_exact:
             finalists = finalists[:1]
         starts = [self._sharpen(few.smooth, loop, size) for loop in finalists]
@@ -92,18 +130,75 @@ class GDSolver(SmoothSolver):
                 for own, pair, before in zip(plain, pairs, few.states, strict=True)
             ]
             start.best = value, weights, gradient, moved
-        return self._descend(recorder.smooth, starts, plain, size, rough, recorder)
+        return self._descend(starts, plain, size, recorder, tol)
+
+    def _descend(self, starts, plain, size, recorder, tol):
+        """Run loops on a sample, and the best one on all rows; return it, and that on a sample."""
+        smooth = recorder.smooth
+        start = self._descend_sample(starts, plain, size, recorder, tol)
+        cheap = is_cheap(smooth)
+        loop, sampled = start, None
+        if start.smooth is not smooth:
+            sampled = start
+            if not start.upper.is_exact:
+                return start, sampled
+            loop = self._continue(smooth, start, size, tol, plain=plain)
+            loop.radius = 2.0 * loop.radius
+        limit = MOST if loop.upper.is_exact else LAST_ROUND
+        limit = limit if self.max_iter is None else min(limit, self.max_iter)
+        loop.run(limit - loop.n_iter, lambda: recorder.asked_to_stop() or (cheap and loop.faltered))
+        if not cheap:
+            recorder.solve_best(loop, loop.n_iter)
+        return loop, sampled
+
+    def _descend_sample(self, starts, plain, size, recorder, tol):
+        """Return the best of several starts after descents on a sample of the rows."""
+        smooth, sample = recorder.smooth, self._sample(recorder.smooth)
+        if sample is None:
+            loops = [
+                self._continue(smooth, start, size, tol, plain=plain, sharper=True)
+                for start in starts
+            ]
+            if len(loops) > 1:
+                for loop in loops:
+                    loop.run(TRIAL, recorder.asked_to_stop)
+                return min(loops, key=value_of)
+            return loops[0]
+        loops = []
+        for start in starts:
+            loop = self._continue(
+                sample, start, size, max(tol, RACE_TOL), plain=plain, sharper=True
+            )
+            loops.append(loop.run(SHORT if loop.upper.is_exact else LAST_ROUND))
+            self._correct_sample(loop, tol)
+        return min(loops, key=value_of)
+
+    def _sample(self, smooth):
+        """Return a sample of the rows, or None where there are few, or no corrections."""
+        rows = sum(level.n for level in smooth.levels)
+        if rows < 2 * SAMPLE_ROWS or not is_cheap(smooth):
+            return None
+        return Minibatches(smooth, SAMPLE_ROWS, smooth.problem.seed).draw()
+
+    def _correct_sample(self, loop, tol):
+        """Take the last steps of a loop on a sample, in place."""
+        _, weights, _, pairs = loop.best
+        starts = [
+            p.warm(weights, pair) for p, pair in zip(loop.preconditioners, pairs, strict=True)
+        ]
+        weights, states, value, _ = correct(
+            loop.smooth, weights, starts, reference=loop.reference, steps=MOST_STEPS, tol=tol,
+            inner_tol=RACE_INNER_TOL,
+        )  # fmt: skip
+        pairs = [Pair(own.coef, pair.adjoint) for own, pair in zip(states, pairs, strict=True)]
+        loop.best = value, weights, None, pairs
 
     def _continue(self, smooth, start, size, tol, *, plain=None, sharper=False):
         """Return a loop from where another one ended, on other rows or for a sharper surrogate."""
         _, weights, _, pairs = start.best
-        parts = [
-            level.forward(pair.coef, held_out)
-            for level, pair, held_out in zip(smooth.levels, pairs, smooth.held_out, strict=True)
-        ]
-        scores = parts[0] if len(parts) == 1 else np.vstack(parts)
+        scores = _scores(smooth, pairs)
         upper = UpperValue(smooth, scores, start.upper.round_ + sharper, size)
-        reference = None if plain is None else upper(smooth, smooth.scores(plain))[0]
+        reference = None if plain is None else upper(smooth, _scores(smooth, plain))[0]
         first_value, _ = upper(smooth, scores)
         if smooth is start.smooth:
             conditions = start.preconditioners
@@ -114,23 +209,6 @@ class GDSolver(SmoothSolver):
             smooth, upper, weights, pairs, conditions, model=model, tol=tol, reference=reference
         )
         loop.first_value = first_value
-        return loop
-
-    def _descend(self, smooth, starts, plain, size, rough, recorder):
-        """Run loops on all rows from one or several starts; return the best."""
-        tol = max(smooth.problem.tol, ROUGH_TOL) if rough else smooth.problem.tol
-        limit = 100 if self.max_iter is None else self.max_iter
-        loops = [
-            self._continue(smooth, start, size, tol, plain=plain, sharper=True) for start in starts
-        ]
-        if not loops[0].upper.is_exact:
-            limit = min(limit, LAST_ROUND)
-        if len(loops) > 1:
-            for loop in loops:
-                loop.run(min(TRIAL, limit), recorder.asked_to_stop)
-        loop = min(loops, key=value_of)
-        loop.run(limit - loop.n_iter, recorder.asked_to_stop)
-        recorder.solve_best(loop, loop.n_iter)
         return loop
 
     def _sharpen(self, smooth, loop, size, recorder=None):
@@ -148,6 +226,15 @@ class GDSolver(SmoothSolver):
         return loop
 
 
+def _scores(smooth, pairs):
+    """Return the scores of the evaluated rows, of shape (n, m), for parameters of each fold."""
+    parts = [
+        level.forward(pair.coef, held_out)
+        for level, pair, held_out in zip(smooth.levels, pairs, smooth.held_out, strict=True)
+    ]
+    return parts[0] if len(parts) == 1 else np.vstack(parts)
+
+
 class Recorder:
     """Solve the lower level at chosen weights, and record what the solutions do."""
 
@@ -159,9 +246,9 @@ class Recorder:
         """Whether a monitor ended the search."""
         return self.stopped
 
-    def add(self, weights, states, origin, begin, iteration=1):
-        """Record solved states."""
-        evaluation = self.smooth.evaluate(weights, states, origin, iteration, begin)
+    def add(self, weights, states, origin, begin, iteration=1, value=None):
+        """Record solved states, whose cost may be known."""
+        evaluation = self.smooth.evaluate(weights, states, origin, iteration, begin, value)
         self.visited.add(evaluation)
         if origin == "erm":
             self.finals.check_plain(evaluation)
@@ -173,9 +260,13 @@ class Recorder:
     def solve(self, weights, pairs, preconditioners, iteration, origin="single_loop"):
         """Record the solution at some weights."""
         begin = time.perf_counter()
-        starts = [p.warm(weights, pair) for p, pair in zip(preconditioners, pairs, strict=True)]
+        starts = self.starts(weights, pairs, preconditioners)
         states = self.smooth.solve(weights, starts, tol=self.tol)
         return self.add(weights, states, origin, begin, 1 + iteration)
+
+    def starts(self, weights, pairs, preconditioners):
+        """Return where to start a solution from what a loop follows it with."""
+        return [p.warm(weights, pair) for p, pair in zip(preconditioners, pairs, strict=True)]
 
     def solve_best(self, loop, iteration):
         """Record the solution at the best weights of a loop."""

@@ -184,6 +184,8 @@ class SingleLoop:
         Share of what was gained so far that a move must promise.
     reference : float or None, default=None
         Value of the plain model, from which gains count; None: the first value.
+    slant : ndarray of shape (K,) or None, default=None
+        Gradient of a linear term that is added.
 
     References
     ----------
@@ -193,14 +195,16 @@ class SingleLoop:
     """
 
     def __init__(
-        self, smooth, upper, weights, pairs, preconditioners, *, model=None, tol, reference=None
-    ):
+        self, smooth, upper, weights, pairs, preconditioners, *, model=None, tol, reference=None,
+        slant=None,
+    ):  # fmt: skip
         self.smooth, self.upper, self.tol = smooth, upper, tol
-        self.preconditioners, self.reference = preconditioners, reference
+        self.preconditioners, self.reference, self.slant = preconditioners, reference, slant
+        self._anchor = weights
         self.model = model or SimplexModel(len(weights), smooth.min_weight)
         self.weights, self.radius = weights, FIRST_RADIUS
         self.n_iter = 0
-        self.converged = self.stopped = False
+        self.converged = self.stopped = self.faltered = False
         self.value, self._move = np.inf, None
         self._left, self._checked = {}, False
         self._follow([Pair(pair.coef, pair.adjoint) for pair in pairs])
@@ -231,7 +235,7 @@ class SingleLoop:
         if self.model.curvature is None:
             self.model.start(self.weights, gradient, FIRST_RADIUS)
         if self._move is not None and not self._judge(value, gradient):
-            gradient = self.best[2]
+            gradient, self.faltered = self.best[2], True
         if self.best is None or value < self.best[0]:
             pairs = [Pair(pair.coef, pair.adjoint) for pair in self.pairs]
             self.best = value, self.weights, gradient, pairs
@@ -260,7 +264,11 @@ class SingleLoop:
         stops = np.cumsum([len(part) for part in parts])
         slopes = np.split(slope, stops[:-1])
         self._settle("adjoint", lambda f, i: f.move_adjoint(slopes[i]))
-        return value, sum(follower.hypergradient() for follower in self.followers)
+        gradient = sum(follower.hypergradient() for follower in self.followers)
+        if self.slant is not None:
+            value = value + float(self.slant @ (self.weights - self._anchor))
+            gradient = gradient + self.slant
+        return value, gradient
 
     def _settle(self, kind, move):
         """Take steps until what is left of them is small beside what the first one did."""

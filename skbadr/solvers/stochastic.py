@@ -4,15 +4,16 @@ import numpy as np
 
 from skbadr.problem.sampling import Minibatches
 from skbadr.simplex import project_simplex
+from skbadr.solvers.correction import is_cheap
 from skbadr.solvers.gradient_descent import RACE_TOL, SHORT, GDSolver
 from skbadr.solvers.race import race
 from skbadr.solvers.simplex_model import SimplexModel
 from skbadr.solvers.single_loop import FIRST_RADIUS, Follower, Pair
 
 # Rows of a minibatch: of smooth metrics, and of rates.
-BATCH, RATE_BATCH = 8_192, 32_768
-# Of more rows than that, one in so many.
-PARTS = 50
+BATCH, RATE_BATCH = 8_192, 16_384
+# Iterations.
+ITERATIONS = 40
 # Iterations without, and half life of, the decrease of stochastic steps, and its exponent.
 DELAY, DECREASE = 10.0, 0.6
 # Factors of stochastic steps that point on along the last one, or turn back.
@@ -57,31 +58,39 @@ class SGDSolver(GDSolver):
             smooth, plain, size, tol=max(smooth.problem.tol, RACE_TOL), most=SHORT, n_finalists=1
         )
         start = self._sharpen(smooth, finalists[0], size)
-        return self._descend(smooth, [start], plain, size, False, recorder)
+        return self._descend([start], plain, size, recorder, smooth.problem.tol)[0]
 
-    def _descend(self, smooth, starts, plain, size, rough, recorder):
-        limit = 120 if self.max_iter is None else self.max_iter
-        rows, n_cells = sum(level.n for level in smooth.levels), smooth.problem.n_cells
-        loops = [self._continue(smooth, s, size, smooth.problem.tol, plain=plain) for s in starts]
+    def _descend(self, starts, plain, size, recorder, tol):
+        """Run minibatches from the best of several starts, all rows being no more than drawn."""
+        smooth = recorder.smooth
+        sample = self._sample(smooth) or smooth
+        loops = [self._continue(sample, start, size, tol, plain=plain) for start in starts]
         loop = min(loops, key=lambda loop: loop.first_value)
         begun = loop.weights, [Pair(pair.coef, pair.adjoint) for pair in loop.pairs]
+        rows, n_cells = sum(level.n for level in smooth.levels), smooth.problem.n_cells
         # What a race on few rows learnt about curvature, far from here, would mislead.
         loop.model = SimplexModel(n_cells, smooth.min_weight)
-        least = BATCH if loop.upper.is_exact else RATE_BATCH
-        batch_size = self.batch_size or max(least, 128 * n_cells, rows // PARTS)
+        exact = loop.upper.is_exact
+        batch_size = self.batch_size or max(BATCH if exact else RATE_BATCH, 128 * n_cells)
         batches = Minibatches(smooth, min(batch_size, rows), smooth.problem.seed)
-        if not loop.upper.is_exact:
-            limit //= 2  # what is left of a search that some of the rows have done
+        limit = ITERATIONS if self.max_iter is None else self.max_iter
         descent = StochasticLoop(loop, batches)
-        descent.run(limit, recorder.asked_to_stop)
+        # Of a surrogate half will do: rows that stand for all have been searched before.
+        descent.run(limit if exact else limit // 2, recorder.asked_to_stop)
         loop.best = (np.inf, descent.average, None, loop.pairs)
-        loop.n_iter, loop.converged = descent.n_iter, descent.converged
-        found = recorder.solve_best(loop, loop.n_iter)
-        cost = smooth.problem.objective.cost(found.metric)
-        if not cost <= loop.first_value or loop.upper.score_of is not None:
-            # Steps that wander are not to end worse than where they set out.
-            recorder.solve(*begun, loop.preconditioners, loop.n_iter)
-        return loop
+        loop.n_iter, loop.converged = descent.n_iter, False
+        if not is_cheap(smooth):
+            loop.converged = descent.converged
+            found = recorder.solve_best(loop, loop.n_iter)
+            cost = smooth.problem.objective.cost(found.metric)
+            if not cost <= loop.first_value or loop.upper.score_of is not None:
+                # Steps that wander are not to end worse than where they set out.
+                recorder.solve(*begun, loop.preconditioners, loop.n_iter)
+        elif sample is not smooth:
+            self._correct_sample(loop, tol)
+            if exact and not loop.best[0] <= loop.first_value:
+                loop.best = (loop.first_value, begun[0], None, begun[1])
+        return loop, None if sample is smooth else loop
 
 
 class StochasticLoop:

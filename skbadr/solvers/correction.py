@@ -1,0 +1,81 @@
+"""Last steps of a single loop, with the lower level's own derivatives in the weights."""
+
+import copy
+
+from skbadr.result import Archive
+from skbadr.solvers.gauss_newton import GaussNewton
+from skbadr.solvers.linearised import LinearisedSearch
+from skbadr.solvers.smooth import is_smooth
+
+# First change of a log weight for metrics that are piecewise constant.
+EXACT_RADIUS = 0.3
+# Share of such a metric that a step must gain.
+EXACT_TOL = 2e-3
+# Share of the plain model's value that is as good as none.
+CLOSE = 0.01
+
+
+def is_cheap(smooth):
+    """Whether such steps cost little: where the Hessian is dense, one solves for all cells."""
+    return all(level.dense for level in smooth.levels)
+
+
+def correct(smooth, weights, starts, *, reference, steps, tol, inner_tol, visited=None):
+    """Move on from where a loop ended; return the weights, their solutions and the cost.
+
+    A loop knows the curvature of the upper level from its own last steps, and its parameters
+    only follow. The derivatives of the parameters in the weights predict the metric itself:
+    smooth metrics take Gauss-Newton steps, the others linearised ones, by their exact values.
+
+    Parameters
+    ----------
+    smooth : SmoothProblem
+        Of all rows, or of some.
+    weights : ndarray of shape (K,)
+    starts : list of LinearState
+        Near the solutions there.
+    reference : float
+        Cost of the plain model.
+    steps : int
+        Largest number of them.
+    tol, inner_tol : float
+        See `GaussNewton`.
+    visited : Archive or None, default=None
+        Receives the exact values of a piecewise-constant metric; None: nothing does.
+
+    Returns
+    -------
+    weights : ndarray of shape (K,)
+    states : list of LinearState
+    cost : float
+    converged : bool
+        Whether no further step promises anything.
+    """
+    problem = smooth.problem
+    if is_smooth(problem):
+        descent = GaussNewton(smooth, None, tol=tol, max_refits=1 + steps, inner_tol=inner_tol)
+        descent.begin(weights, starts, reference).run()
+        point = descent.point
+        return point.weights, point.states, point.value, descent.converged
+    if visited is None:
+        # Nobody is told of points of a sample.
+        smooth, visited = copy.copy(smooth), Archive(problem.objective)
+        smooth.problem = copy.copy(problem)
+        smooth.problem.monitor = None
+    search = LinearisedSearch(
+        smooth,
+        visited,
+        max_refits=float("inf"),
+        tol=min(problem.tol, EXACT_TOL * abs(reference)),
+        inner_tol=inner_tol,
+    )
+    states, start = search.refit(weights, starts, "single_loop")
+    found = start
+    for _ in range(steps):
+        if not problem.objective.uses_score and abs(found.metric) <= CLOSE * abs(reference):
+            break
+        before = found
+        states, found = search.run(states, found, radius=EXACT_RADIUS, max_steps=1)
+        if found is before:
+            break
+    return found.cell_weights, states, problem.objective.cost(found.metric), found is start
