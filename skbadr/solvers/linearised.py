@@ -20,9 +20,9 @@ SLOW_ROUNDS, SLOW_DRAWS = 4, 16
 MARGIN = 0.03
 # Rows by which a count must be better for another refit.
 ROWS = 2.0
-# What a squared log weight costs where a rate alone counts: many moves are then predicted to be
-# ideal, and predictions of short ones are right.
-FAR = 0.02
+# Share of the largest predicted gain that is as good as all of it where a rate alone counts: many
+# moves are then predicted to be ideal, and predictions of the shortest are right.
+ENOUGH = 0.9
 # Rounds after which predictions are made around the best moves.
 RECENTRED = 2
 
@@ -148,7 +148,7 @@ class LinearisedSearch:
         The mean of the best moves is taken rather than the best one, which may owe its place to
         a few rows, unless that falls far behind.
         """
-        n_cells = self.problem.n_cells
+        n_cells, current = self.problem.n_cells, self.merit_of(evaluation)
         rng = np.random.default_rng([self.problem.seed, len(self.archive.evaluations), step])
         rounds, draws = (ROUNDS, DRAWS) if trials.fast else (SLOW_ROUNDS, SLOW_DRAWS)
         mean = center = best = np.zeros(n_cells)
@@ -167,8 +167,9 @@ class LinearisedSearch:
                 self._set_scale(metric, score)
             merit = self._merit(metric, score)
             if self._counts_alone:
-                merit = merit + FAR * np.square(moves).mean(axis=1)
-            elite = moves[np.argsort(merit, kind="stable")[: draws // ELITE]]
+                merit = np.maximum(merit, current - ENOUGH * (current - merit.min()))
+            order = np.lexsort((np.square(moves).sum(axis=1), merit))
+            elite = moves[order[: draws // ELITE]]
             best, mean = elite[0], elite.mean(axis=0)
             apart = elite - mean
             # A little wider than the best moves: otherwise they would contract too early.
@@ -176,7 +177,6 @@ class LinearisedSearch:
             covariance += (1e-3 * radius) ** 2 * np.eye(n_cells)
             root = np.linalg.cholesky(covariance)
         lowest, merit = self._merit(*around(np.array([best, mean]) - center))
-        current = self.merit_of(evaluation)
         if current - merit >= 0.5 * (current - lowest):
             return mean, float(merit), current
         return best, float(lowest), current
