@@ -18,8 +18,9 @@ ROUNDS, DRAWS, ELITE, WIDER = 5, 64, 6, 1.3
 SLOW_ROUNDS, SLOW_DRAWS = 4, 16
 # Share of a bound that predictions keep inside it.
 MARGIN = 0.03
-# Rows by which a count must be better for another refit.
-ROWS = 2.0
+# Rows by which a count must be better for another refit, and the share of what there is to gain
+# that is enough for one (variances of losses are small numbers).
+ROWS, SHARE = 2.0, 0.01
 # Share of the largest predicted gain that is as good as all of it where a rate alone counts: many
 # moves are then predicted to be ideal, and predictions of the shortest are right.
 ENOUGH = 0.9
@@ -76,12 +77,19 @@ class LinearisedSearch:
         self.archive.add(evaluation)
         if self._kept is not None:
             self._kept[id(evaluation)] = [state.coef for state in states]
-        if origin == "erm" and self.check is not None:
-            self.check(evaluation)
+        if origin == "erm":
+            self._see_plain(evaluation)
         monitor = self.problem.monitor
         if monitor is not None and monitor(evaluation, self.archive):
             self.stopped = True
         return evaluation
+
+    def _see_plain(self, evaluation):
+        if self.check is not None:
+            self.check(evaluation)
+        ideal = self.objective.ideal
+        if ideal is not None and not self.objective.uses_score:
+            self.tol = min(self.tol, SHARE * abs(evaluation.metric - ideal))
 
     def states_of(self, evaluation, states):
         """Return the states of an evaluation; `states` are those of the last one, if it is it."""
