@@ -4,7 +4,6 @@ import numpy as np
 from scipy.stats import norm
 
 from skbadr.solvers.guide import re_weighs_targets
-from skbadr.solvers.surrogate import encoding_of
 
 MAX_ROWS = 2_000
 # Widths tried for the distribution of targets around predictions, in units of the residuals' own.
@@ -61,7 +60,6 @@ class DensityShiftGuide:
         cell_of[cells.group_of_cell, cells.target_of_cell] = np.arange(cells.n_cells)
         self._cell_of = cell_of[groups]
         self._edges = edges
-        self._encoding = encoding_of(metric, self.data)
         self._set_width(FIRST_WIDTH)
         self._exact = metric.statistics(evaluation_set, predicted)
         weight = evaluation_set.sample_weight
