@@ -8,6 +8,9 @@ from skbadr.estimators.precision import store_precision
 from skbadr.estimators.report import small_groups
 from skbadr.problem import pareto_residual
 
+# A weight by how many times as large, or as small, should be felt.
+FAR = 1.5
+
 
 def store_outcome(model, archive, evaluator, setup):
     """Set the fitted attributes.
@@ -117,7 +120,10 @@ def warn_about(archive, *, partition, evaluated_on):
         warn_user(message, category)
     metric = objective.metric
     tried = [e for e in archive.evaluations[1:] if e.n_refits and not e.failed]
-    if objective.is_met(best) and not archive.moved and len(tried) >= 3:
+    ratios = [e.cell_weights / plain.cell_weights for e in tried]
+    # Weights that hardly change may move a model by less than any row can show.
+    far = any(max(ratio.max(), 1 / ratio.min()) > FAR for ratio in ratios)
+    if objective.is_met(best) and not archive.moved and len(tried) >= 3 and far:
         warn_user(
             "no weights that were tried changed anything that is measured: the estimator ignores "
             "sample_weight, or fits these data whatever the weights are (then give it less "
