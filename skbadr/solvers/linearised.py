@@ -110,7 +110,7 @@ class LinearisedSearch:
             trials = Trials(self.smooth, scores, sensitivities)
             while not self.done:
                 move, predicted, current = self._best_move(trials, evaluation, radius, step)
-                if current - predicted <= self.tol:
+                if not predicted < current - self.tol:
                     if radius <= CLOSE or len(self.smooth.data.y) >= FEW_ROWS:
                         return states, evaluation
                     radius = CLOSE
@@ -174,7 +174,7 @@ class LinearisedSearch:
             if number == 0:
                 self._set_scale(metric, score)
             merit = self._merit(metric, score)
-            if self._counts_alone:
+            if self._counts_alone and np.isfinite(current):
                 merit = np.maximum(merit, current - ENOUGH * (current - merit.min()))
             order = np.lexsort((np.square(moves).sum(axis=1), merit))
             elite = moves[order[: draws // ELITE]]
@@ -185,7 +185,8 @@ class LinearisedSearch:
             covariance += (1e-3 * radius) ** 2 * np.eye(n_cells)
             root = np.linalg.cholesky(covariance)
         lowest, merit = self._merit(*around(np.array([best, mean]) - center))
-        if current - merit >= 0.5 * (current - lowest):
+        # Undefined values are infinite.
+        if np.isfinite(merit) and merit - lowest <= 0.5 * (current - lowest):
             return mean, float(merit), current
         return best, float(lowest), current
 
