@@ -110,7 +110,7 @@ class LinearisedSearch:
             trials = Trials(self.smooth, scores, sensitivities)
             while not self.done:
                 move, predicted, current = self._best_move(trials, evaluation, radius, step)
-                if not predicted < current - self.tol:
+                if not current - predicted > self.tol:
                     if radius <= CLOSE or len(self.smooth.data.y) >= FEW_ROWS:
                         return states, evaluation
                     radius = CLOSE
