@@ -173,11 +173,7 @@ class LinearisedSearch:
             metric, score = around(moves - center, coarse=number < rounds // 2)
             if number == 0:
                 self._set_scale(metric, score)
-            merit = self._merit(metric, score)
-            if self._counts_alone and np.isfinite(current):
-                merit = np.maximum(merit, current - ENOUGH * (current - merit.min()))
-            order = np.lexsort((np.square(moves).sum(axis=1), merit))
-            elite = moves[order[: draws // ELITE]]
+            elite = moves[self._order(moves, self._merit(metric, score), current)[: draws // ELITE]]
             best, mean = elite[0], elite.mean(axis=0)
             apart = elite - mean
             # A little wider than the best moves: otherwise they would contract too early.
@@ -189,6 +185,13 @@ class LinearisedSearch:
         if np.isfinite(merit) and merit - lowest <= 0.5 * (current - lowest):
             return mean, float(merit), current
         return best, float(lowest), current
+
+    def _order(self, moves, merit, current):
+        """Return the order of moves, the best first."""
+        if not (self._counts_alone and np.isfinite(current)):
+            return np.argsort(merit, kind="stable")
+        merit = np.maximum(merit, current - ENOUGH * (current - merit.min()))
+        return np.lexsort((np.square(moves).sum(axis=1), merit))
 
     def _set_scale(self, metric, score):
         """Weigh excess over the bound against the score where these have other units.
