@@ -6,6 +6,7 @@ import warnings
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 from joblib import parallel_config
@@ -136,7 +137,7 @@ def padded(problem, seed):
     if sparse.issparse(wide.X):
         wide.X = sparse.vstack([wide.X[:n], 1e3 * wide.X[n:]]).tocsr()
     elif hasattr(wide.X, "iloc"):
-        wide.X.iloc[n:] = 1e3 * wide.X.iloc[n:]
+        wide.X = pd.concat([wide.X.iloc[:n], 1e3 * wide.X.iloc[n:]])
     else:
         wide.X[n:] = 1e3 * wide.X[n:]
     return replace(problem, sample_weight=base), rows_of(wide, where)

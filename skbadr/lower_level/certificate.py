@@ -26,13 +26,14 @@ def distance_to_hull(gradients, penalty):
     RuntimeError
         If the least squares do not converge.
     """
+    # In units of the largest entry: tolerances of the least squares are absolute in some versions.
     size = max(float(np.abs(gradients).max()), float(np.abs(penalty).max()), 1e-300)
     # The constraint that beta sums to one is a heavy row of a non-negative least squares.
-    heavy = 1e4 * size
-    system = np.vstack([gradients.T, np.full(len(gradients), heavy)])
+    heavy = 1e4
+    system = np.vstack([gradients.T / size, np.full(len(gradients), heavy)])
     # More cells than parameters leave beta, but not the residual, undetermined: a warning of that
     # is dropped.
     with record_warnings():
-        beta, _ = nnls(system, np.r_[-penalty, heavy])
+        beta, _ = nnls(system, np.r_[-penalty / size, heavy])
     beta = beta / beta.sum()
     return float(np.linalg.norm(beta @ gradients + penalty)), beta

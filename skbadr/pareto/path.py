@@ -66,9 +66,10 @@ def pareto_path(
         Bounds on the metric (from below, for one that is better when greater). None: evenly
         spaced, from the plain estimator's value to the best there is or was found.
     partition : {"group", "group_target"} or callable, default="group_target"
-    solver, scoring, cv, sensitive_columns, tol, min_weight, n_target_bins, memory, n_jobs, \
-random_state
+    solver, scoring, cv, sensitive_columns, tol, min_weight, n_target_bins
         As in `BADRClassifier` and `BADRRegressor`.
+    memory, n_jobs, random_state
+        The same.
     sample_weight : array-like of shape (n,), default=None
         Base weights.
     max_iter : int, default=None
