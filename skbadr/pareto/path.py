@@ -11,6 +11,7 @@ from skbadr._warnings import hold_warnings, warn_user
 from skbadr.estimators import BADRClassifier, BADRRegressor
 from skbadr.estimators.base import BaseBADR
 from skbadr.pareto.points import ParetoPath
+from skbadr.result import Evaluation
 from skbadr.solvers import ImplicitSolver
 from skbadr.solvers.path import AlternatingPath, LinearisedPath
 from skbadr.solvers.smooth import NOT_SMOOTH
@@ -249,8 +250,6 @@ def _within_reach(metric, plain, visited, bounds, n_points):
 
 def _evaluations(results):
     """Return evaluations as `results_` lists them."""
-    from skbadr.result import Evaluation
-
     known = inspect.signature(Evaluation).parameters
     evaluations = []
     for i in range(len(results["metric"])):
