@@ -9,7 +9,7 @@ from skbadr.metrics.callables import take_rows
 # Parts of the rows of which each is left out once; of a function that may take long.
 N_BLOCKS, FEW_BLOCKS = 20, 10
 # Rows from which on the error is that of some of them, made smaller by their share.
-MOST_ROWS = 20_000
+MOST_ROWS = 5_000
 
 
 def standard_error(metric, evaluation_set, *, statistics=None, response=None):
