@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from skbadr.cli import main
+from skbadr.cli._errors import UsageError
 from skbadr.cli._estimators import estimator_names, make_estimator
 from skbadr.cli._tables import load_csv
 
@@ -286,6 +287,25 @@ def test_task_is_told_from_the_target(tmp_path):
     assert load_csv(path, "count", "g", task="classification").task == "classification"
 
 
+def test_a_quantity_taken_for_classes_is_said(tmp_path):
+    n = 400
+    table = pd.DataFrame({"x": np.arange(n) % 7, "g": np.arange(n) % 2, "mark": np.arange(n) % 18})
+    table.to_csv(tmp_path / "marks.csv", index=False)
+    read = load_csv(tmp_path / "marks.csv", "mark", "g")
+    assert read.task == "classification"
+    assert any("18 values" in note and "--task regression" in note for note in read.notes)
+    asked = load_csv(tmp_path / "marks.csv", "mark", "g", task="classification")
+    assert asked.notes == []
+
+
+def test_a_target_of_hundreds_of_texts_is_refused(tmp_path):
+    days = pd.date_range("2024-01-01", periods=150).astype(str)
+    table = pd.DataFrame({"x": np.arange(900) % 7, "g": np.arange(900) % 2, "day": [*days] * 6})
+    table.to_csv(tmp_path / "days.csv", index=False)
+    with pytest.raises(UsageError, match="'day' has 150 distinct values .* too many for classes"):
+        load_csv(tmp_path / "days.csv", "day", "g")
+
+
 def test_groups_from_numbers_and_small_groups(tmp_path, people):
     by_age = load_csv(people, "hired", "age")
     low, high = sorted(set(by_age.groups))
@@ -310,6 +330,22 @@ def test_other_separators_and_spaces_in_the_header(tmp_path):
     (tmp_path / "spaces.csv").write_text(text.replace("a, ", "a, ?", 1))
     table = load_csv(tmp_path / "spaces.csv", "hired", "race")
     assert table.numbers == ["age"]
+
+
+def test_decimal_commas_dotted_dates_and_many_texts(tmp_path):
+    rows = ["size;pay;since;group;remark"]
+    for i in range(100):
+        day, month = 1 + i % 28, 1 + i % 12
+        rows.append(f"{i % 9},25;{i % 3},5;{day:02d}.{month:02d}.2024;{'ab'[i % 2]};n{i % 40}")
+    rows[5] = rows[5].replace("4,25", "")  # one is missing
+    (tmp_path / "commas.csv").write_text("\n".join(rows))
+    table = load_csv(tmp_path / "commas.csv", "pay", "group", task="regression")
+    assert set(table.y) == {0.5, 1.5, 2.5}
+    assert table.numbers == ["size", "since"]
+    assert table.X["size"][1] == 1.25
+    assert table.X["size"].isna().sum() == 1
+    assert table.X["since"][1] - table.X["since"][0] == 32  # the second of February
+    assert any("'remark' has 40 different texts" in note for note in table.notes)
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])

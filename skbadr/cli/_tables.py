@@ -13,11 +13,19 @@ from ._errors import UsageError
 
 # A number with more distinct values than this is predicted by regression.
 _MAX_CLASSES = 20
+# From this many on, whole numbers that are taken for classes deserve a word, as they may be marks.
+_MANY_NUMBERED_CLASSES = 5
+# Every class has rates and weights of its own.
+_MAX_TARGET_CLASSES = 100
 # A sensitive number with more distinct values than this is cut in two.
 _MAX_NUMERIC_GROUPS = 10
 _MAX_GROUPS = 50
 _MIN_ROWS = 20
+# Texts that differ more often than this in a hundred rows are said to be many.
+_MANY_TEXTS = 20
 _ISO_DATE = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}"
+_DOTTED_DATE = r"\d{1,2}\.\d{1,2}\.\d{4}"  # the day comes first wherever dots are written
+_DECIMAL_COMMA = r"\s*[-+]?\d+(,\d+)?\s*"
 
 
 @dataclass
@@ -92,7 +100,7 @@ def load_csv(path, target, sensitive, *, task="auto", drop_sensitive=False, merg
     if len(frame) < _MIN_ROWS:
         raise UsageError(f"{path} has {len(frame)} usable rows, at least {_MIN_ROWS} are needed.")
 
-    y, task = _target(frame[target], task)
+    y, task = _target(frame[target], task, notes)
     groups = group_labels(np.column_stack([_group_column(frame[c], notes) for c in sensitive]))
     if merge_groups is not None:
         groups = _merge_small(groups, merge_groups, notes)
@@ -118,12 +126,26 @@ def _read(path):
         frame = pd.read_csv(path, low_memory=False, **options)
         if frame.shape[1] == 1:
             # One column is rather another separator: let the csv module guess it.
-            frame = pd.read_csv(path, sep=None, engine="python", **options)
+            frame = _with_decimal_points(pd.read_csv(path, sep=None, engine="python", **options))
     except (ValueError, OSError, EOFError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise UsageError(f"{path!r} cannot be read as a table: {reason}") from None
     # Headers are often written with a space after the comma.
     frame.columns = [str(column).strip() for column in frame.columns]
+    return frame
+
+
+def _with_decimal_points(frame):
+    """Read "3,5" as a number, where a comma does not separate columns."""
+    import pandas as pd
+
+    for name in frame.columns:
+        column = frame[name]
+        if pd.api.types.is_numeric_dtype(column):
+            continue
+        text = column.dropna().astype(str)
+        if len(text) and text.str.fullmatch(_DECIMAL_COMMA).all():
+            frame[name] = pd.to_numeric(column.str.replace(",", ".", regex=False))
     return frame
 
 
@@ -149,7 +171,7 @@ def _find_sensitive(frame, names, path):
     return list(dict.fromkeys(_find_column(frame, name, path) for name in names))
 
 
-def _target(column, task):
+def _target(column, task, notes):
     """Return the target as an array, and the task."""
     import pandas as pd
 
@@ -161,11 +183,16 @@ def _target(column, task):
     if task == "auto":
         is_classes = not is_number or (is_whole and n_distinct <= _MAX_CLASSES)
         task = "classification" if is_classes else "regression"
+        if is_classes and is_number and n_distinct >= _MANY_NUMBERED_CLASSES:
+            notes.append(
+                f"target {column.name!r} is a whole number of {n_distinct} values, taken for as "
+                "many classes; if it is a quantity, give --task regression."
+            )
     if task == "regression":
         if not is_number:
             raise UsageError(f"target {column.name!r} is not a number, so it has no regression.")
         return column.to_numpy(dtype=float), task
-    if n_distinct > len(column) / 4:
+    if n_distinct > min(len(column) / 4, _MAX_TARGET_CLASSES):
         raise UsageError(
             f"target {column.name!r} has {n_distinct} distinct values in {len(column)} rows: too "
             "many for classes" + (", try --task regression." if is_number else ".")
@@ -243,6 +270,11 @@ def _features(frame, notes):
             text = column.astype(str).astype(object)
             columns[name] = text.where(column.notna(), np.nan)
             categories.append(name)
+            if n_distinct > len(column) * _MANY_TEXTS / 100:
+                notes.append(
+                    f"column {name!r} has {n_distinct} different texts in {len(column)} rows: the "
+                    "rare ones count as one category. Leave it out if they mean nothing."
+                )
     if useless:
         notes.append(f"left out columns that tell nothing: {', '.join(useless)}.")
     return pd.DataFrame(columns), numbers, categories
@@ -256,13 +288,14 @@ def _looks_like_key(column):
 
 
 def _as_dates(column):
-    """Return a column of ISO dates as days, or None if it is not one."""
+    """Return a column of dates (2024-01-31 or 31.1.2024) as days, or None if it is not one."""
     import pandas as pd
 
     text = column.dropna().astype(str)
-    if text.empty or not text.str.match(_ISO_DATE).all():
+    dotted = bool(text.str.match(_DOTTED_DATE).all())
+    if text.empty or not (dotted or text.str.match(_ISO_DATE).all()):
         return None
-    dates = pd.to_datetime(column, errors="coerce", utc=True, format="mixed")
+    dates = pd.to_datetime(column, errors="coerce", utc=True, format="mixed", dayfirst=dotted)
     if dates.notna().sum() < len(text):
         return None
     return (dates - pd.Timestamp("1970-01-01", tz="UTC")) / pd.Timedelta(days=1)
