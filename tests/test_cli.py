@@ -85,6 +85,14 @@ def test_module_is_runnable():
     assert "hist_gradient_boosting" in done.stdout
 
 
+def test_a_reader_that_leaves_sees_no_traceback(tmp_path):
+    command = [sys.executable, "-m", "skbadr", "--max-iter", "2", "--output", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
 def test_table_with_text_and_missing_values_and_peers(capsys, tmp_path, people):
     out, content = run(
         capsys, tmp_path, "--csv", people, "--target", "hired", "--sensitive", "sex", "--compare",

@@ -31,7 +31,8 @@ def main(argv=None):
     Returns
     -------
     int
-        Exit code: 0, or 2 for input that cannot be used.
+        Exit code: 0; 2 for input that cannot be used; 130 if interrupted; 141 if the reader of
+        the output left.
     """
     try:
         with warnings.catch_warnings():
@@ -43,6 +44,10 @@ def main(argv=None):
     except KeyboardInterrupt:
         print("skbadr: interrupted.", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        # The reader, `head` say, has seen enough. Python flushes once more at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     return 0
 
 
