@@ -333,3 +333,19 @@ def test_goals_are_of_the_estimators_own_loss():
     metric = get_metric("group_loss_gap", loss="log_loss")
     value = metric(y_train, plain.predict_proba(X_train), sensitive_features=g_train)
     assert result.rows[0]["metric_train"] == pytest.approx(value)
+
+
+def test_less_than_a_single_prediction_is_pointed_out(monkeypatch):
+    rng = np.random.default_rng(0)
+    group = rng.integers(0, 2, 900)
+    x = rng.normal(size=900) + 1.2 * group
+    y = (x + 1.5 * rng.logistic(size=900) > 0.8).astype(int)
+    name = "skbadr.comparison._protocol._constant_error"
+    for error, said in ((0.4, True), (0.5, False)):
+        monkeypatch.setattr(name, lambda *_, error=error: error)
+        result = compare(LogisticRegression(), x[:, None], y, sensitive_features=group, bound=0.03)
+        plain, *_, cells = (1 - row["accuracy_train"] for row in result.rows)
+        assert plain < 0.4 < cells < 0.5
+        notes = [note for note in result.notes if "a single prediction for everybody" in note]
+        assert bool(notes) == said
+        assert not said or "BADR group x target" in notes[0]

@@ -207,6 +207,26 @@ def test_constant_models():
     assert "set bound or trade_off" in model.summary()
 
 
+def test_a_model_worse_than_a_single_prediction_is_said():
+    rng = np.random.default_rng(0)
+    group = rng.integers(0, 2, 900)
+    X = rng.normal(size=(900, 2)) + 0.8 * np.column_stack([group, group])
+    y = np.where(X[:, 0] + X[:, 1] + 2 * rng.logistic(size=900) > 1.9, "yes", "no")
+    model = BADRClassifier(partition="group_target", bound=0.02, scoring="accuracy")
+    report = model.fit(X, y, sensitive_features=group).summary()
+    share = max((y == "yes").mean(), (y == "no").mean())
+    assert model.constant_scoring_value_ == pytest.approx(share)
+    assert ("of predicting the same for everybody" in report) == (model.scoring_value_ < share)
+    model.scoring_value_ = share - 0.01
+    assert f"below the {share:.4f} of predicting the same" in model.summary()
+    assert "or set a larger bound." in model.summary()
+    other = BADRClassifier(bound=0.3, scoring="balanced_accuracy", max_iter=2)
+    assert np.isnan(other.fit(X, y, sensitive_features=group).constant_scoring_value_)
+    wages, amount, groups = make_wages()
+    fair = regressor(max_iter=1).fit(wages, amount, sensitive_features=groups)
+    assert fair.constant_scoring_value_ == pytest.approx(-np.var(amount))
+
+
 class Majority(ClassifierMixin, BaseEstimator):
     def fit(self, X, y, sample_weight=None):
         self.classes_ = np.unique(y)

@@ -175,6 +175,14 @@ def compare(
             f"training rows would be {chance:.4g} on average: the bound {bound:.4g} asks for more "
             "than this many rows can tell."
         )
+    constant = result.settings["constant_error"]["train"]
+    worse = [row["method"] for row in result.rows[1:] if _error(task, row, "train") > constant]
+    if worse and _error(task, result.rows[0], "train") < constant:
+        result.notes.append(
+            f"{', '.join(worse)}: a larger error on the training rows than a single prediction for "
+            f"everybody ({constant:.4g}): allow more (bound), or keep columns that tell the groups "
+            "apart."
+        )
     if not all(row["deterministic"] for row in result.rows):
         result.notes.append("methods that are not deterministic are scored on one random draw.")
     small = [g for g, n in result.settings["groups"].items() if n["test"] < SMALL_GROUP]
@@ -269,6 +277,10 @@ def _constant_error(task, y_train, y):
         return float(np.sqrt(np.mean((y - y_train.mean()) ** 2)))
     labels, counts = np.unique(y_train, return_counts=True)
     return float(np.mean(y != labels[counts.argmax()]))
+
+
+def _error(task, row, part):
+    return row[f"rmse_{part}"] if task == "regression" else 1.0 - row[f"accuracy_{part}"]
 
 
 def _group_sizes(groups_train, groups_test):

@@ -114,6 +114,9 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
         Only with `cv`: the metric of `estimator_` on all rows, on which it was trained.
     scoring_value_, erm_scoring_value_ : float
         The score of the chosen and of the plain model.
+    constant_scoring_value_ : float
+        The score of the best single prediction for everybody; NaN where `scoring` is not the
+        default one.
     evaluated_on_ : {"training data", "held-out data"}
         Where these values were measured.
     n_iter_ : int

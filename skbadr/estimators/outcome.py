@@ -6,6 +6,7 @@ from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 from skbadr._warnings import warn_user
 from skbadr.estimators.precision import store_precision
 from skbadr.estimators.report import small_groups
+from skbadr.estimators.verdicts import score_in_view
 from skbadr.problem import pareto_residual
 
 # A weight by how many times as large, or as small, should be felt.
@@ -50,6 +51,7 @@ def store_outcome(model, archive, evaluator, setup):
     model.loss_name_ = evaluator.loss
     model.metric_value_, model.erm_metric_value_ = best.metric, plain.metric
     model.scoring_value_, model.erm_scoring_value_ = best.score, plain.score
+    model.constant_scoring_value_ = _constant_score(evaluator)
     model.evaluated_on_ = "held-out data" if held_out else "training data"
     model.n_iter_, model.converged_ = archive.n_iter, archive.converged
     model.n_refits_ = archive.n_refits + held_out
@@ -64,6 +66,16 @@ def store_outcome(model, archive, evaluator, setup):
     store_precision(
         model, archive, evaluator, final, lambda: setup.evaluator(None, lower_level=lower)
     )
+
+
+def _constant_score(evaluator):
+    """Return the default score of the best single prediction, NaN where the score is another."""
+    if evaluator.scoring is not None:
+        return np.nan
+    data = evaluator.evaluation_set
+    if data.classes is None:
+        return evaluator.default_score(np.average(data.y, weights=data.sample_weight))
+    return evaluator.default_score(data.class_totals.sum(axis=0).argmax())
 
 
 def _fit_on_all(lower, archive):
@@ -150,11 +162,7 @@ def warn_about(archive, *, partition, evaluated_on):
             ConvergenceWarning,
         )
     if objective.is_met(best) and best.constant and not plain.constant:
-        cure = (
-            "set bound or trade_off to keep the score in view"
-            if not objective.uses_score
-            else f"ask for less ({'trade_off' if objective.bound is None else 'bound'})"
-        )
+        cure = score_in_view(objective.bound, objective.uses_score, metric.greater_is_better)
         warn_user(
             f"the chosen model predicts a single value for every sample, which {metric.name} "
             f"counts as fair: {cure}."

@@ -72,6 +72,9 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
         Only with `cv`: the metric of `estimator_` on all rows, on which it was trained.
     scoring_value_, erm_scoring_value_ : float
         Their scores.
+    constant_scoring_value_ : float
+        The score of the best single prediction for everybody; NaN where `scoring` is not the
+        default one.
     results_ : dict of ndarrays
         Every visited point.
 

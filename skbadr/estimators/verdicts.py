@@ -23,7 +23,7 @@ def verdicts(model):
     metric = get_metric(model.metric, model._task)
     return [
         *_gain(model, metric),
-        *_constant(model),
+        *_constant(model, metric),
         *_resolution(model, metric),
         *_contradiction(model, metric),
     ]
@@ -90,25 +90,40 @@ def _cures(model):
     return f" Try {'; '.join(cures[:-1])}{'; or ' if cures[:-1] else ''}{cures[-1]}."
 
 
-def _constant(model):
+def _constant(model, metric):
+    """Tell where a single prediction for everybody is what was found, or would be as good."""
+    cure = score_in_view(
+        model.bound, model.bound is not None or bool(model.trade_off), metric.greater_is_better
+    )
     results = model.results_
     chosen = (results["group_weights"] == model.group_weights_).all(axis=1)
     if not (chosen & results["constant"]).any():
-        return []
+        score = vars(model).get("constant_scoring_value_", np.nan)  # saved files may lack it
+        if not (model.scoring_value_ < score < model.erm_scoring_value_):
+            return []
+        return [
+            f"The chosen model's score of {model.scoring_value_:.4f} is below the {score:.4f} of "
+            "predicting the same for everybody: what was asked for costs this estimator more than "
+            f"it has learnt. Try columns that tell the groups apart, another estimator, or {cure}."
+        ]
     if results["constant"][0]:
         return [
             "The chosen model predicts a single value for every sample, as the plain estimator "
             "does: it has learnt nothing that could be fair or unfair."
         ]
-    cure = (
-        "set bound or trade_off to keep the score in view"
-        if model.bound is None and not model.trade_off
-        else f"ask for less ({'trade_off' if model.bound is None else 'bound'})"
-    )
     return [
         "The chosen model predicts a single value for every sample, which "
         f"{model.metric_name_} counts as fair: {cure}."
     ]
+
+
+def score_in_view(bound, uses_score, greater_is_better):
+    """Say what a user may change who finds that a model gave up its score for the metric."""
+    if not uses_score:
+        return "set bound or trade_off to keep the score in view"
+    if bound is None:
+        return "set a larger trade_off"
+    return f"set a {'smaller' if greater_is_better else 'larger'} bound"
 
 
 def _resolution(model, metric):
