@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from fairlearn.metrics import make_derived_metric
 
 from skbadr.metrics import (
     EvaluationSet,
@@ -291,3 +292,29 @@ def test_sums_over_groups():
     assert data.class_totals.tolist() == [[1.0, 5.0], [10.0, 5.0]]
     assert data.group_totals.tolist() == [6.0, 15.0]
     assert data.group_means(np.array(Y)).tolist() == [5 / 6, 1 / 3]
+
+
+def test_functions_of_other_arguments_are_refused_with_a_cure():
+    def by_groups(y_true, y_pred, groups):
+        return 0.0
+
+    with pytest.raises(TypeError, match=r"'by_groups' must take .* it takes \(y_true, y_pred, g"):
+        get_metric(by_groups)
+    with pytest.raises(TypeError, match="make_derived_metric"):
+        make_fairness_metric(lambda y_true, y_pred, sample_weight=None: 0.0)
+    assert get_metric(lambda a, b, **rest: 0.5)(Y, PREDICTED, sensitive_features=GROUPS) == 0.5
+
+
+def test_an_error_in_a_function_tells_what_it_was_given():
+    def distance(y_true, y_pred, *, sensitive_features):
+        return float(np.abs(y_true - y_pred).mean())
+
+    words = label(Y, ["no", "yes"]), label(PREDICTED, ["no", "yes"])
+    with pytest.raises(TypeError) as caught:
+        get_metric(distance)(*words, sensitive_features=GROUPS)
+    (note,) = caught.value.__notes__
+    assert "'distance'" in note and "shape (6,), the first" in note and "'no'" in note
+    by_group = make_derived_metric(metric=lambda t, p: (t - p).mean(), transform="difference")
+    with pytest.raises(TypeError) as caught:
+        get_metric(by_group)(*words, sensitive_features=GROUPS)
+    assert "the rows of one group" in caught.value.__notes__[0]

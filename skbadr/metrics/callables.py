@@ -35,10 +35,12 @@ class CallableMetric(FairnessMetric):
         if not callable(func):
             raise TypeError(f"func must be callable, got {type(func).__name__}.")
         check_option("response_method", response_method, RESPONSE_METHODS)
+        name = name or getattr(func, "__name__", type(func).__name__)
+        check_signature(func, name)
         self.func = func
         self.takes_sample_weight = accepts_sample_weight(func)
         super().__init__(
-            name or getattr(func, "__name__", type(func).__name__),
+            name,
             greater_is_better=greater_is_better,
             response_method=response_method,
             tasks=("classification",)
@@ -58,7 +60,11 @@ class CallableMetric(FairnessMetric):
         elif weight is not None and not weight.all():
             rows = np.flatnonzero(weight)
             y_true, y_pred, features = y_true[rows], y_pred[rows], take_rows(features, rows)
-        value = self.func(y_true, y_pred, sensitive_features=features, **options)
+        try:
+            value = self.func(y_true, y_pred, sensitive_features=features, **options)
+        except Exception as error:
+            error.add_note(called_as(self.name, y_true, y_pred))
+            raise
         if np.ndim(value) != 0:
             raise TypeError(
                 f"metric {self.name!r} must return one number, got shape {np.shape(value)}."
@@ -148,7 +154,12 @@ class PerGroupMetric(FairnessMetric):
             options["sample_weight"] = evaluation_set.sample_weight[rows]
         if self.takes_labels:
             options["labels"] = evaluation_set.classes
-        return float(self.func(y_true[rows], y_pred[rows], **options))
+        try:
+            return float(self.func(y_true[rows], y_pred[rows], **options))
+        except Exception as error:
+            seen = y_true[rows], y_pred[rows]
+            error.add_note(called_as(self.name, *seen, "the rows of one group"))
+            raise
 
 
 def user_labels(evaluation_set, response, response_method):
@@ -159,6 +170,46 @@ def user_labels(evaluation_set, response, response_method):
     if response_method == "predict":
         return y_true, evaluation_set.classes[response]
     return y_true, response[:, 1] if response.shape[1] == 2 else response
+
+
+def called_as(name, y_true, y_pred, rows="all rows evaluated"):
+    """Say what a user's function had before it when it raised."""
+    seen = [
+        f"{what} of {values.dtype}, shape {values.shape}, the first {values[0]!r}"
+        for what, values in (("y_true", y_true), ("y_pred", y_pred))
+    ]
+    return f"Raised by the metric {name!r}, called for {rows}: {'; '.join(seen)}."
+
+
+def check_signature(func, name):
+    """Refuse a function that cannot be called as a metric is, before any fit.
+
+    Raises
+    ------
+    TypeError
+        If it does not take ``(y_true, y_pred, sensitive_features=...)``.
+    """
+    try:
+        signature = inspect.signature(func)
+    except (TypeError, ValueError):  # of compiled code
+        return
+    try:
+        signature.bind(None, None, sensitive_features=None)
+    except TypeError:
+        cure = ""
+        try:
+            signature.bind(None, None)
+        except TypeError:
+            pass
+        else:
+            cure = (
+                "; a function of y_true and y_pred alone becomes a metric by "
+                "fairlearn.metrics.make_derived_metric(metric=..., transform='difference')"
+            )
+        raise TypeError(
+            f"metric {name!r} must take (y_true, y_pred, *, sensitive_features), it takes "
+            f"{signature}{cure}."
+        ) from None
 
 
 def accepts_sample_weight(func):
@@ -199,7 +250,7 @@ def make_fairness_metric(func, *, response_method="predict", greater_is_better=F
     Raises
     ------
     TypeError
-        If `func` is not callable.
+        If `func` is not callable, or does not take these arguments.
     ValueError
         If `response_method` is unknown.
 
