@@ -188,7 +188,7 @@ def test_weights_that_do_the_opposite_are_reported_and_survived(objective):
 def test_summary_tells_what_was_predicted_and_what_came_of_it():
     model = searched(max_iter=5, bound=0.1)
     report = model.summary()
-    assert "demographic_parity on the training data" in report
+    assert "demographic_parity (less is fairer) on the training data" in report
     assert f"metric {model.erm_metric_value_:.4f}" in report
     assert report.count("score_shift") >= 2
     chosen = [line for line in report.splitlines() if line.endswith("chosen")]

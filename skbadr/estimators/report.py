@@ -3,6 +3,7 @@
 import numpy as np
 
 from skbadr.estimators.verdicts import standard_errors, verdicts
+from skbadr.metrics import get_metric
 
 # A group with fewer rows in some class than this can be neither judged nor repaired.
 FEW_ROWS = 30
@@ -39,8 +40,10 @@ def describe(model):
     results = model.results_
     estimator = type(model.estimator_).__name__
     error, erm_error = standard_errors(model)
+    fairer = "greater" if get_metric(model.metric, model._task).greater_is_better else "less"
     lines = [
-        f"{type(model).__name__}({estimator}), {model.metric_name_} on the {model.evaluated_on_}",
+        f"{type(model).__name__}({estimator}), {model.metric_name_} ({fairer} is fairer) on the "
+        f"{model.evaluated_on_}",
         "  plain estimator  "
         + _values(model.erm_metric_value_, erm_error, model.erm_scoring_value_),
         "  chosen model     " + _values(model.metric_value_, error, model.scoring_value_),
