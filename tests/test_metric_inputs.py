@@ -1,5 +1,7 @@
 """What users pass to a metric: labels of every kind, and mistakes that must not pass silently."""
 
+import functools
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -318,3 +320,12 @@ def test_an_error_in_a_function_tells_what_it_was_given():
     with pytest.raises(TypeError) as caught:
         get_metric(by_group)(*words, sensitive_features=GROUPS)
     assert "the rows of one group" in caught.value.__notes__[0]
+
+
+def test_a_partial_function_has_the_name_of_its_function():
+    def share(y_true, y_pred, *, sensitive_features, of):
+        return np.mean(np.asarray(y_pred) == of)
+
+    assert get_metric(functools.partial(share, of=1)).name == "share"
+    with pytest.raises(TypeError, match="'share' must take"):
+        get_metric(share)

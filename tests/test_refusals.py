@@ -52,7 +52,7 @@ def replaced(values, rows, by):
         (pl.DataFrame({"sex": GROUP, "race": [None] + ["x"] * (N - 1)}), "column 'race'"),
         (GROUP[:-1], f"sensitive_features has {N - 1} rows but X has {N}: give one per sample"),
         (np.repeat("a", N), "sensitive_features holds the single group 'a': at least two"),
-        ("sex", "must hold one value .* per sample, got 'sex'"),
+        ("sex", "must hold one value .* per sample, got 'sex': name a col"),
         (3, "must hold one value"),
         (np.ones((N, 2, 2)), "must be 1- or 2-dimensional"),
         (sparse.csr_array(np.ones((N, 1))), "must be dense"),

@@ -1,5 +1,6 @@
 """Metrics that are a user's own function, of all samples or of each group."""
 
+import functools
 import inspect
 
 import numpy as np
@@ -35,7 +36,7 @@ class CallableMetric(FairnessMetric):
         if not callable(func):
             raise TypeError(f"func must be callable, got {type(func).__name__}.")
         check_option("response_method", response_method, RESPONSE_METHODS)
-        name = name or getattr(func, "__name__", type(func).__name__)
+        name = name or name_of(func)
         check_signature(func, name)
         self.func = func
         self.takes_sample_weight = accepts_sample_weight(func)
@@ -170,6 +171,13 @@ def user_labels(evaluation_set, response, response_method):
     if response_method == "predict":
         return y_true, evaluation_set.classes[response]
     return y_true, response[:, 1] if response.shape[1] == 2 else response
+
+
+def name_of(func):
+    """Return what users call a function, also one inside ``functools.partial``."""
+    while isinstance(func, functools.partial):
+        func = func.func
+    return getattr(func, "__name__", type(func).__name__)
 
 
 def called_as(name, y_true, y_pred, rows="all rows evaluated"):

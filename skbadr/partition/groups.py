@@ -226,9 +226,10 @@ def _split_columns(features, argument):
         array = _as_column(features)
         dimensions = array.ndim
         if dimensions == 0:
+            column = isinstance(features, str) and argument == "sensitive_features"
             raise ValueError(
                 f"{argument} must hold one value (or one row of values) per sample, got "
-                f"{features!r}."
+                f"{features!r}{': name a column of X by sensitive_columns' if column else ''}."
             )
         if dimensions > 2:
             raise ValueError(f"{argument} must be 1- or 2-dimensional, got {dimensions}.")
