@@ -180,8 +180,8 @@ def compare(
     if worse and _error(task, result.rows[0], "train") < constant:
         result.notes.append(
             f"{', '.join(worse)}: a larger error on the training rows than a single prediction for "
-            f"everybody ({constant:.4g}): allow more (bound), or keep columns that tell the groups "
-            "apart."
+            f"everybody ({constant:.4g}): allow more (bound), search longer (max_iter) or from "
+            "another random_state, or keep columns that tell the groups apart."
         )
     if not all(row["deterministic"] for row in result.rows):
         result.notes.append("methods that are not deterministic are scored on one random draw.")

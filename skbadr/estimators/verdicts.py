@@ -104,7 +104,8 @@ def _constant(model, metric):
         return [
             f"The chosen model's score of {model.scoring_value_:.4f} is below the {score:.4f} of "
             "predicting the same for everybody: what was asked for costs this estimator more than "
-            f"it has learnt. Try columns that tell the groups apart, another estimator, or {cure}."
+            "it has learnt. Try another random_state with a larger max_iter, columns that tell the "
+            f"groups apart, or {cure}."
         ]
     if results["constant"][0]:
         return [
