@@ -111,9 +111,9 @@ class LinearisedSearch:
             while not self.done:
                 move, predicted, current = self._best_move(trials, evaluation, radius, step)
                 if not current - predicted > self.tol:
-                    if radius <= CLOSE or len(self.smooth.data.y) >= FEW_ROWS:
+                    radius = self._closer(radius)
+                    if radius is None:
                         return states, evaluation
-                    radius = CLOSE
                     continue
                 weights, starts = self._start(states, parameters, move, scores, sensitivities)
                 new_states, new = self.refit(weights, starts, "linearised")
@@ -147,6 +147,11 @@ class LinearisedSearch:
             metric, score, score_scale=self.score_scale, margin=self.margin * room
         )
         return float(merit) if np.ndim(merit) == 0 else merit
+
+    def _closer(self, radius):
+        """Return the radius to look within where a larger one promises nothing, or None."""
+        few = len(self.smooth.data.y) < FEW_ROWS
+        return CLOSE if few and radius > CLOSE else None
 
     def _best_move(self, trials, evaluation, radius, step):
         """Return the best move within the radius, its predicted merit and the current merit.

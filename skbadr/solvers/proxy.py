@@ -12,8 +12,8 @@ from skbadr.partition.cells import Cells
 from skbadr.problem import Evaluator, SmoothProblem
 from skbadr.problem.evaluator import Fold
 from skbadr.result import Archive
+from skbadr.solvers.exploration import ExploringSearch
 from skbadr.solvers.features import encode_features
-from skbadr.solvers.linearised import LinearisedSearch
 from skbadr.solvers.starts import tilts
 from skbadr.solvers.surrogate import encoding_of, is_usable, log_coordinates, weight_unit
 from skbadr.solvers.trials import Trials
@@ -56,7 +56,7 @@ class ProxyGuide:
         """Visit the proxy's own best weights, and linearise around the farthest of them."""
         problem = self.problem
         archive = Archive(problem.objective)
-        search = LinearisedSearch(self.smooth, archive, max_refits=24, tol=problem.tol)
+        search = ExploringSearch(self.smooth, archive, max_refits=24, tol=problem.tol)
         states, plain = search.refit(problem.shares, [None], "erm")
         best = search.run(states, plain)
         if not problem.objective.is_met(best[1]):
