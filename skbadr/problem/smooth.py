@@ -16,7 +16,6 @@ from skbadr.lower_level import (
     known_estimators,
     make_design,
 )
-from skbadr.lower_level.linear import LinearState
 from skbadr.lower_level.row_space import RowSpace, suits_row_space
 from skbadr.result import Evaluation
 
@@ -139,7 +138,7 @@ class SmoothProblem:
             features = space.coordinates(coef[: len(coef) - (level.p - level.d)])
             coef = np.vstack([features, coef[len(coef) - (level.p - level.d) :]])
         shares = level.cells.shares
-        return LinearState(shares, coef, level.forward(coef), level.sample_weight(shares))
+        return level.state_at(shares, coef)
 
     def solve(self, cell_weights, starts=None, *, tol, max_iter=50):
         """Return the states of all folds at some weights."""

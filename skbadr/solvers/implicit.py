@@ -6,6 +6,7 @@ import time
 import numpy as np
 
 from skbadr.problem import UpperObjective
+from skbadr.problem.smooth import MANY_ROWS
 from skbadr.result import Archive
 from skbadr.solvers.descent import Descents
 from skbadr.solvers.few_rows import FewRows
@@ -31,8 +32,6 @@ ROUGHER = 3.0
 RETREAT, DEEPER = 2, (4.0, 3.0)
 # Factor between bounds on the way to one that is hard to meet.
 WALK = 0.6
-# Below this a second start is always tried.
-FEW_ROWS = 10_000
 
 
 class ImplicitSolver(SmoothSolver):
@@ -242,7 +241,8 @@ class ImplicitSolver(SmoothSolver):
         if self.n_starts is not None:
             return self.n_starts
         given = not np.array_equal(smooth.problem.initial, smooth.problem.shares)
-        return int(given or smooth.levels[0].n < FEW_ROWS)
+        # Where rows are few, a second start is always tried.
+        return int(given or smooth.levels[0].n < MANY_ROWS)
 
     def _starts(self, problem):
         """Return starting points, of which `n_starts` are always tried."""

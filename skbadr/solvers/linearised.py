@@ -5,13 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from skbadr.problem.smooth import MANY_ROWS
 from skbadr.solvers.surrogate import from_log_coordinates, log_coordinates, weight_unit
 from skbadr.solvers.trials import Trials
 
 # Log weights within which nothing more is looked for.
 SMALLEST_RADIUS = 0.03
-# Below how many rows, where it costs next to nothing, a search that is done looks close by again.
-FEW_ROWS, CLOSE = 10_000, 0.1
+# Radius within which a search that is done looks again where few rows make it cost next to nothing.
+CLOSE = 0.1
 # Rounds in which a predicted move is refined, moves per round, of which one in so many leads to the
 # next round, whose variance is so much wider. Metrics that look at each row for each move get less.
 ROUNDS, DRAWS, ELITE, WIDER = 5, 64, 6, 1.3
@@ -150,7 +151,7 @@ class LinearisedSearch:
 
     def _closer(self, radius):
         """Return the radius to look within where a larger one promises nothing, or None."""
-        few = len(self.smooth.data.y) < FEW_ROWS
+        few = len(self.smooth.data.y) < MANY_ROWS
         return CLOSE if few and radius > CLOSE else None
 
     def _best_move(self, trials, evaluation, radius, step):

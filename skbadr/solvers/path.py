@@ -5,6 +5,7 @@ import time
 import numpy as np
 
 from skbadr.problem import SmoothProblem, UpperObjective
+from skbadr.problem.smooth import MANY_ROWS
 from skbadr.result import Archive
 from skbadr.solvers.alternating import AlternatingSolver
 from skbadr.solvers.finals import NotTheEstimators, agree
@@ -14,8 +15,8 @@ from skbadr.solvers.starts import tilts
 
 # Refits that one bound may cost; where it is missed, as many again.
 REFITS_PER_BOUND = 6
-# Steps of the search under one bound, below 10,000 rows, and where a bound is missed.
-STEPS, FEW_ROWS, STEPS_OF_FEW_ROWS, MORE_STEPS = 1, 10_000, 2, 5
+# Steps of the search under one bound, of few rows, and where a bound is missed.
+STEPS, STEPS_OF_FEW_ROWS, MORE_STEPS = 1, 2, 5
 
 
 class LinearisedPath:
@@ -78,7 +79,7 @@ class LinearisedPath:
 
     def walk(self, bounds):
         """Search under each bound, in this order."""
-        few = self.smooth.levels[0].n < FEW_ROWS
+        few = self.smooth.levels[0].n < MANY_ROWS
         self._steps = STEPS_OF_FEW_ROWS if few else STEPS
         for bound in bounds:
             if self._spent:

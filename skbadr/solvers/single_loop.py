@@ -61,7 +61,7 @@ class Preconditioner:
     def renew(self, weights, coef):
         """Take the Hessian at other weights and parameters."""
         self._weights, level = weights, self.level
-        state = LinearState(weights, coef, level.forward(coef), level.sample_weight(weights))
+        state = level.state_at(weights, coef)
         self._state = state if level.dense else 1.0 / level.hessian_diagonal(state)
 
     def __call__(self, gradient):

@@ -1,6 +1,5 @@
 """Descents on a sample of the rows that lead where all rows would."""
 
-from skbadr.lower_level.linear import LinearState
 from skbadr.solvers.single_loop import Pair, SingleLoop
 
 # Iterations of each descent on the sample.
@@ -70,11 +69,9 @@ def follow_all_rows(smooth, sample, weights, starts, *, upper, reference, condit
             return weights, states, value, True
         weights = moved
         states = [
-            LinearState(weights, s.coef + pair.coef - o.coef, None, level.sample_weight(weights))
+            level.state_at(weights, s.coef + pair.coef - o.coef)
             for level, s, o, pair in zip(smooth.levels, states, own, pairs, strict=True)
         ]
-        for level, state in zip(smooth.levels, states, strict=True):
-            state.scores = level.forward(state.coef)
         states = smooth.solve(weights, states, tol=inner_tol)
     return best[1], best[2], best[0], False
 
