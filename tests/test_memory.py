@@ -288,7 +288,7 @@ def test_a_killed_search_repeats_no_finished_refit(counts, tmp_path, n_jobs):
     assert n_fits(counts) - before == model.n_refits_ - stored
 
 
-@pytest.mark.parametrize("goal", [{}, {"bound": 0.05}, {"trade_off": 1.0}])
+@pytest.mark.parametrize("goal", [{}, {"bound": 0.03}, {"trade_off": 1.0}])
 @pytest.mark.parametrize("solver", ["implicit", "gd", "sgd", "alternating"])
 def test_warm_start_goes_on_from_the_last_weights(solver, goal):
     model = BADRClassifier(
@@ -310,7 +310,7 @@ def test_warm_start_goes_on_from_the_last_weights(solver, goal):
 
 
 def test_warm_start_replaces_init():
-    model = classifier(warm_start=True, partition="group_target", bound=0.1)
+    model = classifier(warm_start=True, partition="group_target", bound=0.05)
     model.fit(X, y, sensitive_features=group)
     weights = model.group_weights_
     model.set_params(init="uniform").fit(X[:200], y[:200], sensitive_features=group[:200])
