@@ -39,11 +39,12 @@ class DensityShiftGuide:
 
     def __init__(self, evaluation_set, cells, shares, metric, predicted):
         rows = np.flatnonzero(cells.base_weight > 0)
+        edges = _edges(evaluation_set.y[rows], cells.target_of_cell[cells.codes[rows]])
+        spread_of_all = np.ptp(evaluation_set.y[rows])
         places = np.linspace(0, len(rows) - 1, min(len(rows), MAX_ROWS)).round().astype(np.intp)
         rows = rows[places]
         self.metric, self.shares = metric, shares
         self._own_cell = cells.codes[rows]
-        edges = _edges(evaluation_set.y, cells)
         self.data = evaluation_set.take(rows)
         self._mean = predicted[rows]
         groups = cells.group_of_cell[cells.codes[rows]]
@@ -54,7 +55,7 @@ class DensityShiftGuide:
             weight = cells.base_weight[rows[member]]
             mean = np.average(residual[member], weights=weight)
             spread = np.sqrt(np.average((residual[member] - mean) ** 2, weights=weight))
-            self._spread[member] = max(spread, 1e-9 * np.ptp(evaluation_set.y))
+            self._spread[member] = max(spread, 1e-9 * spread_of_all)
         n_bins = len(edges) + 1
         cell_of = np.full((int(cells.group_of_cell.max()) + 1, n_bins), -1)
         cell_of[cells.group_of_cell, cells.target_of_cell] = np.arange(cells.n_cells)
@@ -128,12 +129,11 @@ class DensityShiftGuide:
         return np.array(statistics), score
 
 
-def _edges(y, cells):
+def _edges(y, bins):
     """Return the edges between the bins of targets."""
-    target = cells.target_of_cell[cells.codes]
     lowest, highest = [], []
-    for b in range(int(cells.target_of_cell.max()) + 1):
-        values = y[target == b]
+    for b in range(int(bins.max()) + 1):
+        values = y[bins == b]
         if len(values):
             lowest.append(values.min())
             highest.append(values.max())
