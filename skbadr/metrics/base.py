@@ -46,6 +46,9 @@ class FairnessMetric:
     """
 
     pos_label = None
+    # Whether `statistics` are sums over rows or means over groups, so that those of blocks of
+    # rows add up (`EvaluationSet.part`).
+    additive = False
     # Whether `statistics` are the groups' confusion matrices, which a search can predict.
     uses_confusion = False
     # Whether it is a function of unknown cost, to be called once per refit at most.

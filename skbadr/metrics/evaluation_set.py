@@ -47,6 +47,35 @@ class EvaluationSet:
             None if self.sample_weight is None else self.sample_weight[rows],
         )
 
+    def without_rows(self):
+        """Return a set of no rows that has the totals of these, to be sent elsewhere."""
+        none = slice(0, 0)
+        empty = self.take(none)
+        empty.group_totals = self.group_totals
+        if self.classes is not None:
+            empty.class_totals = self.class_totals
+        return empty
+
+    def part(self, y, codes, sample_weight):
+        """Return a part of all rows that keeps the totals of all.
+
+        Sums over groups are then those of the part, and "means" over groups add up over parts.
+
+        Parameters
+        ----------
+        y, codes : ndarray of shape (m,)
+            Targets as here, and group codes.
+        sample_weight : ndarray of shape (m,) or None
+
+        Returns
+        -------
+        part : EvaluationSet
+        """
+        part = self.without_rows()
+        part.y, part.sample_weight = y, sample_weight
+        part.groups = Groups(codes, self.groups.labels, self.groups.names)
+        return part
+
     @property
     def task(self):
         """Return "classification" or "regression"."""
@@ -80,6 +109,17 @@ class EvaluationSet:
         size = self.n_groups * self.n_classes
         counts = np.bincount(self.pair, weights=self.sample_weight, minlength=size)
         return counts.reshape(self.n_groups, self.n_classes).astype(float)
+
+    @cached_property
+    def squared_totals(self):
+        """Sum of the squared weights of each group, of shape (n_groups,)."""
+        return self.group_sums(self.sample_weight)
+
+    @cached_property
+    def n_rows(self):
+        """Number of rows of positive weight that this set holds, or stands for."""
+        weight = self.sample_weight
+        return len(self.y) if weight is None else int(np.count_nonzero(weight))
 
     @cached_property
     def pair(self):

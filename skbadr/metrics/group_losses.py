@@ -256,6 +256,12 @@ class GroupLossMetric(FairnessMetric):
         return SUMMARIES[self.summary](self, losses[present], totals / totals.sum(), evaluation_set)
 
     @property
+    def additive(self):
+        """Whether its losses add up: all do, but what a mean target costs takes all rows."""
+        known = self.disagreement is not None or self._loss.task == "classification"
+        return self.summary != "nash_welfare" or known
+
+    @property
     def differentiable(self):  # noqa: D102
         return self._loss.gradient is not None
 

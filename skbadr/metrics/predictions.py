@@ -58,6 +58,8 @@ class GroupMeanMetric(FairnessMetric):
             name, greater_is_better=transform in ("ratio", "group_min"), tasks=("regression",)
         )
 
+    additive = True
+
     @property
     def differentiable(self):  # noqa: D102
         return self.quantity in _SLOPES

@@ -58,6 +58,7 @@ class RateMetric(FairnessMetric):
     """
 
     uses_confusion = True
+    additive = True
 
     def __init__(
         self,

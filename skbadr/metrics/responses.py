@@ -27,7 +27,12 @@ def get_response(estimator, X, response_method, task):
         return np.asarray(estimator.predict(X))
     if response_method != "decision_function" or hasattr(estimator, "decision_function"):
         return np.asarray(getattr(estimator, response_method)(X))
-    logs = np.log(np.clip(estimator.predict_proba(X), 1e-12, 1.0))
+    return log_odds(estimator.predict_proba(X))
+
+
+def log_odds(proba):
+    """Return log odds of two classes, or log probabilities of more, of shape (n,) or (n, C)."""
+    logs = np.log(np.clip(proba, 1e-12, 1.0))
     return logs[:, 1] - logs[:, 0] if logs.shape[1] == 2 else logs
 
 

@@ -50,8 +50,7 @@ def standard_error(metric, evaluation_set, *, statistics=None, response=None):
 def _delta_method(metric, data, statistics):
     tables = statistics.reshape(data.n_groups, -1)
     totals = tables.sum(axis=1)
-    weight = np.ones(len(data.y)) if data.sample_weight is None else data.sample_weight
-    squares = np.bincount(data.groups.codes, weights=weight**2, minlength=data.n_groups)
+    squares = data.squared_totals
     # A little apart, so that where two groups tie one of them is the greater.
     noise = np.random.default_rng(0).random(tables.shape)
     apart = tables * (1.0 + 1e-4 * noise)
@@ -84,11 +83,8 @@ def _jackknife(metric, data, response):
     rng = np.random.default_rng(0)
     weight = data.sample_weight
     rows = np.arange(len(data.y)) if weight is None else np.flatnonzero(weight)
-    shrink = 1.0
-    rows = rng.permutation(rows)
-    if len(rows) > MOST_ROWS:
-        shrink = np.sqrt(MOST_ROWS / len(rows))
-        rows = rows[:MOST_ROWS]
+    rows = rng.permutation(rows)[:MOST_ROWS]
+    shrink = np.sqrt(len(rows) / data.n_rows)
     # Every group is spread over the blocks.
     rows = rows[np.argsort(data.groups.codes[rows], kind="stable")]
     n_blocks = min(FEW_BLOCKS if metric.slow else N_BLOCKS, len(rows))
