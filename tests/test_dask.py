@@ -6,7 +6,6 @@ import threading
 
 import numpy as np
 import pytest
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -97,29 +96,6 @@ def test_refits_on_a_cluster_equal_those_here(client):
     np.testing.assert_array_equal(found, expected)
 
 
-class DaskTree(ClassifierMixin, BaseEstimator):
-    """A tree that trains on Dask arrays alone, as gradient boosting libraries do."""
-
-    seen = []
-
-    def fit(self, X, y, sample_weight=None):
-        assert isinstance(X, da.Array) and isinstance(y, da.Array)
-        assert sample_weight is None or isinstance(sample_weight, da.Array)
-        DaskTree.seen.append(None if sample_weight is None else sample_weight.chunks)
-        weight = da.ones_like(y) if sample_weight is None else sample_weight
-        parts = [X, y[:, None], weight[:, None]]
-        rows = da.concatenate(parts, axis=1).rechunk({1: -1})
-        # One block is enough for a test.
-        block = rows.blocks[0].compute()
-        self.classes_ = np.arange(2)
-        self.tree_ = DecisionTreeClassifier(max_depth=4, random_state=0)
-        self.tree_.fit(block[:, :-2], block[:, -2].astype(int), sample_weight=block[:, -1])
-        return self
-
-    def predict(self, X):
-        return X.map_blocks(self.tree_.predict, drop_axis=1, dtype=int)
-
-
 @pytest.mark.parametrize("solver", ["implicit", "gd", "sgd"])
 def test_same_model_as_in_memory(client, solver):
     X, y, group = people(n=24_000)
@@ -199,19 +175,19 @@ def test_a_worker_that_dies_changes_nothing():
     np.testing.assert_allclose(model.group_weights_, expected.group_weights_, atol=1e-6)
 
 
-def test_an_estimator_of_dask_arrays_gets_its_weights_as_one(client):
-    X, y, group = people()
-    DaskTree.seen.clear()
-    blocks = client.persist(da.from_array(X, chunks=(1000, 6)))
-    model = BADRClassifier(DaskTree(), partition="group_target", max_iter=4)
-    model.fit(blocks, y, sensitive_features=group)
-    assert model.metric_value_ <= model.erm_metric_value_
-    assert DaskTree.seen[0] is None and DaskTree.seen[1] == ((1000,) * 4,)
-
-
 def test_what_would_collect_x_is_refused():
     X, y, group = people(n=200)
     blocks = da.from_array(X, chunks=(100, 6))
     pipeline = make_pipeline(StandardScaler(), LogisticRegression())
     with pytest.raises(TypeError, match="transformers of a Pipeline would collect"):
         BADRClassifier(pipeline).fit(blocks, y, sensitive_features=group)
+    for estimator, options, message in [
+        (DecisionTreeClassifier(), {}, "which DecisionTreeClassifier would collect"),
+        (LogisticRegression(solver="liblinear"), {"y": group}, "LogisticRegression would collect"),
+        (LogisticRegression(), {"scoring": "roc_auc"}, "scoring would collect: leave scoring=None"),
+        (LogisticRegression(), {"cv": 3}, "cv would collect rows of it: leave cv=None"),
+        (LogisticRegression(), {"memory": "folder"}, "memory recognises data by their values"),
+    ]:
+        target = options.pop("y", y)
+        with pytest.raises(TypeError, match=message):
+            BADRClassifier(estimator, **options).fit(blocks, target, sensitive_features=group)

@@ -10,7 +10,6 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import (
-    check_consistent_length,
     check_is_fitted,
     has_fit_parameter,
     validate_data,
@@ -28,11 +27,11 @@ from skbadr.estimators.persistence import restored_state, state_to_save
 from skbadr.estimators.report import describe
 from skbadr.estimators.scoring import check_scorer
 from skbadr.estimators.setup import Setup
+from skbadr.estimators.table import read_table
 from skbadr.estimators.warm_start import last_weights, solve_from
 from skbadr.losses import get_loss
 from skbadr.lower_level import PeeledEstimator, find_family
-from skbadr.metrics import EvaluationSet, get_metric
-from skbadr.partition import make_cells
+from skbadr.metrics import get_metric
 from skbadr.problem import (
     implicit_obstacle,
     make_folds,
@@ -155,7 +154,7 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
                 self,
                 X,
                 y,
-                sample_weight=setup.data.sample_weight,
+                sample_weight=sample_weight,
                 budget=None if checks.bargains(self.init) else solver.budget(problem),
                 verbose=self.verbose,
                 attributes=lambda archive: outcome_so_far(archive, evaluator),
@@ -179,16 +178,13 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         metric = get_metric(self.metric, self._task)
         checks.check_bound(self.bound, metric)
         checks.check_response(metric, estimator)
-        y, target, classes = self._encode_target(y)
-        metric = with_own_loss(metric, estimator, target, self._task)
-        check_consistent_length(X, y)
-        base_weight = checks.check_weight(sample_weight, X)
-        sensitive_features, groups = self._groups(X, sensitive_features)
-        cells = self._cells(target, groups, base_weight, classes)
+        table = read_table(self, metric, X, y, sensitive_features, sample_weight)
+        y, cells, classes = table.y, table.cells, table.data.classes
+        metric = with_own_loss(metric, estimator, table.data.y, self._task)
         checks.check_numbers(params, cells.n_cells)
         initial = checks.initial_weights(self.init, cells)
-        user_weight = None if sample_weight is None else base_weight
-        scoring = check_scorer(self.scoring, self._task, estimator, y, user_weight)
+        weight = table.data.sample_weight
+        scoring = check_scorer(self.scoring, self._task, estimator, y, weight)
         family = find_family(PeeledEstimator(estimator).final, classes)
         obstacle = implicit_obstacle(
             estimator,
@@ -206,11 +202,12 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         if self.random_state is not None:
             seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         estimator = self._seeded(estimator, seed)
-        data = EvaluationSet(target, groups, classes, user_weight, sensitive_features)
         folds = None
         if self.cv is not None:
             (X,) = indexable(X)
-            folds = make_folds(self.cv, X, y, cells, target, classes=classes, random_state=seed)
+            folds = make_folds(
+                self.cv, X, y, cells, table.data.y, classes=classes, random_state=seed
+            )
         routing = get_config()["enable_metadata_routing"]
         if routing:
             fit_params = dict(process_routing(self, "fit", **fit_params).estimator.fit)
@@ -218,9 +215,7 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
             owner=self,
             estimator=estimator,
             X=X,
-            y=y,
-            data=data,
-            cells=cells,
+            table=table,
             metric=metric,
             loss=self._loss(estimator),
             scoring=scoring,
@@ -286,25 +281,6 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         check_is_fitted(self)
         return describe(self)
 
-    def _groups(self, X, sensitive_features):
-        return checks.check_groups(
-            X,
-            sensitive_features,
-            self.sensitive_columns,
-            feature_names=getattr(self, "feature_names_in_", None),
-            estimator=self._estimator(),
-        )
-
-    def _cells(self, target, groups, base_weight, classes):
-        return make_cells(
-            self.partition,
-            target,
-            groups,
-            base_weight,
-            classes=classes,
-            n_target_bins=getattr(self, "n_target_bins", 2),
-        )
-
     def _seeded(self, estimator, seed):
         """Give a seed to the random states that are None, where the user gave one here.
 
@@ -333,6 +309,7 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         Returns
         -------
         sample_weight : ndarray of shape (n,)
+            A Dask array where X is one, for an estimator that trains on such arrays.
 
         Raises
         ------
@@ -340,16 +317,15 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
             If the data do not have the cells of the data seen in fit.
         """
         check_is_fitted(self)
-        _, target, classes = self._encode_target(y)
-        base_weight = checks.check_weight(sample_weight, X)
-        _, groups = self._groups(X, sensitive_features)
-        cells = self._cells(target, groups, base_weight, classes)
+        metric = get_metric(self.metric, self._task)
+        table = read_table(self, metric, X, y, sensitive_features, sample_weight)
+        cells = table.cells
         if cells.labels != self.groups_.tolist():
             raise ValueError(
                 f"these data have the cells {cells.labels}, but the model was fitted on "
                 f"{self.groups_.tolist()}."
             )
-        return cells.sample_weight(self.group_weights_)
+        return table.sample_weight(self.group_weights_)
 
     def get_metadata_routing(self):
         """Return the routing of metadata: `sensitive_features` here, the rest to the estimator.

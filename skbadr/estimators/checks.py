@@ -92,8 +92,8 @@ def check_weight(sample_weight, X):
     return weight
 
 
-def check_groups(X, sensitive_features, sensitive_columns, *, feature_names, estimator):
-    """Return the sensitive features as given and encoded.
+def select_features(X, sensitive_features, sensitive_columns, *, feature_names, estimator):
+    """Return the sensitive features, and the argument that they are given by.
 
     Parameters
     ----------
@@ -106,25 +106,44 @@ def check_groups(X, sensitive_features, sensitive_columns, *, feature_names, est
 
     Returns
     -------
+    argument : str
     sensitive_features : object
+
+    Raises
+    ------
+    ValueError
+        If nothing defines the groups.
+    """
+    if sensitive_features is not None:
+        return "sensitive_features", sensitive_features
+    if sensitive_columns is None:
+        raise ValueError(
+            "nothing says what the groups are: pass sensitive_features to fit (inside a "
+            "Pipeline or a search: step__sensitive_features, or metadata routing), or give "
+            "sensitive_columns, the column(s) of X that define them."
+        )
+    return "sensitive_columns", _select(X, sensitive_columns, feature_names, estimator)
+
+
+def check_groups(sensitive_features, argument, X, sensitive_columns, estimator):
+    """Return the sensitive features encoded.
+
+    Parameters
+    ----------
+    sensitive_features, argument
+        See `select_features`.
+    X, sensitive_columns, estimator
+        As there, for messages.
+
+    Returns
+    -------
     groups : Groups
 
     Raises
     ------
     ValueError
-        If nothing defines the groups, lengths differ, values are missing, or there is a single
-        group.
+        If lengths differ, values are missing, or there is a single group.
     """
-    argument = "sensitive_features"
-    if sensitive_features is None:
-        if sensitive_columns is None:
-            raise ValueError(
-                "nothing says what the groups are: pass sensitive_features to fit (inside a "
-                "Pipeline or a search: step__sensitive_features, or metadata routing), or give "
-                "sensitive_columns, the column(s) of X that define them."
-            )
-        argument = "sensitive_columns"
-        sensitive_features = _select(X, sensitive_columns, feature_names, estimator)
     groups = make_groups(sensitive_features, argument=argument)
     n_samples = _num_samples(X)
     if len(groups) != n_samples:
@@ -132,15 +151,26 @@ def check_groups(X, sensitive_features, sensitive_columns, *, feature_names, est
             f"{argument} has {len(groups)} rows but X has {n_samples}: give one per sample, in the "
             "order of X."
         )
+    check_several(groups, argument, X, sensitive_columns, estimator)
+    return groups
+
+
+def check_several(groups, argument, X, sensitive_columns, estimator):
+    """Refuse a single group.
+
+    Raises
+    ------
+    ValueError
+        Naming it.
+    """
     if len(groups.labels) < 2:
         if argument == "sensitive_columns" and callable(sensitive_columns):
             check_readable(X, estimator)
-        samples = " (n_samples=1)" if n_samples == 1 else ""
+        samples = " (n_samples=1)" if _num_samples(X) == 1 else ""
         raise ValueError(
             f"{argument} holds the single group {groups.labels[0]!r}{samples}: at least two groups "
             "are needed, so check the column."
         )
-    return sensitive_features, groups
 
 
 def _select(X, columns, feature_names, estimator):
@@ -245,6 +275,34 @@ def check_warm_start(params):
         raise ValueError(
             "warm_start=True goes on from the last weights, but init='nash' begins with a stage of "
             "its own: choose one of them."
+        )
+
+
+def check_dask(params, default_score):
+    """Refuse what would collect a Dask array.
+
+    Parameters
+    ----------
+    params : dict
+        Of a BADR estimator.
+    default_score : str
+        Name of the score that predictions give.
+
+    Raises
+    ------
+    TypeError
+        Naming the argument.
+    """
+    for name, why in (
+        ("cv", "would collect rows of it"),
+        ("memory", "recognises data by their values, which it would have to collect"),
+    ):
+        if params[name] is not None:
+            raise TypeError(f"X is a Dask array, and {name} {why}: leave {name}=None.")
+    scoring = params["scoring"]
+    if scoring is not None and not (isinstance(scoring, str) and scoring == default_score):
+        raise TypeError(
+            f"X is a Dask array, which scoring would collect: leave scoring=None ({default_score})."
         )
 
 

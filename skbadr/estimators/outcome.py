@@ -51,7 +51,7 @@ def store_outcome(model, archive, evaluator, setup):
     model.loss_name_ = evaluator.loss
     model.metric_value_, model.erm_metric_value_ = best.metric, plain.metric
     model.scoring_value_, model.erm_scoring_value_ = best.score, plain.score
-    model.constant_scoring_value_ = _constant_score(evaluator)
+    model.constant_scoring_value_ = evaluator.constant_score()
     model.evaluated_on_ = "held-out data" if held_out else "training data"
     model.n_iter_, model.converged_ = archive.n_iter, archive.converged
     model.n_refits_ = archive.n_refits + held_out
@@ -66,16 +66,6 @@ def store_outcome(model, archive, evaluator, setup):
     store_precision(
         model, archive, evaluator, final, lambda: setup.evaluator(None, lower_level=lower)
     )
-
-
-def _constant_score(evaluator):
-    """Return the default score of the best single prediction, NaN where the score is another."""
-    if evaluator.scoring is not None:
-        return np.nan
-    data = evaluator.evaluation_set
-    if data.classes is None:
-        return evaluator.default_score(np.average(data.y, weights=data.sample_weight))
-    return evaluator.default_score(data.class_totals.sum(axis=0).argmax())
 
 
 def _fit_on_all(lower, archive):

@@ -7,11 +7,11 @@ import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 
 from skbadr._warnings import warn_user
-from skbadr.lower_level import RefitLowerLevel, RememberedLowerLevel
-from skbadr.metrics import EvaluationSet, FairnessMetric
+from skbadr.estimators.table import Table
+from skbadr.lower_level import DaskRefitLowerLevel, RefitLowerLevel, RememberedLowerLevel
+from skbadr.metrics import FairnessMetric
 from skbadr.metrics.callables import take_rows
-from skbadr.partition import Cells
-from skbadr.problem import BilevelProblem, Evaluator, UpperObjective
+from skbadr.problem import BilevelProblem, DaskEvaluator, Evaluator, UpperObjective
 from skbadr.problem.evaluator import Fold
 from skbadr.solvers import UpperSolver
 
@@ -27,12 +27,8 @@ class Setup:
     estimator : estimator
         The wrapped one, its random states seeded.
     X : array-like
-    y : ndarray of shape (n,)
-        Targets as the user knows them.
-    data : EvaluationSet
-        Of all rows.
-    cells : Cells
-        Of all rows.
+    table : Table
+        All else that is known of the rows.
     metric : FairnessMetric
     loss : str
         Of which the cells' means are reported.
@@ -56,9 +52,7 @@ class Setup:
     owner: Any
     estimator: Any
     X: Any
-    y: np.ndarray
-    data: EvaluationSet
-    cells: Cells
+    table: Table
     metric: FairnessMetric
     loss: str
     scoring: Any
@@ -72,22 +66,24 @@ class Setup:
     routing: bool
     memory: Any
 
+    @property
+    def cells(self):
+        """Cells of all rows, or of a sample that stands for them."""
+        return self.table.cells
+
     def lower_level(self, rows=None):
         """Return the lower level of some training rows, or of all."""
-        kind, options = RefitLowerLevel, {}
+        table, kind = self.table, RefitLowerLevel
+        options = {
+            "weighted": table.weighted,
+            "fit_params": self.fit_params,
+            "routing": self.routing,
+        }
+        if table.blocks is not None:
+            return DaskRefitLowerLevel(self.estimator, self.X, table.blocks, **options)
         if self.memory is not None:
-            kind, options = RememberedLowerLevel, {"memory": self.memory}
-        return kind(
-            self.estimator,
-            self.X,
-            self.y,
-            self.cells,
-            weighted=self.data.sample_weight is not None,
-            fit_params=self.fit_params,
-            rows=rows,
-            routing=self.routing,
-            **options,
-        )
+            kind, options["memory"] = RememberedLowerLevel, self.memory
+        return kind(self.estimator, self.X, table.y, table.cells, rows=rows, **options)
 
     def problem(self):
         """Return the bilevel problem.
@@ -107,7 +103,8 @@ class Setup:
             initial=self.initial,
             min_weight=owner.min_weight,
             tol=owner.tol,
-            n_jobs=owner.n_jobs,
+            # Such refits are the cluster's own, one after another.
+            n_jobs=owner.n_jobs if self.table.blocks is None else None,
             seed=self.seed,
         )
 
@@ -120,7 +117,15 @@ class Setup:
         lower_level : RefitLowerLevel or None, default=None
             Of all training rows, where there is one already.
         """
-        X, data, cells = self.X, self.data, self.cells
+        X, data, cells = self.X, self.table.data, self.table.cells
+        if self.table.blocks is not None:
+            return DaskEvaluator(
+                lower_level or self.lower_level(),
+                self.table.blocks,
+                self.table.sample,
+                metric=self.metric,
+                loss=self.loss,
+            )
         if folds is None:
             parts = [Fold(lower_level or self.lower_level(), X)]
         else:

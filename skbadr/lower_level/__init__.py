@@ -1,8 +1,9 @@
 """Lower level: the weighted training problem of the wrapped estimator."""
 
 from skbadr.lower_level.base import LowerLevel
-from skbadr.lower_level.dask_fit import respond_on_blocks
-from skbadr.lower_level.design import Design, is_dask_array, make_design, release
+from skbadr.lower_level.dask_fit import is_solved_on_blocks, respond_on_blocks
+from skbadr.lower_level.dask_refit import DaskRefitLowerLevel
+from skbadr.lower_level.design import Design, make_design, release
 from skbadr.lower_level.families import (
     LinearFamily,
     find_family,
@@ -15,6 +16,7 @@ from skbadr.lower_level.pipeline import PeeledEstimator
 from skbadr.lower_level.refit import RefitLowerLevel
 
 __all__ = [
+    "DaskRefitLowerLevel",
     "Design",
     "LinearFamily",
     "LinearLowerLevel",
@@ -23,7 +25,7 @@ __all__ = [
     "RefitLowerLevel",
     "RememberedLowerLevel",
     "find_family",
-    "is_dask_array",
+    "is_solved_on_blocks",
     "known_estimators",
     "make_design",
     "register_family",

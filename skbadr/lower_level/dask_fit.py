@@ -10,6 +10,37 @@ from skbadr.lower_level.linear import LinearLowerLevel
 TOL = 1e-8
 
 
+def is_solved_on_blocks(estimator, classes):
+    """Whether an estimator's fit on a Dask array is the solution of its training problem.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A last step.
+    classes : ndarray of shape (C,) or None
+
+    Returns
+    -------
+    solved : bool
+        If not, it has to train on Dask arrays itself.
+
+    Raises
+    ------
+    TypeError
+        If it does not, as no other estimator of scikit-learn does.
+    """
+    family = find_family(estimator, classes)
+    if not isinstance(family, str) and type(family).parameters is LinearFamily.parameters:
+        return True
+    if type(estimator).__module__.partition(".")[0] == "sklearn":
+        raise TypeError(
+            f"X is a Dask array, which {type(estimator).__name__} would collect: take an estimator "
+            "that trains on Dask arrays, or a linear model with a smooth objective, or pass X as a "
+            "memory map."
+        )
+    return False
+
+
 def fit_on_blocks(model, X, y, cells, cell_weights, params):
     """Fit an estimator on a Dask array, which is not collected.
 
@@ -36,8 +67,8 @@ def fit_on_blocks(model, X, y, cells, cell_weights, params):
     classes, codes = None, y
     if is_classifier(model):
         classes, codes = np.unique(y, return_inverse=True)
-    family = find_family(model, classes)
-    if not isinstance(family, str) and type(family).parameters is LinearFamily.parameters:
+    if is_solved_on_blocks(model, classes):
+        family = find_family(model, classes)
         level = LinearLowerLevel(family, X, codes, cells)
         return _fitted(model, family, level.solve(cell_weights, tol=TOL), level)
     import dask.array as da

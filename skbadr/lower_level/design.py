@@ -5,6 +5,8 @@ import mmap
 import numpy as np
 from scipy import linalg, sparse
 
+from skbadr._dask import is_dask_array
+
 # Bytes of X that one product reads: enough for BLAS, little beside the vectors of length n.
 BLOCK = 1 << 24
 # Bytes of X that stay in the processor's cache, for sums of products.
@@ -39,11 +41,6 @@ def make_design(X):
         return MappedDesign(X)
     X = np.asarray(X)
     return DenseDesign(X if X.dtype.kind == "f" else X.astype(float))
-
-
-def is_dask_array(X):
-    """Whether X is a Dask array, without importing Dask."""
-    return type(X).__module__.partition(".")[0] == "dask" and hasattr(X, "to_delayed")
 
 
 def release(X):

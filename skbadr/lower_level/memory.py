@@ -8,9 +8,10 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import clone
 
+from skbadr._dask import is_dask_array
 from skbadr._sklearn import _safe_indexing
 from skbadr._warnings import record_warnings, warn_user
-from skbadr.lower_level.design import is_dask_array, release
+from skbadr.lower_level.design import release
 from skbadr.lower_level.refit import RefitLowerLevel
 
 

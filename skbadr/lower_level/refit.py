@@ -7,10 +7,11 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import clone
 
+from skbadr._dask import is_dask_array
 from skbadr._sklearn import _check_method_params, _num_samples, _safe_indexing
 from skbadr.lower_level.base import LowerLevel
 from skbadr.lower_level.dask_fit import fit_on_blocks
-from skbadr.lower_level.design import is_dask_array, release
+from skbadr.lower_level.design import release
 from skbadr.lower_level.pipeline import PeeledEstimator
 
 

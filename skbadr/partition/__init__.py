@@ -2,6 +2,7 @@
 
 from skbadr.partition.cells import Cells, make_cells
 from skbadr.partition.columns import select_columns
+from skbadr.partition.dask_rows import DaskRows, read_groups, read_rows
 from skbadr.partition.groups import (
     Groups,
     encode_labels,
@@ -13,12 +14,15 @@ from skbadr.partition.groups import (
 
 __all__ = [
     "Cells",
+    "DaskRows",
     "Groups",
     "encode_labels",
     "is_missing",
     "label_array",
     "make_cells",
     "make_groups",
+    "read_groups",
+    "read_rows",
     "select_columns",
     "sort_labels",
 ]

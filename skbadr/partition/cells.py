@@ -116,9 +116,7 @@ def make_cells(partition, y, groups, base_weight, *, classes=None, n_target_bins
     if callable(partition):
         cells = _cells_from_callable(partition, y, groups, base_weight, classes)
     elif partition == "group":
-        totals = np.bincount(groups.codes, weights=base_weight, minlength=len(groups.labels))
-        cells = Cells(groups.codes, groups.labels, base_weight, totals,
-                      np.arange(len(groups.labels)))  # fmt: skip
+        cells = _group_cells(groups, base_weight)
     elif partition == "group_target":
         if classes is None:
             targets, target_labels = target_bins(y, base_weight, n_target_bins)
@@ -130,6 +128,50 @@ def make_cells(partition, y, groups, base_weight, *, classes=None, n_target_bins
             f"partition must be one of {PARTITIONS} or a callable (y, groups) -> cell labels, "
             f"got {partition!r}."
         )
+    return _checked(cells, partition)
+
+
+def cells_of_pairs(partition, groups, target_labels, weight, present):
+    """Partition samples of which no more is known than how many share a group and a target.
+
+    Parameters
+    ----------
+    partition : {"group", "group_target"}
+    groups : Groups
+        Of which labels and names count.
+    target_labels : list
+        Of classes or target bins.
+    weight : ndarray of shape (n_groups, n_targets)
+        Base weight of each pair.
+    present : ndarray of shape (n_groups, n_targets), bool
+        Which pairs occur.
+
+    Returns
+    -------
+    cell_of : ndarray of shape (n_groups * n_targets,)
+        Cell of each pair; -1 where it does not occur.
+    cells : Cells
+        Of one row for each pair that occurs.
+
+    Raises
+    ------
+    ValueError
+        As of `make_cells`.
+    """
+    pairs = np.flatnonzero(present)
+    codes, targets = np.divmod(pairs, len(target_labels))
+    groups = Groups(codes, groups.labels, groups.names)
+    base_weight = weight.ravel()[pairs]
+    if partition == "group":
+        cells = _group_cells(groups, base_weight)
+    else:
+        cells = _group_target_cells(groups, targets, target_labels, base_weight)
+    cell_of = np.full(present.size, -1, dtype=np.intp)
+    cell_of[pairs] = cells.codes
+    return cell_of, _checked(cells, partition)
+
+
+def _checked(cells, partition):
     if cells.n_cells < 2:
         raise ValueError(
             f"partition={partition!r} leaves a single cell: at least two are needed for weights "
@@ -158,15 +200,25 @@ def target_bins(y, base_weight, n_bins):
     positions = np.searchsorted(cumulative, levels * (1 - 1e-12), side="left")
     edges = np.unique(y[order[np.minimum(positions, len(y) - 1)]])
     edges = edges[edges < np.max(y, where=base_weight > 0, initial=-np.inf)]
-    codes = np.searchsorted(edges, y, side="left")
+    return np.searchsorted(edges, y, side="left"), bin_labels(edges)
+
+
+def bin_labels(edges):
+    """Return the labels of the bins between some edges."""
     if len(edges) == 0:
-        return codes, ["all"]
+        return ["all"]
     text = [f"{edge:.6g}" for edge in edges]
     if len(set(text)) < len(text):
         text = [repr(edge) for edge in edges.tolist()]
     labels = [f"<= {text[0]}"]
     labels += [f"({low}, {high}]" for low, high in zip(text[:-1], text[1:], strict=True)]
-    return codes, [*labels, f"> {text[-1]}"]
+    return [*labels, f"> {text[-1]}"]
+
+
+def _group_cells(groups, base_weight):
+    n_groups = len(groups.labels)
+    totals = np.bincount(groups.codes, weights=base_weight, minlength=n_groups)
+    return Cells(groups.codes, groups.labels, base_weight, totals, np.arange(n_groups))
 
 
 def _group_target_cells(groups, targets, target_labels, base_weight):

@@ -5,6 +5,8 @@ from numbers import Integral
 import numpy as np
 from scipy import sparse
 
+from skbadr._dask import is_dask_array
+
 
 def select_columns(X, columns, *, feature_names=None):
     """Return the columns of `X` that define the groups.
@@ -81,4 +83,6 @@ def _take(X, positions):
         if np.ndim(positions):
             return [[row[j] for j in positions] for row in X]
         return [row[positions] for row in X]
+    if is_dask_array(X):
+        return X[:, positions]
     return np.asarray(X)[:, positions]

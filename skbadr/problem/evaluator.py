@@ -4,13 +4,12 @@ import time
 from functools import partial
 
 import numpy as np
-from sklearn.exceptions import UndefinedMetricWarning
-from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit, check_cv
 
+from skbadr._dask import is_dask_array
 from skbadr._sklearn import _safe_indexing
-from skbadr._warnings import record_warnings, warn_user
+from skbadr._warnings import record_warnings
 from skbadr.losses import LOSSES
-from skbadr.lower_level import is_dask_array, release, respond_on_blocks
+from skbadr.lower_level import release, respond_on_blocks
 from skbadr.metrics.responses import get_response, predicts_likeliest
 from skbadr.result import Evaluation
 
@@ -131,6 +130,15 @@ class Evaluator:
             return -float(np.average((data.y - predicted) ** 2, weights=data.sample_weight))
         return float(np.average(data.y == predicted, weights=data.sample_weight))
 
+    def constant_score(self):
+        """Return the default score of the best single prediction, NaN where it is another one."""
+        if self.scoring is not None:
+            return np.nan
+        data = self.evaluation_set
+        if data.classes is None:
+            return self.default_score(np.average(data.y, weights=data.sample_weight))
+        return self.default_score(data.class_totals.sum(axis=0).argmax())
+
     def response_of(self, model):
         """Return what the metric takes of a model, on the rows of the first fold."""
         return self._responses(model, self.folds[0].X_final)[self.metric.response_method]
@@ -155,31 +163,60 @@ class Evaluator:
         return responses
 
     def _respond(self, model, X, method):
-        classes = self.evaluation_set.classes
+        data = self.evaluation_set
         if is_dask_array(X):
-            task = self.evaluation_set.task
-            respond = partial(get_response, response_method=method, task=task)
+            respond = partial(get_response, response_method=method, task=data.task)
             response = respond_on_blocks(model, X, respond)
-        elif classes is None:
-            response = get_response(model, X, method, "regression")
         else:
-            response = get_response(model, X, method, "classification")
-        _check_defined(response, model, method)
-        if classes is None:
-            return response.astype(float).ravel()
-        if method == "decision_function":
-            return _with_every_class(response, model, classes)
-        if method == "predict":  # some classifiers return a column
-            return encode_predictions(response.ravel(), classes)
-        if response.shape[1] == len(classes):
-            return response
-        # A class that the training rows lack has probability 0.
-        full = np.zeros((len(response), len(classes)), dtype=response.dtype)
-        full[:, np.searchsorted(classes, model.classes_)] = response
-        return full
+            response = get_response(model, X, method, data.task)
+        return code_response(response, method, data.classes, *known_of(model))
 
 
-def _check_defined(response, model, method):
+def known_of(model):
+    """Return the classes that a model knows, or None, and what it is called."""
+    return getattr(model, "classes_", None), type(model).__name__
+
+
+def code_response(response, method, classes, known, name):
+    """Return a model's response as metrics take it: class codes, a column for every class.
+
+    Parameters
+    ----------
+    response : ndarray of shape (n,) or (n, m)
+    method : {"predict", "predict_proba", "decision_function"}
+    classes : ndarray of shape (C,) or None
+        All of them; None for regression.
+    known : ndarray or None
+        Those that the model knows; None: all.
+    name : str
+        Of the model, for messages.
+
+    Returns
+    -------
+    coded : ndarray of shape (n,) or (n, C)
+
+    Raises
+    ------
+    ValueError
+        If the response is not finite.
+    """
+    _check_defined(response, name, method)
+    if classes is None:
+        return response.astype(float).ravel()
+    if method == "predict":  # some classifiers return a column
+        return encode_predictions(response.ravel(), classes)
+    known = classes if known is None else np.asarray(known)
+    if method == "decision_function":
+        return _with_every_class(response, known, classes)
+    if response.shape[1] == len(classes):
+        return response
+    # A class that the training rows lack has probability 0.
+    full = np.zeros((len(response), len(classes)), dtype=response.dtype)
+    full[:, np.searchsorted(classes, known)] = response
+    return full
+
+
+def _check_defined(response, name, method):
     """Refuse predictions that mean nothing: they are no other class, and no small error either.
 
     Raises
@@ -194,18 +231,17 @@ def _check_defined(response, model, method):
     undefined = undefined.reshape(len(response), -1).any(axis=1)
     if undefined.any():
         raise ValueError(
-            f"{method} of {type(model).__name__} is not finite for {int(undefined.sum())} of "
-            f"{len(response)} samples."
+            f"{method} of {name} is not finite for {int(undefined.sum())} of {len(response)} "
+            "samples."
         )
 
 
-def _with_every_class(scores, model, classes):
+def _with_every_class(scores, known, classes):
     """Return decision functions of all classes where the training rows lacked some.
 
     A missing class gets a score as far below the largest one as probability 0 lies below 1 in
     floats.
     """
-    known = getattr(model, "classes_", classes)
     if len(known) == len(classes):
         return scores
     if scores.ndim == 1:  # log odds of two classes
@@ -220,136 +256,3 @@ def encode_predictions(predicted, classes):
     if len(classes) == 2:  # one comparison, where strings would cost a search each
         return (predicted == classes[1]).astype(np.intp)
     return np.searchsorted(classes, predicted)
-
-
-def make_folds(cv, X, y, cells, targets, *, classes=None, random_state):
-    """Split the samples for a held-out upper level.
-
-    Parameters
-    ----------
-    cv : float, int or splitter or iterable of splits
-        A float holds out that fraction once; an int makes that many folds; both are stratified
-        by cell and class (or quarter of the targets), and leave out samples of weight zero. A
-        splitter is used as it is.
-    X, y : data as the splitter expects them
-    cells : Cells
-    targets : ndarray of shape (n,) or None
-        Class codes, or real targets, to stratify by; None for cells alone.
-    classes : ndarray of shape (C,) or None, default=None
-        Class labels; None for regression.
-    random_state : int
-
-    Returns
-    -------
-    folds : list of (train rows, evaluation rows)
-
-    Raises
-    ------
-    ValueError
-        If `cv` is out of range, names rows that do not exist, or leaves a fold empty.
-
-    Warns
-    -----
-    UndefinedMetricWarning
-        If a fold is trained without a cell or class, or a cell is evaluated in none, naming it.
-    """
-    codes = targets
-    if targets is not None and targets.dtype.kind == "f":
-        codes = np.searchsorted(np.quantile(targets, (0.25, 0.5, 0.75)), targets)
-    rows = np.flatnonzero(cells.base_weight > 0)
-    if isinstance(cv, (bool, np.bool_)):
-        raise ValueError(f"cv must be None, a fraction, a number of folds or a splitter, got {cv}.")
-    if isinstance(cv, (float, np.floating)):
-        if not 0.0 < cv < 1.0:
-            raise ValueError(f"cv as a fraction must lie strictly between 0 and 1, got {cv}.")
-        splitter = StratifiedShuffleSplit(1, test_size=float(cv), random_state=random_state)
-        n_rows = min(cv, 1 - cv) * len(rows)
-        strata = _strata(cells, codes, rows, 2, most=max(1, int(n_rows)))
-    elif isinstance(cv, (int, np.integer)):
-        if not 2 <= cv <= len(rows):
-            raise ValueError(
-                f"cv as a number of folds must lie between 2 and the {len(rows)} samples, got {cv}."
-            )
-        splitter = StratifiedKFold(int(cv), shuffle=True, random_state=random_state)
-        strata = _strata(cells, codes, rows, int(cv))
-    else:
-        checked = check_cv(cv, y, classifier=classes is not None)
-        folds = list(checked.split(X, y))
-        return _check_folds(folds, cells, targets, classes)
-    folds = [(rows[train], rows[test]) for train, test in splitter.split(strata, strata)]
-    return _check_folds(folds, cells, targets, classes)
-
-
-def _strata(cells, targets, rows, smallest, most=np.inf):
-    """Cell and class of each row; strata too small or too many fall back to class, then to one."""
-    fine = cells.codes[rows]
-    coarse = np.zeros_like(fine)
-    if targets is not None:
-        coarse = targets[rows]
-        fine = fine * (int(targets.max()) + 1) + coarse
-    for strata in (_merge_small(fine, coarse, smallest), _merge_small(coarse, coarse, smallest)):
-        if strata.max() < most:
-            return strata
-    return np.zeros_like(coarse)
-
-
-def _merge_small(fine, coarse, smallest):
-    strata = fine + coarse.max() + 2
-    for fallback in (coarse + 1, np.zeros_like(coarse)):
-        counts = np.bincount(strata)
-        strata = np.where(counts[strata] < smallest, fallback, strata)
-    counts = np.bincount(strata)
-    if counts[0] and counts[0] < smallest:
-        strata = np.where(strata == 0, np.argmax(counts), strata)
-    return np.unique(strata, return_inverse=True)[1]
-
-
-def _check_folds(folds, cells, targets, classes):
-    n = len(cells.codes)
-    folds = [tuple(map(_as_rows, fold)) for fold in folds]
-    for rows in (rows for fold in folds for rows in fold):
-        if len(rows) and not -n <= rows.min() <= rows.max() < n:
-            raise ValueError(f"cv names row {rows.max()}, but there are {n} samples.")
-    if not folds or any(not cells.base_weight[rows].any() for fold in folds for rows in fold):
-        raise ValueError(
-            "cv leaves a fold without training or evaluation samples of positive weight."
-        )
-    for sentence in _what_folds_lack(folds, cells, targets, classes):
-        warn_user(sentence, UndefinedMetricWarning)
-    return folds
-
-
-def _what_folds_lack(folds, cells, targets, classes):
-    """Return sentences on cells and classes that training or evaluation rows do without."""
-    weight, needed = cells.base_weight, cells.totals > 0
-    untrained, unseen = np.zeros(cells.n_cells, dtype=bool), needed.copy()
-    missing = np.zeros(0 if classes is None else len(classes), dtype=bool)
-    for train, test in folds:
-        untrained |= needed & ~(np.bincount(cells.codes[train], weight[train], len(needed)) > 0)
-        unseen &= ~(np.bincount(cells.codes[test], weight[test], len(needed)) > 0)
-        if classes is not None:
-            missing |= ~(np.bincount(targets[train], weight[train], len(classes)) > 0)
-    sentences = [
-        (cells.labels, untrained, "cell", "has no training sample in some fold, where its weight "
-         "changes nothing"),
-        (cells.labels, unseen, "cell", "is evaluated in no fold, so that the metric leaves it out"),
-        ([] if classes is None else classes.tolist(), missing, "class",
-         "has no training sample in some fold, where it has probability 0"),
-    ]  # fmt: skip
-    return [
-        f"cv: {kind} {_listed(labels, where)} {what}."
-        for labels, where, kind, what in sentences
-        if where.any()
-    ]
-
-
-def _listed(labels, where):
-    named = [repr(labels[k]) for k in np.flatnonzero(where)]
-    return ", ".join(named[:8]) + (f" (and {len(named) - 8} more)" if len(named) > 8 else "")
-
-
-def _as_rows(rows):
-    rows = np.asarray(rows)
-    if rows.dtype == bool:
-        return np.flatnonzero(rows)
-    return rows if len(rows) else rows.astype(np.intp)

@@ -7,12 +7,12 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array
 
+from skbadr._dask import is_dask_array
 from skbadr.losses import LOSSES, get_loss
 from skbadr.lower_level import (
     LinearLowerLevel,
     PeeledEstimator,
     find_family,
-    is_dask_array,
     known_estimators,
     make_design,
 )

@@ -1,0 +1,134 @@
+"""The rows of a fit: targets, groups, cells and base weights, checked and coded."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_consistent_length
+
+from skbadr._dask import is_dask_array
+from skbadr.estimators import checks
+from skbadr.estimators.scoring import DEFAULTS
+from skbadr.lower_level import PeeledEstimator, is_solved_on_blocks
+from skbadr.metrics import EvaluationSet
+from skbadr.partition import Cells, make_cells, read_groups, read_rows
+from skbadr.problem import DaskSample, draw_sample
+
+
+@dataclass
+class Table:
+    """Training rows, but for X.
+
+    Attributes
+    ----------
+    y : ndarray or dask array of shape (n,)
+        Targets as the user knows them.
+    data : EvaluationSet
+        Of all rows, or of a sample that stands for them.
+    cells : Cells
+        Of the same rows.
+    weighted : bool
+        Whether the user gave sample weights.
+    blocks : DaskRows or None
+        All rows, where they are held by the workers of a Dask cluster.
+    sample : DaskSample or None
+        Then, the sample.
+    """
+
+    y: Any
+    data: EvaluationSet
+    cells: Cells
+    weighted: bool
+    blocks: Any = None
+    sample: DaskSample | None = None
+
+    def sample_weight(self, cell_weights):
+        """Return the sample weights of all rows for weights of the cells."""
+        whole = self.cells if self.blocks is None else self.blocks
+        return whole.sample_weight(cell_weights)
+
+
+def read_table(owner, metric, X, y, sensitive_features, sample_weight):
+    """Check and code the rows that are passed to a fit.
+
+    Parameters
+    ----------
+    owner : BADR estimator
+    metric : FairnessMetric
+    X, y, sensitive_features, sample_weight
+        As passed to fit.
+
+    Returns
+    -------
+    table : Table
+
+    Raises
+    ------
+    ValueError, TypeError
+        As of fit.
+    """
+    n_bins = getattr(owner, "n_target_bins", 2)
+    if is_dask_array(X):
+        checks.check_dask(vars(owner), DEFAULTS[owner._task])
+    if stays_on_blocks(owner, metric, X):
+        return _read_blocks(owner, X, y, sensitive_features, sample_weight, n_bins)
+    y, target, classes = owner._encode_target(y)
+    check_consistent_length(X, y)
+    base_weight = checks.check_weight(sample_weight, X)
+    argument, features = _features(owner, X, sensitive_features)
+    groups = checks.check_groups(features, argument, X, owner.sensitive_columns, owner._estimator())
+    cells = make_cells(
+        owner.partition, target, groups, base_weight, classes=classes, n_target_bins=n_bins
+    )
+    weight = None if sample_weight is None else base_weight
+    data = EvaluationSet(target, groups, classes, weight, features)
+    return Table(y, data, cells, sample_weight is not None)
+
+
+def stays_on_blocks(owner, metric, X):
+    """Whether targets, groups and weights are left with the blocks of X on a cluster's workers.
+
+    They are where X is a Dask array, the estimator trains on such arrays itself, and all that is
+    asked of them are sums over rows. A linear model's training problem takes vectors here, and so
+    do metrics that are no sums and partitions that are functions.
+
+    Raises
+    ------
+    TypeError
+        If X is a Dask array that the estimator's own fit would collect.
+    """
+    if not is_dask_array(X):
+        return False
+    classes = np.arange(2) if owner._task == "classification" else None
+    if is_solved_on_blocks(PeeledEstimator(owner._estimator()).final, classes):
+        return False
+    return metric.additive and not callable(owner.partition)
+
+
+def _read_blocks(owner, X, y, sensitive_features, sample_weight, n_bins):
+    argument, features = _features(owner, X, sensitive_features)
+    lengths, classify = X.chunks[0], owner._task == "classification"
+    groups, codes = read_groups(features, lengths, argument)
+    checks.check_several(groups, argument, X, owner.sensitive_columns, owner._estimator())
+    rows = read_rows(
+        y,
+        groups,
+        codes,
+        sample_weight,
+        lengths=lengths,
+        partition=owner.partition,
+        n_target_bins=n_bins,
+        encode_classes=(lambda values: owner._encode_target(values)[2]) if classify else None,
+    )
+    sample = draw_sample(X, rows)
+    return Table(rows.y, sample.data, sample.cells, sample_weight is not None, rows, sample)
+
+
+def _features(owner, X, sensitive_features):
+    return checks.select_features(
+        X,
+        sensitive_features,
+        owner.sensitive_columns,
+        feature_names=getattr(owner, "feature_names_in_", None),
+        estimator=owner._estimator(),
+    )

@@ -1,0 +1,217 @@
+"""Evaluation of one point on Dask arrays: the workers predict and add up, sums alone travel."""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from skbadr._dask import blocks_of, in_blocks, is_dask, run_on_blocks, tasks_of
+from skbadr.losses import LOSSES
+from skbadr.metrics import EvaluationSet, FairnessMetric
+from skbadr.metrics.responses import log_odds
+from skbadr.partition import Groups
+from skbadr.problem.evaluator import Evaluator, Fold, code_response, known_of
+
+
+class DaskEvaluator(Evaluator):
+    """Evaluate weights by sums over the blocks of Dask arrays.
+
+    What guides see is a sample: `evaluation_set` and `cells` are of some thousand rows, with the
+    totals of all. What is measured of a refit is of all rows.
+
+    Parameters
+    ----------
+    lower_level : DaskRefitLowerLevel
+    rows : DaskRows
+    sample : DaskSample
+    metric : FairnessMetric
+        Of additive statistics.
+    loss : str
+        Name of the loss of which cells' means are reported.
+    """
+
+    def __init__(self, lower_level, rows, sample, *, metric, loss):
+        fold = Fold(lower_level, lower_level.X)
+        fold.X = fold.X_final = sample.X
+        super().__init__([fold], sample.data, sample.cells, metric=metric, loss=loss)
+        self.rows, self.sample = rows, sample
+
+    def _fill(self, evaluation):
+        lower = self.folds[0].lower_level
+        evaluation.n_refits, start = 1, time.perf_counter()
+        model = evaluation.model = lower.fit(evaluation.cell_weights)
+        evaluation.refit_time = time.perf_counter() - start
+        columns = [response_blocks(model, lower.X, name, self.rows.lengths) for name in self.asked]
+        responses = [dict(zip(self.asked, own, strict=True)) for own in zip(*columns, strict=True)]
+        measure = _Measure.of(self, model)
+        places = self.sample.places if evaluation.origin == "erm" else [None] * len(responses)
+        found = run_on_blocks(_measure, (self.rows.parts, responses, places), measure)
+        self._add_up(evaluation, [sums for sums, _ in found])
+        if evaluation.origin == "erm":
+            seen = [own for _, own in found]
+            evaluation.predicted = np.concatenate([own["predict"] for own in seen])
+            if "predict_proba" in self.methods:
+                evaluation.proba = np.concatenate([own["predict_proba"] for own in seen])
+
+    @property
+    def asked(self):
+        """Names of the responses, in a fixed order."""
+        return sorted(self.methods)
+
+    def _add_up(self, evaluation, sums):
+        cells, data = self.cells, self.evaluation_set
+        total = {name: sum(own[name] for own in sums) for name in sums[0] if name != "range"}
+        evaluation.cell_losses = total["cell_losses"] / cells.totals
+        evaluation.losses_by_group = total["group_losses"]
+        evaluation.score = float(total["score"] / cells.totals.sum())
+        low, high = np.array([own["range"] for own in sums]).T
+        evaluation.constant = bool(low.min() == high.max())
+        evaluation.statistics = np.ravel(total["statistics"])
+        evaluation.metric = float(self.metric.from_statistics(data, evaluation.statistics))
+
+    def constant_score(self):  # noqa: D102
+        if self.evaluation_set.classes is None:
+            return -float(self.rows.totals.variance)
+        return super().constant_score()
+
+    def response_of(self, model):
+        """Return what the metric takes of a model, on the rows of the sample."""
+        import dask.array as da
+
+        method, X = self.metric.response_method, self.sample.X
+        blocks = response_blocks(model, da.from_array(X, chunks=X.shape), method, (len(X),))
+        return _Measure.of(self, model).responses({method: blocks[0].compute()})[method]
+
+
+@dataclass
+class DaskSample:
+    """Some rows that stand for all, in memory.
+
+    Attributes
+    ----------
+    X : ndarray or sparse matrix of shape (m, d)
+    places : list of ndarray
+        The rows of each block that these are.
+    data : EvaluationSet
+        With the totals of all rows.
+    cells : Cells
+        With the totals of all rows.
+    """
+
+    X: object
+    places: list
+    data: EvaluationSet
+    cells: object
+
+
+def draw_sample(X, rows):
+    """Return the sample of Dask rows that guides see.
+
+    Parameters
+    ----------
+    X : dask array of shape (n, d)
+    rows : DaskRows
+
+    Returns
+    -------
+    sample : DaskSample
+    """
+    places, drawn = rows.sample()
+    parts = run_on_blocks(_take, (blocks_of(X.rechunk({1: -1})), places))
+    stack = sparse.vstack if sparse.issparse(parts[0]) else np.concatenate
+    groups = Groups(drawn.groups, rows.groups.labels, rows.groups.names)
+    data = EvaluationSet(drawn.y, groups, rows.classes, drawn.weight)
+    totals = rows.totals
+    data.group_totals, data.squared_totals = totals.weight.sum(axis=1), totals.squares
+    data.n_rows = int(totals.rows.sum())
+    if rows.classes is not None:
+        data.class_totals = totals.weight
+    return DaskSample(stack(parts), places, data, rows.cells_of(drawn))
+
+
+def response_blocks(model, X, method, lengths):
+    """Return a model's response to each block of X, as Delayed.
+
+    Log odds stand in for the decision function of a classifier that has probabilities alone.
+
+    Parameters
+    ----------
+    model : fitted estimator
+    X : dask array of shape (n, d)
+    method : str
+    lengths : tuple of int
+        Rows of each block.
+
+    Returns
+    -------
+    blocks : list of Delayed
+    """
+    by_odds = method == "decision_function" and not hasattr(model, method)
+    method = "predict_proba" if by_odds else method
+    response = getattr(model, method)(X)
+    if is_dask(response) and hasattr(response, "to_dask_array"):
+        response = response.to_dask_array(lengths=list(lengths))
+    if not is_dask(response) or response.numblocks[0] != len(lengths):
+        response = in_blocks(response, lengths, f"{method} of {type(model).__name__}")
+    elif response.ndim == 2 and response.numblocks[1] > 1:
+        response = response.rechunk({1: -1})
+    blocks = blocks_of(response)
+    return tasks_of(log_odds, (blocks,)) if by_odds else blocks
+
+
+@dataclass
+class _Measure:
+    """What a worker has to know to measure a block."""
+
+    whole: EvaluationSet
+    metric: FairnessMetric
+    loss: str
+    cell_of: np.ndarray
+    n_targets: int
+    n_cells: int
+    model: tuple
+
+    @classmethod
+    def of(cls, evaluator, model):
+        rows = evaluator.rows
+        known, name = known_of(model)
+        return cls(
+            evaluator.evaluation_set.without_rows(), evaluator.metric, evaluator.loss,
+            rows.cell_of, rows.n_targets, rows.cells.n_cells,
+            (None if known is None else np.asarray(known), name),
+        )  # fmt: skip
+
+    def responses(self, raw):
+        """Return the responses of the model to a block as metrics take them."""
+        classes, (known, name) = self.whole.classes, self.model
+        return {
+            method: code_response(np.asarray(response), method, classes, known, name)
+            for method, response in raw.items()
+        }
+
+
+def _measure(rows, responses, places, measure):
+    """Return sums over a block, and responses to some of its rows where these are wanted."""
+    responses = measure.responses(responses)
+    predicted, whole = responses["predict"], measure.whole
+    if len(predicted) != len(rows.y):
+        raise ValueError(f"predict returned {len(predicted)} values for {len(rows.y)} rows.")
+    part = whole.part(rows.y, rows.groups, rows.weight)
+    loss, method, _ = LOSSES[measure.loss]
+    losses = loss(rows.y, responses[method])
+    cells = measure.cell_of[rows.groups * measure.n_targets + rows.targets]
+    counted = predicted[rows.weight > 0].astype(float)
+    score = rows.y == predicted if whole.classes is not None else -np.square(rows.y - predicted)
+    sums = {
+        "cell_losses": np.bincount(cells, losses * rows.weight, measure.n_cells),
+        "group_losses": part.group_means(losses),
+        "score": float(rows.weight @ score),
+        "statistics": measure.metric.statistics(part, responses[measure.metric.response_method]),
+        "range": (np.min(counted, initial=np.inf), np.max(counted, initial=-np.inf)),
+    }
+    return sums, None if places is None else {name: own[places] for name, own in responses.items()}
+
+
+def _take(X, places):
+    return X[places]
