@@ -1,11 +1,14 @@
 """What leaves the workers of a Dask cluster during a search, beside the size of X.
 
-Starts a cluster of two processes, puts X on it, fits there and in memory, and compares the
+Starts a cluster of two processes, puts X and y on it, fits there and in memory, and compares the
 weights. Bytes are those of the workers' own logs of outgoing transfers to anyone who is no worker;
-``X moved`` are those of the blocks of X themselves, ``largest`` is the largest single result:
+``X moved`` and ``y moved`` are those of blocks of X, and of blocks of y and the groups, themselves,
+``largest`` is the largest single result:
 
     python examples/benchmarks/dask_bytes.py [--rows N] [--features D] [--blocks B] \\
-        [--solvers implicit gd sgd] [--output FILE]
+        [--solvers implicit gd sgd] [--boosting] [--output FILE]
+
+``--boosting`` adds gradient boosting by XGBoost, which trains on Dask arrays itself.
 """
 
 import argparse
@@ -17,6 +20,7 @@ from pathlib import Path
 import dask.array as da
 import distributed
 import numpy as np
+from dask.core import flatten
 from scalability import make_data
 from sklearn.linear_model import LogisticRegression
 
@@ -36,6 +40,49 @@ def transfers(client):
     return client.run(read_log)
 
 
+class Cluster:
+    """A cluster with data on it, and its logs.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    X, y, group : ndarrays
+    n_blocks : int
+    """
+
+    def __init__(self, client, X, y, group, n_blocks):
+        self.client = client
+        size = -(-len(X) // n_blocks)
+        arrays = [da.from_array(a, chunks=(size, *a.shape[1:])) for a in (X, y, group)]
+        self.X, self.y, self.group = client.persist(arrays)
+        distributed.wait([self.X, self.y, self.group])
+
+    def fit(self, model, **options):
+        """Fit a model, and return what left the workers."""
+        before, begin = transfers(self.client), time.perf_counter()
+        model.fit(self.X, **options)
+        seconds = time.perf_counter() - begin
+        after = transfers(self.client)
+        # Blocks that one worker hands to another stay on the workers.
+        log = [
+            one
+            for worker, known in after.items()
+            for who, one in known[len(before[worker]) :]
+            if who not in after
+        ]
+
+        def bytes_of(*arrays):
+            keys = {str(key) for a in arrays for key in flatten(a.__dask_keys__())}
+            return sum(n for one in log for key, n in one.items() if key in keys)
+
+        return {
+            "x_bytes": self.X.nbytes, "transfers": len(log), "seconds": seconds,
+            "bytes": sum(sum(one.values()) for one in log),
+            "bytes_of_x": bytes_of(self.X), "bytes_of_y": bytes_of(self.y, self.group),
+            "largest": max(n for one in log for n in one.values()),
+        }  # fmt: skip
+
+
 def main(arguments=None):
     """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -43,6 +90,7 @@ def main(arguments=None):
     parser.add_argument("--features", type=int, default=100)
     parser.add_argument("--blocks", type=int, default=8)
     parser.add_argument("--solvers", nargs="*", default=["implicit", "gd", "sgd"])
+    parser.add_argument("--boosting", action="store_true")
     parser.add_argument("--output", type=Path, default=Path("benchmarks_dask_bytes.json"))
     options = parser.parse_args(arguments)
     warnings.simplefilter("ignore")
@@ -52,45 +100,42 @@ def main(arguments=None):
     with (
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
-        ) as cluster,
-        distributed.Client(cluster) as client,
+        ) as own,
+        distributed.Client(own) as client,
     ):
-        size = -(-options.rows // options.blocks)
-        blocks = client.persist(da.from_array(X, chunks=(size, options.features)))
-        distributed.wait(blocks)
-        of_x = {str(key) for row in blocks.__dask_keys__() for key in row}
+        cluster = Cluster(client, X, y, group, options.blocks)
         print(f"X: {X.nbytes / 1e6:.1f} MB in {options.blocks} blocks")
-        print(f"{'solver':10}{'X moved':>9}{'largest':>9}{'all':>9}{'transfers':>11}{'s':>8}"
-              f"{'weights':>10}")  # fmt: skip
+        print(f"{'search':10}{'X moved':>9}{'y moved':>9}{'largest':>10}{'all':>10}"
+              f"{'transfers':>11}{'s':>8}{'weights':>10}")  # fmt: skip
+
+        def show(name, row, apart):
+            results.append({"search": name, "weights_apart": apart, **row})
+            print(
+                f"{name:10}{row['bytes_of_x']:>7} B{row['bytes_of_y']:>7} B"
+                f"{row['largest'] / 1e6:>7.2f} MB{row['bytes'] / 1e6:>7.1f} MB"
+                f"{row['transfers']:>11}{row['seconds']:>8.1f}{apart:>10.1e}",
+                flush=True,
+            )
+
         for solver in options.solvers:
             local = BADRClassifier(estimator, "individual", solver=solver)
             local.fit(X, y, sensitive_features=group)
-            before, begin = transfers(client), time.perf_counter()
             remote = BADRClassifier(estimator, "individual", solver=solver)
-            remote.fit(blocks, y, sensitive_features=group)
-            seconds = time.perf_counter() - begin
-            after = transfers(client)
-            # Blocks that one worker hands to another stay on the workers.
-            log = [
-                one
-                for worker, known in after.items()
-                for who, one in known[len(before[worker]) :]
-                if who not in after
-            ]
-            apart = float(np.abs(remote.group_weights_ - local.group_weights_).max())
-            row = {
-                "solver": solver, "x_bytes": X.nbytes, "transfers": len(log),
-                "bytes": sum(sum(one.values()) for one in log),
-                "bytes_of_x": sum(n for one in log for key, n in one.items() if key in of_x),
-                "largest": max(n for one in log for n in one.values()),
-                "seconds": seconds, "weights_apart": apart,
-            }  # fmt: skip
-            results.append(row)
-            print(
-                f"{solver:10}{row['bytes_of_x']:>7} B{row['largest'] / 1e6:>6.2f} MB"
-                f"{row['bytes'] / 1e6:>6.1f} MB{row['transfers']:>11}{seconds:>8.1f}{apart:>10.1e}",
-                flush=True,
+            row = cluster.fit(remote, y=y, sensitive_features=group)
+            show(solver, row, float(np.abs(remote.group_weights_ - local.group_weights_).max()))
+        if options.boosting:
+            from xgboost.dask import DaskXGBClassifier
+
+            model = BADRClassifier(
+                DaskXGBClassifier(n_estimators=50, max_depth=4),
+                partition="group_target",
+                bound=0.05,
             )
+            row = cluster.fit(model, y=cluster.y, sensitive_features=cluster.group)
+            show("boosting", row, np.nan)
+            print(f"gap {model.erm_metric_value_:.4f} -> {model.metric_value_:.4f}, accuracy "
+                  f"{model.erm_scoring_value_:.4f} -> {model.scoring_value_:.4f}, "
+                  f"{model.n_refits_} fits")  # fmt: skip
     options.output.write_text(json.dumps({"results": results}, indent=2) + "\n", encoding="utf-8")
 
 
