@@ -310,6 +310,23 @@ def test_groups_may_be_columns_of_x_and_crossed():
     assert_same(one, other)
 
 
+def test_frames_and_series_of_dask_are_taken_for_arrays():
+    frames = pytest.importorskip("dask.dataframe")
+    pandas = pytest.importorskip("pandas")
+    X, signal, group, weight = people(n=900)
+    table = pandas.DataFrame({"g": group, "h": np.arange(900) % 2, "w": weight, "y": signal > 0})
+    lazy = frames.from_pandas(table, npartitions=2)
+    (blocks,) = as_blocks(X, size=300)
+    for estimator in (BlockForestClassifier(), None):
+        given = {"sensitive_features": table[["g", "h"]], "sample_weight": table["w"]}
+        one = BADRClassifier(estimator, max_iter=3).fit(blocks, table["y"], **given)
+        given = {"sensitive_features": lazy[["g", "h"]], "sample_weight": lazy["w"]}
+        other = BADRClassifier(estimator, max_iter=3).fit(blocks, lazy["y"], **given)
+        assert_same(one, other)
+    with pytest.raises(TypeError, match=r"pass X.to_dask_array\(lengths=True\)"):
+        BADRClassifier().fit(lazy, lazy["y"], sensitive_features=lazy["g"])
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

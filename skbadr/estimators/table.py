@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_consistent_length
 
-from skbadr._dask import is_dask_array
+from skbadr._dask import is_dask, is_dask_array
 from skbadr.estimators import checks
 from skbadr.estimators.scoring import DEFAULTS
 from skbadr.lower_level import PeeledEstimator, is_solved_on_blocks
@@ -72,10 +72,11 @@ def read_table(owner, metric, X, y, sensitive_features, sample_weight):
         checks.check_dask(vars(owner), DEFAULTS[owner._task])
     if stays_on_blocks(owner, metric, X):
         return _read_blocks(owner, X, y, sensitive_features, sample_weight, n_bins)
-    y, target, classes = owner._encode_target(y)
+    y, target, classes = owner._encode_target(_here(y))
     check_consistent_length(X, y)
-    base_weight = checks.check_weight(sample_weight, X)
+    base_weight = checks.check_weight(_here(sample_weight), X)
     argument, features = _features(owner, X, sensitive_features)
+    features = _here(features)
     groups = checks.check_groups(features, argument, X, owner.sensitive_columns, owner._estimator())
     cells = make_cells(
         owner.partition, target, groups, base_weight, classes=classes, n_target_bins=n_bins
@@ -103,6 +104,11 @@ def stays_on_blocks(owner, metric, X):
     if is_solved_on_blocks(PeeledEstimator(owner._estimator()).final, classes):
         return False
     return metric.additive and not callable(owner.partition)
+
+
+def _here(values):
+    """Return values in memory."""
+    return values.compute() if is_dask(values) else values
 
 
 def _read_blocks(owner, X, y, sensitive_features, sample_weight, n_bins):
