@@ -2,7 +2,8 @@
 
 from skbadr.partition.cells import Cells, make_cells
 from skbadr.partition.columns import select_columns
-from skbadr.partition.dask_rows import DaskRows, read_groups, read_rows
+from skbadr.partition.dask_groups import read_groups
+from skbadr.partition.dask_rows import DaskRows, read_rows
 from skbadr.partition.groups import (
     Groups,
     encode_labels,
