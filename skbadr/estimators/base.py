@@ -32,7 +32,7 @@ from skbadr.estimators.warm_start import last_weights, solve_from
 from skbadr.losses import get_loss
 from skbadr.lower_level import PeeledEstimator, find_family
 from skbadr.metrics import EvaluationSet, get_metric
-from skbadr.partition import make_cells
+from skbadr.partition import from_labels, in_canonical_order, make_cells
 from skbadr.problem import (
     implicit_obstacle,
     make_folds,
@@ -186,7 +186,10 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         sensitive_features, groups = self._groups(X, sensitive_features)
         cells = self._cells(target, groups, base_weight, classes)
         checks.check_numbers(params, cells.n_cells)
-        initial = checks.initial_weights(self.init, cells)
+        initial, last = checks.initial_weights(self.init, cells), last_weights(self, cells)
+        cells, groups = in_canonical_order(
+            cells, groups, target, n_classes=None if classes is None else len(classes), X=X
+        )
         user_weight = None if sample_weight is None else base_weight
         scoring = check_scorer(self.scoring, self._task, estimator, y, user_weight)
         family = find_family(PeeledEstimator(estimator).final, classes)
@@ -226,8 +229,8 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
             scoring=scoring,
             family=None if isinstance(family, str) else family,
             solver=solver,
-            initial=initial,
-            last_weights=last_weights(self, cells),
+            initial=from_labels(initial, cells.order),
+            last_weights=None if last is None else from_labels(last, cells.order),
             folds=folds,
             seed=seed,
             fit_params=fit_params,
@@ -267,7 +270,7 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         bargain.hand_over(problem, self.stage2_tolerance)
         archive = bargain.archive() if bargain.is_final else solver.solve(problem)
         bargain.merge(archive)
-        self.bargaining_ = bargain.summary()
+        self.bargaining_ = bargain.summary(setup.cells, setup.data.groups)
         return archive
 
     def summary(self):

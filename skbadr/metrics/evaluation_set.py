@@ -42,7 +42,7 @@ class EvaluationSet:
         """Return the set of some of the samples, for metrics that need codes alone."""
         return EvaluationSet(
             self.y[rows],
-            Groups(self.groups.codes[rows], self.groups.labels, self.groups.names),
+            self.groups.take(rows),
             self.classes,
             None if self.sample_weight is None else self.sample_weight[rows],
         )
