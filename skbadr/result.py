@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from skbadr.partition import by_label
+
 
 @dataclass
 class Evaluation:
@@ -148,16 +150,22 @@ class Archive:
         """Number of fits of the wrapped estimator, failed ones included."""
         return sum(evaluation.n_refits for evaluation in self.evaluations)
 
-    def as_dict(self):
-        """Return a dict of equal-length arrays, one entry per visited point."""
+    def as_dict(self, order=None):
+        """Return a dict of equal-length arrays, one entry per visited point.
+
+        Parameters
+        ----------
+        order : ndarray of shape (K,) or None, default=None
+            Place of each cell in the order of labels, in which the weights and losses are given.
+        """
         visited = self.evaluations
         costs = np.array([self.objective.cost(e.metric) for e in visited])
         scores = np.array([e.score for e in visited])
         return {
-            "group_weights": np.array([e.cell_weights for e in visited]),
+            "group_weights": by_label(np.array([e.cell_weights for e in visited]), order),
             "metric": np.array([e.metric for e in visited]),
             "score": scores,
-            "group_losses": np.array([e.cell_losses for e in visited]),
+            "group_losses": by_label(np.array([e.cell_losses for e in visited]), order),
             "refit_time": np.array([e.refit_time for e in visited]),
             "pareto_optimal": non_dominated(costs, -scores),
             "iteration": np.array([e.iteration for e in visited]),

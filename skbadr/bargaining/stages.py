@@ -11,6 +11,7 @@ from skbadr._warnings import warn_user
 from skbadr.bargaining.nash_product import maximise_nash_product
 from skbadr.bargaining.stage_one import NotTheEstimators, bargain_by_gradients
 from skbadr.bargaining.visits import Stopped, Visits
+from skbadr.partition import by_label
 from skbadr.result import Archive, Evaluation
 
 
@@ -79,15 +80,15 @@ class Bargain:
             ],
         )
 
-    def summary(self):
-        """Return what users see of it."""
+    def summary(self, cells, groups):
+        """Return what users see of it, in the order of labels."""
         visits = self.visits
         return Bunch(
             method=self.method,
             reason=self.reason,
-            group_weights=np.array(self.chosen.cell_weights),
-            losses=np.array(self.chosen.losses_by_group),
-            erm_losses=np.array(visits.plain.losses_by_group),
+            group_weights=np.array(by_label(self.chosen.cell_weights, cells.order)),
+            losses=np.array(by_label(self.chosen.losses_by_group, groups.order)),
+            erm_losses=np.array(by_label(visits.plain.losses_by_group, groups.order)),
             pareto_distance=float(self.distance),
             n_refits=visits.archive.n_refits,
         )

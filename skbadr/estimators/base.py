@@ -32,6 +32,7 @@ from skbadr.estimators.warm_start import last_weights, solve_from
 from skbadr.losses import get_loss
 from skbadr.lower_level import PeeledEstimator, find_family
 from skbadr.metrics import get_metric
+from skbadr.partition import from_labels
 from skbadr.problem import (
     implicit_obstacle,
     make_folds,
@@ -182,8 +183,9 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         y, cells, classes = table.y, table.cells, table.data.classes
         metric = with_own_loss(metric, estimator, table.data.y, self._task)
         checks.check_numbers(params, cells.n_cells)
-        initial = checks.initial_weights(self.init, cells)
-        weight = table.data.sample_weight
+        initial, last = checks.initial_weights(self.init, cells), last_weights(self, cells)
+        table = table.in_canonical_order(X)
+        cells, weight = table.cells, table.data.sample_weight
         scoring = check_scorer(self.scoring, self._task, estimator, y, weight)
         family = find_family(PeeledEstimator(estimator).final, classes)
         obstacle = implicit_obstacle(
@@ -221,8 +223,8 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
             scoring=scoring,
             family=None if isinstance(family, str) else family,
             solver=solver,
-            initial=initial,
-            last_weights=last_weights(self, cells),
+            initial=from_labels(initial, cells.order),
+            last_weights=None if last is None else from_labels(last, cells.order),
             folds=folds,
             seed=seed,
             fit_params=fit_params,
@@ -262,7 +264,7 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         bargain.hand_over(problem, self.stage2_tolerance)
         archive = bargain.archive() if bargain.is_final else solver.solve(problem)
         bargain.merge(archive)
-        self.bargaining_ = bargain.summary()
+        self.bargaining_ = bargain.summary(setup.cells, setup.table.data.groups)
         return archive
 
     def summary(self):

@@ -7,6 +7,7 @@ from skbadr._warnings import warn_user
 from skbadr.estimators.precision import store_precision
 from skbadr.estimators.report import small_groups
 from skbadr.estimators.verdicts import score_in_view
+from skbadr.partition import by_label
 from skbadr.problem import pareto_residual
 
 # A weight by how many times as large, or as small, should be felt.
@@ -40,14 +41,15 @@ def store_outcome(model, archive, evaluator, setup):
     lower = setup.lower_level() if held_out else fold.lower_level
     final = best.model
     if held_out:
-        best, final = _fit_on_all(lower, archive)
+        best, final = _fit_on_all(lower, archive, setup.cells)
         archive.best = best
     model.estimator_ = lower.assemble(final)
     # First what predictions need: the rest may be interrupted.
     _store_classes(vars(model), evaluator)
-    model.group_weights_ = np.array(best.cell_weights)
-    model.groups_ = label_array(setup.cells.labels)
-    model.group_losses_ = best.cell_losses
+    cells = setup.cells
+    model.group_weights_ = np.array(by_label(best.cell_weights, cells.order))
+    model.groups_ = label_array(cells.sorted_labels)
+    model.group_losses_ = by_label(best.cell_losses, cells.order)
     model.loss_name_ = evaluator.loss
     model.metric_value_, model.erm_metric_value_ = best.metric, plain.metric
     model.scoring_value_, model.erm_scoring_value_ = best.score, plain.score
@@ -55,7 +57,7 @@ def store_outcome(model, archive, evaluator, setup):
     model.evaluated_on_ = "held-out data" if held_out else "training data"
     model.n_iter_, model.converged_ = archive.n_iter, archive.converged
     model.n_refits_ = archive.n_refits + held_out
-    model.results_ = archive.as_dict()
+    model.results_ = archive.as_dict(cells.order)
     model.metric_name_ = evaluator.metric.name
     model.weight_response_ = archive.response
     model.weights_move_ = archive.moved
@@ -68,7 +70,7 @@ def store_outcome(model, archive, evaluator, setup):
     )
 
 
-def _fit_on_all(lower, archive):
+def _fit_on_all(lower, archive, cells):
     """Return the best evaluation at whose weights all rows can be fitted, and the model.
 
     Raises
@@ -88,15 +90,16 @@ def _fit_on_all(lower, archive):
                 first = error
                 break
             first = first or error
+            weights = by_label(evaluation.cell_weights, cells.order)
             warn_user(
                 f"the last fit, on all samples, failed at weights "
-                f"{np.round(evaluation.cell_weights, 4).tolist()}, and the next best are tried: "
+                f"{np.round(weights, 4).tolist()}, and the next best are tried: "
                 f"{type(error).__name__}: {error}",
                 FitFailedWarning,
             )
     first.add_note(
         "The search had ended; only the last fit, on all samples, is missing. Its weights: "
-        f"init={np.asarray(archive.best.cell_weights).tolist()}"
+        f"init={by_label(archive.best.cell_weights, cells.order).tolist()}"
     )
     raise first
 

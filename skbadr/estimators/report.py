@@ -4,6 +4,7 @@ import numpy as np
 
 from skbadr.estimators.verdicts import standard_errors, verdicts
 from skbadr.metrics import get_metric
+from skbadr.partition import by_label, sorted_labels
 
 # A group with fewer rows in some class than this can be neither judged nor repaired.
 FEW_ROWS = 30
@@ -31,7 +32,8 @@ def small_groups(evaluation_set):
         pair = codes * evaluation_set.n_classes + evaluation_set.y
         size = n_groups * evaluation_set.n_classes
         rows = np.bincount(pair[counted], minlength=size).reshape(n_groups, -1).min(axis=1)
-    labels = evaluation_set.groups.labels
+    groups = evaluation_set.groups
+    labels, rows = sorted_labels(groups.labels, groups.order), by_label(rows, groups.order)
     return {labels[g]: int(rows[g]) for g in np.flatnonzero(rows < FEW_ROWS)}
 
 

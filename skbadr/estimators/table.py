@@ -1,6 +1,6 @@
 """The rows of a fit: targets, groups, cells and base weights, checked and coded."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from skbadr.estimators import checks
 from skbadr.estimators.scoring import DEFAULTS
 from skbadr.lower_level import PeeledEstimator, is_solved_on_blocks
 from skbadr.metrics import EvaluationSet
-from skbadr.partition import Cells, make_cells, read_groups, read_rows
+from skbadr.partition import Cells, in_canonical_order, make_cells, read_groups, read_rows
 from skbadr.problem import DaskSample, draw_sample
 
 
@@ -41,6 +41,22 @@ class Table:
     weighted: bool
     blocks: Any = None
     sample: DaskSample | None = None
+
+    def in_canonical_order(self, X):
+        """Return the same rows, groups and cells in an order that their names have no part in."""
+        data = self.data
+        cells, groups = in_canonical_order(
+            self.cells,
+            data.groups,
+            data.y,
+            n_classes=None if data.classes is None else data.n_classes,
+            X=X if self.sample is None else self.sample.X,
+        )
+        if self.sample is None:
+            return replace(self, data=replace(data, groups=groups), cells=cells)
+        sample = self.sample.reordered(cells, groups)
+        blocks = self.blocks.reordered(cells.order, groups)
+        return replace(self, data=sample.data, cells=cells, blocks=blocks, sample=sample)
 
     def sample_weight(self, cell_weights):
         """Return the sample weights of all rows for weights of the cells."""

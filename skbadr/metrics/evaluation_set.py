@@ -1,6 +1,6 @@
 """The data a fairness metric is evaluated on."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -42,7 +42,7 @@ class EvaluationSet:
         """Return the set of some of the samples, for metrics that need codes alone."""
         return EvaluationSet(
             self.y[rows],
-            Groups(self.groups.codes[rows], self.groups.labels, self.groups.names),
+            self.groups.take(rows),
             self.classes,
             None if self.sample_weight is None else self.sample_weight[rows],
         )
@@ -73,7 +73,7 @@ class EvaluationSet:
         """
         part = self.without_rows()
         part.y, part.sample_weight = y, sample_weight
-        part.groups = Groups(codes, self.groups.labels, self.groups.names)
+        part.groups = replace(self.groups, codes=codes)
         return part
 
     @property

@@ -9,6 +9,7 @@ from skbadr.metrics.aggregate import check_option, largest, smallest
 from skbadr.metrics.ambiguity import BALLS, worst_expectation
 from skbadr.metrics.base import FairnessMetric
 from skbadr.metrics.surrogates import check_positive
+from skbadr.partition import from_labels
 
 # What loss="own" stands for where no estimator is known.
 FALLBACK = {"classification": "zero_one", "regression": "squared_error"}
@@ -199,9 +200,8 @@ class GroupLossMetric(FairnessMetric):
     def disagreement_losses(self, evaluation_set):
         """Return what each group loses without an agreement, of shape (G,)."""
         if self.disagreement is not None:
-            return np.broadcast_to(
-                np.asarray(self.disagreement, dtype=float), (evaluation_set.n_groups,)
-            )
+            given = np.broadcast_to(np.asarray(self.disagreement, float), evaluation_set.n_groups)
+            return from_labels(given, evaluation_set.groups.order)
         known = evaluation_set.cache.setdefault("disagreement", {})
         if self._loss not in known:
             data, loss = evaluation_set, self._loss

@@ -11,6 +11,7 @@ from skbadr._warnings import hold_warnings, warn_user
 from skbadr.estimators import BADRClassifier, BADRRegressor
 from skbadr.estimators.base import BaseBADR
 from skbadr.pareto.points import ParetoPath
+from skbadr.partition import from_labels
 from skbadr.result import Evaluation
 from skbadr.solvers import ImplicitSolver
 from skbadr.solvers.path import AlternatingPath, LinearisedPath
@@ -145,12 +146,13 @@ def path_of(model, X, y, *, sensitive_features=None, sample_weight=None, bounds=
         )
     check_is_fitted(model)
     setup = clone(model)._set_up(X, y, sensitive_features, sample_weight, fit_params)
-    if setup.cells.labels != model.groups_.tolist():
+    labels = setup.cells.sorted_labels
+    if labels != model.groups_.tolist():
         raise ValueError(
-            f"these data have the cells {setup.cells.labels}, but the model was fitted on "
+            f"these data have the cells {labels}, but the model was fitted on "
             f"{model.groups_.tolist()}."
         )
-    visited = _evaluations(model.results_)
+    visited = _evaluations(model.results_, setup.cells.order)
     if bounds is None:
         optimal = model.results_["pareto_optimal"]
         bounds = np.unique(model.results_["metric"][optimal])
@@ -248,15 +250,15 @@ def _within_reach(metric, plain, visited, bounds, n_points):
     return _in_order(metric, np.unique(bounds))
 
 
-def _evaluations(results):
-    """Return evaluations as `results_` lists them."""
+def _evaluations(results, order):
+    """Return evaluations as `results_` lists them, their cells in the order of a search."""
+    weights = from_labels(results["group_weights"], order)
+    losses = from_labels(results["group_losses"], order)
     known = inspect.signature(Evaluation).parameters
     evaluations = []
     for i in range(len(results["metric"])):
         fields = {name: values[i] for name, values in results.items() if name in known}
-        evaluation = Evaluation(
-            results["group_weights"][i], cell_losses=results["group_losses"][i], **fields
-        )
+        evaluation = Evaluation(weights[i], cell_losses=losses[i], **fields)
         if results["failed"][i]:
             evaluation.error = RuntimeError("the refit failed during the search.")
         evaluations.append(evaluation)

@@ -12,6 +12,7 @@ from skbadr._parallel import run_tasks
 from skbadr._warnings import hold_warnings, warn_user
 from skbadr.estimators.outcome import label_array
 from skbadr.estimators.scoring import DEFAULTS
+from skbadr.partition import by_label
 from skbadr.problem import UpperObjective
 from skbadr.result import Archive, non_dominated
 
@@ -107,30 +108,35 @@ class ParetoPath(Bunch):
         scoring = setup.owner.scoring or DEFAULTS[setup.owner._task]
         path = cls(
             bounds=bounds,
-            groups=label_array(setup.cells.labels),
+            groups=label_array(setup.cells.sorted_labels),
             metric_name=metric.name,
             loss_name=setup.loss,
             score_name=getattr(scoring, "__name__", str(scoring)),
             greater_is_better=bool(metric.greater_is_better),
             erm_metric=visited[0].metric,
             erm_score=visited[0].score,
-            results=archive.as_dict(),
+            results=archive.as_dict(setup.cells.order),
             n_refits=archive.n_refits,
         )
-        return path._begin(setup, metric, visited)
+        return path._begin(setup, metric, visited, setup.cells.order)
 
-    def _begin(self, setup, metric, visited):
+    # Of the cells in the weights that were visited; files of earlier versions have none.
+    _order = None
+
+    def _begin(self, setup, metric, visited, order):
         # Not items: what models are fitted from, and those that are.
-        vars(self).update(_setup=setup, _metric=metric, _visited=visited, _fitted={})
+        vars(self).update(
+            _setup=setup, _metric=metric, _visited=visited, _order=order, _fitted={}
+        )  # fmt: skip
         self._choose([self._candidates(bound)[0] for bound in self.bounds])
         return self
 
     def _choose(self, chosen):
         vars(self)["_chosen"] = chosen
-        self.weights = np.array([e.cell_weights for e in chosen])
+        self.weights = by_label(np.array([e.cell_weights for e in chosen]), self._order)
         self.scores = np.array([e.score for e in chosen])
         self.metric = np.array([e.metric for e in chosen])
-        self.group_losses = np.array([e.cell_losses for e in chosen])
+        self.group_losses = by_label(np.array([e.cell_losses for e in chosen]), self._order)
         objective = UpperObjective(self._metric)
         self.pareto_optimal = non_dominated(objective.cost(self.metric), -self.scores)
         pairs = zip(chosen, self.bounds, strict=True)
@@ -168,7 +174,7 @@ class ParetoPath(Bunch):
             raise ValueError(f"bounds must be finite numbers, got {bounds!r}.")
         values = values if self.greater_is_better else values[::-1]
         other = type(self)(**{**self, "bounds": values})
-        return other._begin(self._setup, self._metric, self._visited)
+        return other._begin(self._setup, self._metric, self._visited, self._order)
 
     def model(self, index):
         """Return the model of one point, fitted when first asked for.

@@ -1,10 +1,12 @@
 """Cells: the parts of the sample that each carry one upper-level weight."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from skbadr.partition.groups import Groups, make_groups
+from skbadr.partition.order import canonical_order, sorted_labels
 
 PARTITIONS = ("group", "group_target")
 
@@ -26,6 +28,8 @@ class Cells:
     group_of_cell, target_of_cell : ndarray of shape (K,) or None
         Codes of the group and of the class or target bin a cell belongs to, where the
         partition has that structure.
+    order : ndarray of shape (K,) or None
+        Place of each cell in the order of labels, where the cells are in another.
     """
 
     codes: np.ndarray
@@ -34,6 +38,7 @@ class Cells:
     totals: np.ndarray
     group_of_cell: np.ndarray | None = None
     target_of_cell: np.ndarray | None = None
+    order: np.ndarray | None = None
 
     @property
     def n_cells(self):
@@ -43,7 +48,8 @@ class Cells:
     @property
     def shares(self):
         """Share of each cell in the total base weight: the weights of the plain estimator."""
-        return self.totals / self.totals.sum()
+        # The exact sum, which knows no order of cells.
+        return self.totals / math.fsum(self.totals)
 
     def sample_weight(self, cell_weights):
         """Return the sample weights that stand for weights on the simplex.
@@ -78,9 +84,34 @@ class Cells:
         """Return the cells of a subset of the samples; a cell may become empty."""
         codes, base_weight = self.codes[rows], self.base_weight[rows]
         totals = np.bincount(codes, weights=base_weight, minlength=self.n_cells)
+        return replace(self, codes=codes, base_weight=base_weight, totals=totals)
+
+    def reordered(self, order, groups):
+        """Return the same cells in another order, from that of their labels.
+
+        Parameters
+        ----------
+        order : ndarray of shape (K,)
+        groups : Groups
+            Of the same samples, in an order of its own.
+        """
+        of_group, of_target = self.group_of_cell, self.target_of_cell
+        if of_group is not None and groups.order is not None:
+            of_group = np.argsort(groups.order)[of_group]
         return Cells(
-            codes, self.labels, base_weight, totals, self.group_of_cell, self.target_of_cell
+            np.argsort(order)[self.codes],
+            [self.labels[cell] for cell in order],
+            self.base_weight,
+            self.totals[order],
+            None if of_group is None else of_group[order],
+            None if of_target is None else of_target[order],
+            order,
         )
+
+    @property
+    def sorted_labels(self):
+        """Labels in their own order, which is that of users."""
+        return sorted_labels(self.labels, self.order)
 
 
 def make_cells(partition, y, groups, base_weight, *, classes=None, n_target_bins=2):
@@ -187,6 +218,34 @@ def _checked(cells, partition):
     return cells
 
 
+def in_canonical_order(cells, groups, y, *, n_classes=None, X=None):
+    """Return cells and groups in an order that their names have no part in.
+
+    Parameters
+    ----------
+    cells : Cells
+    groups : Groups
+        Of the same samples; both in the order of their labels.
+    y, n_classes, X
+        As of `canonical_order`.
+
+    Returns
+    -------
+    cells : Cells
+    groups : Groups
+    """
+    weight, content = cells.base_weight, {"n_classes": n_classes, "X": X}
+    n_groups, shared = len(groups.labels), cells.codes is groups.codes
+    groups = groups.reordered(canonical_order(groups.codes, n_groups, weight, y, **content))
+    if cells.group_of_cell is None:
+        order = canonical_order(cells.codes, cells.n_cells, weight, y, **content)
+    else:
+        # Cells of a group stay together, in the order of their targets.
+        order = np.argsort(np.argsort(groups.order)[cells.group_of_cell], kind="stable")
+    cells = cells.reordered(order, groups)
+    return (replace(cells, codes=groups.codes) if shared else cells), groups
+
+
 def target_bins(y, base_weight, n_bins):
     """Return the weighted quantile bin of each target, and the bins' labels.
 
@@ -253,4 +312,4 @@ def _cells_from_callable(partition, y, groups, base_weight, classes):
     return Cells(named.codes, named.labels, base_weight, totals)
 
 
-__all__ = ["PARTITIONS", "Cells", "Groups", "make_cells", "target_bins"]
+__all__ = ["PARTITIONS", "Cells", "Groups", "in_canonical_order", "make_cells", "target_bins"]

@@ -1,6 +1,6 @@
 """Targets, groups and weights as Dask arrays: coded and counted on the workers, never collected."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -67,6 +67,8 @@ class DaskRows:
         Cell of each group and target; -1 where there is none.
     cells : Cells
         Of one row for each group and target that occur.
+    place : ndarray of shape (n_groups,)
+        Of each group by its code in the blocks, which is that of its label.
     """
 
     y: object
@@ -78,6 +80,23 @@ class DaskRows:
     totals: "Totals"
     cell_of: np.ndarray
     cells: Cells
+    place: np.ndarray
+
+    def reordered(self, order, groups):
+        """Return the same rows with cells and groups in another order than their labels'.
+
+        Parameters
+        ----------
+        order : ndarray of shape (K,)
+            Of the cells.
+        groups : Groups
+            In their order.
+        """
+        cells = self.cells.reordered(order, groups)
+        cell_of = np.where(self.cell_of < 0, -1, np.argsort(order)[self.cell_of])
+        groups = replace(groups, codes=self.groups.codes)
+        place = np.argsort(groups.order)
+        return replace(self, groups=groups, cells=cells, cell_of=cell_of, place=place)
 
     def sample_weight(self, cell_weights):
         """Return the sample weights that stand for weights on the simplex, as a Dask array.
@@ -211,7 +230,10 @@ def read_rows(
     parts = keep_on_workers(tasks_of(_coded, columns, classes, edges))
     totals = _totals(parts, (len(groups.labels), len(target_labels)), classes is None)
     cell_of, cells = cells_of_pairs(partition, groups, target_labels, totals.weight, totals.present)
-    return DaskRows(y, lengths, parts, groups, classes, len(target_labels), totals, cell_of, cells)
+    place = np.arange(len(groups.labels))
+    return DaskRows(
+        y, lengths, parts, groups, classes, len(target_labels), totals, cell_of, cells, place
+    )
 
 
 def _column(values, lengths, name):

@@ -1,6 +1,6 @@
 """Sensitive features of any container, encoded as one group code per sample."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
@@ -18,14 +18,27 @@ class Groups:
         The group's value; a tuple of values where several columns are crossed.
     names : tuple of str
         Names of the columns that were crossed.
+    order : ndarray of shape (S,) or None
+        Place of each group in the order of labels, where the groups are in another.
     """
 
     codes: np.ndarray
     labels: list
     names: tuple
+    order: np.ndarray | None = None
 
     def __len__(self):
         return len(self.codes)
+
+    def take(self, rows):
+        """Return the groups of a subset of the samples; a group may become empty."""
+        return replace(self, codes=self.codes[rows])
+
+    def reordered(self, order):
+        """Return the same groups in another order, from that of their labels."""
+        place = np.argsort(order)
+        labels = [self.labels[group] for group in order]
+        return Groups(place[self.codes], labels, self.names, order)
 
 
 def make_groups(sensitive_features, *, argument="sensitive_features"):

@@ -7,6 +7,7 @@ from sklearn.exceptions import FitFailedWarning
 
 from skbadr._parallel import run_tasks
 from skbadr._warnings import record_warnings, warn_user
+from skbadr.partition import by_label
 from skbadr.result import Evaluation
 from skbadr.simplex import project_simplex
 
@@ -86,10 +87,10 @@ class BilevelProblem:
             for found in known:
                 evaluation = next(evaluations) if found is None else found
                 if evaluation.failed and evaluation.origin != "erm":
+                    weights = by_label(evaluation.cell_weights, self.cells.order)
                     warn_user(
-                        f"the refit at weights {np.round(evaluation.cell_weights, 4).tolist()} "
-                        f"failed and is skipped: {type(evaluation.error).__name__}: "
-                        f"{evaluation.error}",
+                        f"the refit at weights {np.round(weights, 4).tolist()} failed and is "
+                        f"skipped: {type(evaluation.error).__name__}: {evaluation.error}",
                         FitFailedWarning,
                     )
                 yield evaluation

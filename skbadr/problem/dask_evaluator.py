@@ -1,7 +1,7 @@
 """Evaluation of one point on Dask arrays: the workers predict and add up, sums alone travel."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
@@ -104,6 +104,16 @@ class DaskSample:
     data: EvaluationSet
     cells: object
 
+    def reordered(self, cells, groups):
+        """Return the same sample with its cells and groups in another order than their labels'."""
+        known, order = self.data, groups.order
+        data = EvaluationSet(known.y, groups, known.classes, known.sample_weight)
+        data.group_totals = known.group_totals[order]
+        data.squared_totals, data.n_rows = known.squared_totals[order], known.n_rows
+        if known.classes is not None:
+            data.class_totals = known.class_totals[order]
+        return replace(self, data=data, cells=cells)
+
 
 def draw_sample(X, rows):
     """Return the sample of Dask rows that guides see.
@@ -167,6 +177,7 @@ class _Measure:
     whole: EvaluationSet
     metric: FairnessMetric
     loss: str
+    place: np.ndarray
     cell_of: np.ndarray
     n_targets: int
     n_cells: int
@@ -178,7 +189,7 @@ class _Measure:
         known, name = known_of(model)
         return cls(
             evaluator.evaluation_set.without_rows(), evaluator.metric, evaluator.loss,
-            rows.cell_of, rows.n_targets, rows.cells.n_cells,
+            rows.place, rows.cell_of, rows.n_targets, rows.cells.n_cells,
             (None if known is None else np.asarray(known), name),
         )  # fmt: skip
 
@@ -197,7 +208,7 @@ def _measure(rows, responses, places, measure):
     predicted, whole = responses["predict"], measure.whole
     if len(predicted) != len(rows.y):
         raise ValueError(f"predict returned {len(predicted)} values for {len(rows.y)} rows.")
-    part = whole.part(rows.y, rows.groups, rows.weight)
+    part = whole.part(rows.y, measure.place[rows.groups], rows.weight)
     loss, method, _ = LOSSES[measure.loss]
     losses = loss(rows.y, responses[method])
     cells = measure.cell_of[rows.groups * measure.n_targets + rows.targets]

@@ -1,14 +1,13 @@
 """A convex proxy of any estimator: what weights do to a linear model of the same data."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from skbadr.lower_level import RefitLowerLevel
 from skbadr.metrics import EvaluationSet
-from skbadr.partition import Groups
-from skbadr.partition.cells import Cells
 from skbadr.problem import Evaluator, SmoothProblem
 from skbadr.problem.evaluator import Fold
 from skbadr.result import Archive
@@ -172,10 +171,8 @@ def _thinned(cells, rows):
     unit = weight_unit(cells.base_weight)
     factor = np.divide(cells.totals, part.totals, out=np.zeros(len(part.totals)),
                        where=part.totals > 0)  # fmt: skip
-    return Cells(
-        part.codes, part.labels, part.base_weight * factor[part.codes] / unit, cells.totals / unit,
-        part.group_of_cell, part.target_of_cell,
-    )  # fmt: skip
+    weight = part.base_weight * factor[part.codes] / unit
+    return replace(part, base_weight=weight, totals=cells.totals / unit)
 
 
 def _smooth_problem(problem, data, cells, rows):
@@ -185,9 +182,7 @@ def _smooth_problem(problem, data, cells, rows):
     X = encode_features(fold.X_final, rows, targets.astype(float), cells.base_weight)
     if X is None:
         return None
-    # Groups keep their places even where none of their rows is among these.
-    groups = Groups(data.groups.codes, data.groups.labels, data.groups.names)
-    proxy_data = EvaluationSet(data.y, groups, data.classes, cells.base_weight)
+    proxy_data = EvaluationSet(data.y, data.groups, data.classes, cells.base_weight)
     estimator, loss = Ridge(), "squared_error"
     y = data.y
     if data.classes is not None:

@@ -1,0 +1,99 @@
+"""An order of groups and cells that depends on what is in them, not on what they are called."""
+
+import numpy as np
+from scipy import sparse
+
+# Digits, in powers of two, to which contents are compared: sums depend on the order of rows.
+BITS = 30
+
+
+def canonical_order(codes, n_parts, base_weight, y, *, n_classes=None, X=None):
+    """Return the parts of a sample, the largest first, and the equally large by their contents.
+
+    Whatever draws numbers for parts, or takes the first of equals, then does the same whatever
+    the parts are called and in whatever order the rows come. Contents are the weights of the
+    classes (or the mean target and its square), then the means of the numbers in X, alone and
+    times y. X is only looked at where parts are alike in all else. Parts that are alike in all
+    of this stay in the order of their codes.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n,)
+        Part of each sample, in the order of the parts' labels.
+    n_parts : int
+    base_weight : ndarray of shape (n,)
+    y : ndarray of shape (n,)
+        Class codes where `n_classes` is given, else real targets.
+    n_classes : int or None, default=None
+    X : array-like, default=None
+        Ignored where it holds no numbers.
+
+    Returns
+    -------
+    order : ndarray of shape (n_parts,), intp
+        Codes of the first, second, ... part.
+    """
+    totals = np.bincount(codes, base_weight, n_parts)
+    keys = _settled(-totals)
+    for describe in (_of_targets, _of_features):
+        if len(np.unique(keys, axis=1).T) == n_parts:
+            break
+        means = describe(codes, base_weight, totals, y, n_classes, X)
+        if means is not None:
+            keys = np.vstack([keys, _settled(means)])
+    return np.lexsort(keys[::-1])
+
+
+def by_label(values, order):
+    """Return values, of shape (..., K) in an order of parts, in that of their labels."""
+    return values if order is None else values[..., np.argsort(order)]
+
+
+def from_labels(values, order):
+    """Return values, of shape (..., K) in the order of the parts' labels, in another order."""
+    return values if order is None else values[..., order]
+
+
+def sorted_labels(labels, order):
+    """Return the labels of parts, given in an order, in their own."""
+    return labels if order is None else [labels[part] for part in np.argsort(order)]
+
+
+def _settled(values):
+    """Round each row relative to its largest entry, so that rounding of sums cannot show."""
+    values = np.atleast_2d(np.nan_to_num(values, posinf=0.0, neginf=0.0))
+    _, exponent = np.frexp(np.abs(values).max(axis=1, keepdims=True))
+    return np.round(np.ldexp(values, BITS - exponent))
+
+
+def _averages(codes, base_weight, totals):
+    """Return the matrix that takes rows to the parts' means."""
+    weight = np.divide(base_weight, totals[codes], out=np.zeros(len(codes)), where=base_weight > 0)
+    rows = np.flatnonzero(weight)
+    return sparse.csr_matrix((weight[rows], (codes[rows], rows)), (len(totals), len(codes)))
+
+
+def _of_targets(codes, base_weight, totals, y, n_classes, X):
+    if n_classes is not None:
+        pair = codes + len(totals) * y
+        return np.bincount(pair, base_weight, len(totals) * n_classes).reshape(n_classes, -1)
+    return (_averages(codes, base_weight, totals) @ np.column_stack([y, y**2])).T
+
+
+def _of_features(codes, base_weight, totals, y, n_classes, X):
+    numbers = _numbers(X)
+    if numbers is None:
+        return None
+    averages = _averages(codes, base_weight, totals)
+    means = [averages @ numbers, averages.multiply(y).tocsr() @ numbers]
+    return np.vstack([m.toarray().T if sparse.issparse(m) else np.asarray(m).T for m in means])
+
+
+def _numbers(X):
+    """Return the numbers in X as a matrix, or None where there are none."""
+    if sparse.issparse(X):
+        return sparse.csr_matrix(X) if X.dtype.kind in "biuf" else None
+    if hasattr(X, "select_dtypes"):
+        X = X.select_dtypes(include=["number", "bool"]).to_numpy(dtype=float, na_value=np.nan)
+    numeric = isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind in "biuf"
+    return X if numeric and X.shape[1] else None
