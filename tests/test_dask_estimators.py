@@ -289,7 +289,7 @@ def test_gradient_boosting_on_a_cluster(client):
     X, signal, group, _ = people(n=8000)
     arrays = client.persist(as_blocks(X, (signal > 0).astype(int), size=2000))
     estimator = boosting.DaskXGBClassifier(n_estimators=10, max_depth=3)
-    model = BADRClassifier(estimator, partition="group_target", bound=0.03, max_iter=5)
+    model = BADRClassifier(estimator, partition="group_target", bound=0.03)
     model.fit(*arrays, sensitive_features=group)
     assert model.metric_value_ <= 0.03 < model.erm_metric_value_
     weight = model.compute_sample_weight(*arrays, sensitive_features=group)
