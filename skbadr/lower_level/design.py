@@ -143,11 +143,12 @@ class Design:
     def _indicator(self, values, codes, n_cells):
         """Return the matrix, of shape (K m, rows), whose product with X is the sums by cell."""
         n, n_outputs = values.shape
-        rows = codes[:, None] * n_outputs + np.arange(n_outputs)
         if n_cells * n_outputs <= FEW_CELLS and not self.is_sparse:
-            dense = np.zeros((n_cells * n_outputs, n), dtype=self.dtype)
-            dense[rows, np.arange(n)[:, None]] = values
-            return dense
+            dense = np.empty((n_cells, n_outputs, n), dtype=self.dtype)
+            for k, own in enumerate(dense):
+                np.multiply(values.T, codes == k, out=own)
+            return dense.reshape(-1, n)
+        rows = codes[:, None] * n_outputs + np.arange(n_outputs)
         pointers = np.arange(n + 1) * n_outputs
         shape = (n_cells * n_outputs, n)
         columns = sparse.csc_matrix((values.ravel(), rows.ravel(), pointers), shape=shape)
