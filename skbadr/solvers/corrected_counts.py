@@ -11,7 +11,9 @@ from skbadr.solvers.linearised import LinearisedSearch
 from skbadr.solvers.variance_reduction import LITTLE, solve_pairs
 
 # Steps of each search on the sample.
-STEPS = 3
+STEPS = 1
+# Tolerance of solutions on the sample.
+INNER_TOL = 1e-4
 
 
 class CorrectedCounts:
@@ -70,9 +72,9 @@ def follow_counts(sample, loop, plain, recorder, *, rounds):
         Solutions on all rows.
     converged : bool
     """
-    smooth, tol = sample.whole, recorder.tol
+    smooth, tol, begin = sample.whole, recorder.rate_tol, time.perf_counter()
     objective, erm = smooth.problem.objective, recorder.visited.evaluations[0]
-    own, begin = solve_pairs(sample.smooth, loop.best[1], loop.best[3], tol), time.perf_counter()
+    own = solve_pairs(sample.smooth, loop.best[1], loop.best[3], INNER_TOL)
     states = smooth.solve(loop.best[1], sample.lifted(own, plain, sample.plain), tol=tol)
     found = recorder.add(loop.best[1], states, "single_loop", begin, 1 + loop.n_iter)
     for round_ in range(rounds):
@@ -81,9 +83,9 @@ def follow_counts(sample, loop, plain, recorder, *, rounds):
         if recorder.stopped:
             break
         begin = time.perf_counter()
-        here, promised, moved = _search(sample, found, own, erm, tol)
+        here, promised, moved = _search(sample, found, own, erm)
         if not objective.gain(here, promised) > LITTLE * objective.gain(erm, found):
-            return found.cell_weights, states, True
+            break
         weights = promised.cell_weights
         reached = smooth.solve(weights, sample.lifted(moved, states, own), tol=tol)
         new = recorder.add(weights, reached, "linearised", begin, 2 + loop.n_iter + round_)
@@ -93,7 +95,7 @@ def follow_counts(sample, loop, plain, recorder, *, rounds):
     return found.cell_weights, states, False
 
 
-def _search(sample, found, own, erm, tol):
+def _search(sample, found, own, erm):
     """Return the anchor and the best point near it as the corrected sample has them, and states."""
     smooth, objective = copy.copy(sample.smooth), sample.whole.problem.objective
     exact = smooth.evaluator.metric
@@ -107,7 +109,7 @@ def _search(sample, found, own, erm, tol):
         Archive(objective),
         max_refits=float("inf"),
         tol=min(smooth.problem.tol, EXACT_TOL * abs(erm.metric)),
-        inner_tol=tol,
+        inner_tol=INNER_TOL,
     )
     states, here = search.refit(found.cell_weights, own, "single_loop")
     states, best = search.run(states, here, radius=EXACT_RADIUS, max_steps=STEPS)

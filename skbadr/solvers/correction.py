@@ -20,7 +20,9 @@ def is_cheap(smooth):
     return all(level.dense for level in smooth.levels)
 
 
-def correct(smooth, weights, starts, *, reference, steps, tol, inner_tol, visited=None):
+def correct(
+    smooth, weights, starts, *, reference, steps, tol, inner_tol, visited=None, radius=EXACT_RADIUS
+):  # fmt: skip
     """Move on from where a loop ended; return the weights, their solutions and the cost.
 
     A loop knows the curvature of the upper level from its own last steps, and its parameters
@@ -42,6 +44,8 @@ def correct(smooth, weights, starts, *, reference, steps, tol, inner_tol, visite
         See `GaussNewton`.
     visited : Archive or None, default=None
         Receives the exact values of a piecewise-constant metric; None: nothing does.
+    radius : float, default=0.3
+        First change of a log weight in each step for such a metric.
 
     Returns
     -------
@@ -75,7 +79,7 @@ def correct(smooth, weights, starts, *, reference, steps, tol, inner_tol, visite
         if not problem.objective.uses_score and abs(found.metric) <= CLOSE * abs(reference):
             break
         before = found
-        states, found = search.run(states, found, radius=EXACT_RADIUS, max_steps=1)
+        states, found = search.run(states, found, radius=radius, max_steps=1)
         if found is before:
             break
     return found.cell_weights, states, problem.objective.cost(found.metric), found is start

@@ -18,8 +18,9 @@ from skbadr.solvers.variance_reduction import follow_all_rows, solve_pairs
 
 # Rows of the race that picks a valley, where there are many: of smooth metrics, and of rates.
 RACE_ROWS, RATE_ROWS = 5_000, 20_000
-# Rows of the sample on which its finalists go on, where there are at least twice as many.
-SAMPLE_ROWS = 40_000
+# Rows of the sample on which its finalists go on, where there are at least twice as many, and how
+# many times as many there are where counts are searched for on it.
+SAMPLE_ROWS, FAR_MORE = 40_000, 10
 # Finalists of a race on all rows, and on some of them.
 FEW_FINALISTS, FINALISTS = 2, 3
 # Iterations of a descent on some of the rows, and of each further round of a surrogate.
@@ -32,6 +33,10 @@ MOST, LAST_ROUND = 100, 8
 MOST_STEPS, LAST_STEPS = 6, 3
 # Tolerances of the plain and the last solution: usual, and where the estimator's own is rough.
 INNER_TOL, ROUGH_INNER_TOL, RACE_INNER_TOL = 1e-8, 5e-3, 1e-2
+# The same of rates, in units of the plain model's, and the smallest.
+RATE_SHARE, RATE_TOL = 0.02, 1e-4
+# Share of the plain model's rates that is too much to leave where some rows cannot tell.
+FAR = 0.1
 # Share of what was gained below which a move is not made: on some rows, and where that is rough.
 RACE_TOL, ROUGH_TOL = 1e-2, 5e-3
 
@@ -85,6 +90,10 @@ class GDSolver(SmoothSolver):
             reference = problem.objective.cost(erm.metric)
             weights, states = self._end(loop, plain, reference, tol, recorder)
             pairs = [Pair(state.coef, None) for state in states]
+            best = min(visited.evaluations, key=problem.objective.key)
+            if not few.can_tell(erm.metric) and abs(best.metric) > FAR * size:
+                # What is best on some rows by chance may lead nowhere on all of them.
+                self._correct(problem.shares, plain, reference, tol, recorder, radius=1.0)
         # The loop itself keeps vectors of the length of the data, which fits need the room of.
         finals.inside = lambda: recorder.retreat(weights, pairs)
 
@@ -92,10 +101,15 @@ class GDSolver(SmoothSolver):
         """Take the last steps on all rows; return the weights and their solutions."""
         smooth, sample, begin = recorder.smooth, recorder.sample, time.perf_counter()
         counted = smooth.evaluator.metric.uses_confusion
-        if sample is not None and counted:
+        if sample is not None and counted and smooth.levels[0].n >= FAR_MORE * SAMPLE_ROWS:
             weights, states, converged = follow_counts(
                 sample, loop, plain, recorder, rounds=LAST_STEPS
             )
+            if not converged:
+                # What is left to gain is less than what the sample can tell.
+                weights, states, _, converged = self._correct(
+                    weights, states, reference, tol, recorder
+                )
             value = None
         elif sample is not None and loop.upper.is_exact and is_smooth(smooth.problem):
             weights, states, value, converged = follow_all_rows(
@@ -104,15 +118,22 @@ class GDSolver(SmoothSolver):
             )  # fmt: skip
         else:
             starts = recorder.starts(loop, plain)
-            weights, states, value, converged = correct(
-                smooth, loop.best[1], starts, reference=reference,
-                steps=MOST_STEPS if sample is None else LAST_STEPS, tol=tol,
-                inner_tol=recorder.tol, visited=recorder.visited,
-            )  # fmt: skip
+            weights, states, value, converged = self._correct(
+                loop.best[1], starts, reference, tol, recorder
+            )
         recorder.visited.converged = converged
         if is_smooth(smooth.problem):
             recorder.add(weights, states, "single_loop", begin, 1 + loop.n_iter, value)
         return weights, states
+
+    def _correct(self, weights, starts, reference, tol, recorder, **options):
+        """Take steps on all rows by the parameters' derivatives; see `correct`."""
+        counted = recorder.smooth.evaluator.metric.uses_confusion
+        return correct(
+            recorder.smooth, weights, starts, reference=reference, steps=MOST_STEPS, tol=tol,
+            inner_tol=recorder.rate_tol if counted else recorder.tol, visited=recorder.visited,
+            **options,
+        )  # fmt: skip
 
     def _search_all(self, smooth, plain, size, recorder):
         """Race on all rows, as these are few, and sharpen what surrogates there are."""
@@ -126,11 +147,13 @@ class GDSolver(SmoothSolver):
 
     def _search_few(self, few, plain, size, recorder, tol):
         """Race on some of the rows, and go on from its finalists on more, then on all."""
+        metric = few.smooth.evaluator.metric
+        # Sharper surrogates cost more, so that they follow the best one alone.
+        exact = metric.differentiable and not metric.kinked
         finalists = race(
-            few.smooth, few.states, size, tol=max(tol, RACE_TOL), most=SHORT, n_finalists=FINALISTS
-        )
-        if not finalists[0].upper.is_exact:
-            finalists = finalists[:1]
+            few.smooth, few.states, size, tol=max(tol, RACE_TOL), most=SHORT,
+            n_finalists=FINALISTS if exact else 1,
+        )  # fmt: skip
         starts = [self._sharpen(few.smooth, loop, size) for loop in finalists]
         for start in starts:
             value, weights, gradient, pairs = start.best
@@ -245,6 +268,12 @@ class Recorder:
         self.smooth, self.visited, self.finals, self.tol = smooth, visited, finals, tol
         self.sample = None
         self.stopped = False
+
+    @property
+    def rate_tol(self):
+        """Tolerance of solutions whose rates count, which are off by no more than scores are."""
+        plain = abs(self.visited.evaluations[0].metric)
+        return float(np.clip(RATE_SHARE * plain, min(RATE_TOL, self.tol), self.tol))
 
     def asked_to_stop(self):
         """Whether a monitor ended the search."""

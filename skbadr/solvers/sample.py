@@ -25,6 +25,8 @@ class Sample:
 
     Attributes
     ----------
+    batches : Minibatches
+        Which draw such samples.
     smooth : SmoothProblem
         Of the sample.
     plain : list of LinearState
@@ -33,7 +35,8 @@ class Sample:
 
     def __init__(self, smooth, rows, *, starts=None, tol):
         self.whole = smooth
-        self.smooth = Minibatches(smooth, rows, smooth.problem.seed).draw()
+        self.batches = Minibatches(smooth, rows, smooth.problem.seed)
+        self.smooth = self.batches.draw()
         if starts is not None:
             pairs = zip(starts, self.smooth.levels, strict=True)
             starts = [start.moved_to(level) for start, level in pairs]

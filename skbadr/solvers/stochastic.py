@@ -72,11 +72,17 @@ class SGDSolver(GDSolver):
         loop.model = SimplexModel(n_cells, smooth.min_weight)
         exact = loop.upper.is_exact
         batch_size = self.batch_size or max(BATCH if exact else RATE_BATCH, 128 * n_cells)
-        batches = Minibatches(smooth, min(batch_size, rows), smooth.problem.seed)
+        batch_size = min(batch_size, rows)
+        if recorder.sample is None:
+            batches = Minibatches(smooth, batch_size, smooth.problem.seed)
+        else:
+            batches = recorder.sample.batches.resized(batch_size)
         limit = ITERATIONS if self.max_iter is None else self.max_iter
         descent = StochasticLoop(loop, batches)
-        # Of a surrogate half will do: rows that stand for all have been searched before.
-        descent.run(limit if exact else limit // 2, recorder.asked_to_stop)
+        # Half will do of a surrogate, as rows that stand for all have been searched before, and
+        # where more steps follow on a sample.
+        few = recorder.sample is not None or not exact
+        descent.run((limit + 1) // 2 if few else limit, recorder.asked_to_stop)
         loop.best = (np.inf, descent.average, None, loop.pairs)
         loop.n_iter, loop.converged = descent.n_iter, False
         if not is_cheap(smooth):
