@@ -35,6 +35,8 @@ MOST_STEPS, LAST_STEPS = 6, 3
 INNER_TOL, ROUGH_INNER_TOL, RACE_INNER_TOL = 1e-8, 5e-3, 1e-2
 # The same of rates, in units of the plain model's, and the smallest.
 RATE_SHARE, RATE_TOL = 0.02, 1e-4
+# First change of a log weight on all rows after counts were searched for on a sample.
+LAST_RADIUS = 0.1
 # Share of the plain model's rates that is too much to leave where some rows cannot tell.
 FAR = 0.1
 # Share of what was gained below which a move is not made: on some rows, and where that is rough.
@@ -108,7 +110,7 @@ class GDSolver(SmoothSolver):
             if not converged:
                 # What is left to gain is less than what the sample can tell.
                 weights, states, _, converged = self._correct(
-                    weights, states, reference, tol, recorder
+                    weights, states, reference, tol, recorder, radius=LAST_RADIUS
                 )
             value = None
         elif sample is not None and loop.upper.is_exact and is_smooth(smooth.problem):
@@ -182,8 +184,7 @@ class GDSolver(SmoothSolver):
         smooth = recorder.smooth
         if recorder.sample is None:
             loops = [
-                self._continue(smooth, start, size, tol, plain=plain, sharper=True)
-                for start in starts
+                self._continue(smooth, start, size, tol, plain=plain, sharper=1) for start in starts
             ]
             if len(loops) > 1:
                 for loop in loops:
@@ -193,7 +194,7 @@ class GDSolver(SmoothSolver):
         loops = []
         for start in starts:
             loop = self._continue(
-                recorder.sample.smooth, start, size, max(tol, RACE_TOL), plain=plain, sharper=True
+                recorder.sample.smooth, start, size, max(tol, RACE_TOL), plain=plain, sharper=1
             )
             loops.append(loop.run(SHORT if loop.upper.is_exact else LAST_ROUND))
             self._correct_sample(loop, tol)
@@ -219,7 +220,7 @@ class GDSolver(SmoothSolver):
         pairs = [Pair(own.coef, pair.adjoint) for own, pair in zip(states, pairs, strict=True)]
         loop.best = value, weights, None, pairs
 
-    def _continue(self, smooth, start, size, tol, *, plain=None, sharper=False):
+    def _continue(self, smooth, start, size, tol, *, plain=None, sharper=0):
         """Return a loop from where another one ended, on other rows or for a sharper surrogate."""
         _, weights, _, pairs = start.best
         scores = _scores(smooth, pairs)
@@ -241,11 +242,12 @@ class GDSolver(SmoothSolver):
         """Run the further rounds of a surrogate; record each by the exact metric."""
         if loop.upper.is_exact:
             return loop
-        n_iter = loop.n_iter
-        for _ in range(1, ROUNDS):
+        # Some rows tell too little for every round.
+        n_iter, sharper = loop.n_iter, 2 if recorder is None else 1
+        for _ in range(1, ROUNDS, sharper):
             if recorder is not None and recorder.asked_to_stop():
                 break
-            loop = self._continue(smooth, loop, size, loop.tol, sharper=True).run(ROUND)
+            loop = self._continue(smooth, loop, size, loop.tol, sharper=sharper).run(ROUND)
             n_iter += loop.n_iter
             if recorder is not None:
                 recorder.solve_best(loop, n_iter)

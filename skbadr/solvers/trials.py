@@ -6,6 +6,8 @@ import numpy as np
 
 # Rows on which far-reaching moves are compared where there are more.
 COARSE_ROWS = 8_000
+# Rows whose signs under all moves stay in the processor's cache.
+CACHED_ROWS = 16_384
 
 
 class Trials:
@@ -29,6 +31,7 @@ class Trials:
         if self.fast:
             self.scores = scores[:, 0].astype(np.float32)
             self.sensitivities = sensitivities[:, 0].astype(np.float32)
+            self._size = np.abs(self.sensitivities).sum(axis=1)
             self._tables = self._count()
             weight = self.data.sample_weight
             self._weight = None if weight is None else weight.astype(np.float32)
@@ -38,7 +41,8 @@ class Trials:
     def moved(self, move):
         """Return the trials around a point moved by `move`."""
         other = copy.copy(self)
-        other.scores = self.scores + (self.sensitivities @ move).astype(self.scores.dtype)
+        moved = self.sensitivities @ move.astype(self.sensitivities.dtype)
+        other.scores = self.scores + moved.astype(self.scores.dtype, copy=False)
         if self.fast:
             other._tables = other._count()
         return other
@@ -77,18 +81,24 @@ class Trials:
     def _move_tables(self, moves, step):
         moves = moves.astype(np.float32)
         scores, moving = self.scores[::step], self.sensitivities[::step]
-        reach = np.abs(moving) @ np.abs(moves).max(axis=0)
-        rows = np.flatnonzero(np.abs(scores) <= reach)
-        pair = self._pair[::step][rows]
-        positive = moves @ moving[rows].T
-        positive += scores[rows]
-        changed = (positive > 0).astype(np.float32)
-        changed -= scores[rows] > 0
-        # Both matrices are in units of one row's weight: sums of a few thousand are exact.
-        indicator = np.zeros((len(rows), 2 * self.data.n_groups), dtype=np.float32)
-        weight = 1.0 if self._weight is None else self._weight[::step][rows]
-        indicator[np.arange(len(rows)), pair] = weight
-        change = (step * (changed @ indicator).astype(float)).reshape(len(moves), -1, 2)
+        # A cheap bound first.
+        longest = np.abs(moves).max(axis=0)
+        near = np.flatnonzero(np.abs(scores) <= self._size[::step] * longest.max())
+        reach = np.abs(moving.take(near, axis=0)) @ longest
+        near = near[np.abs(scores[near]) <= reach]
+        change = np.zeros((len(moves), 2 * self.data.n_groups))
+        for start in range(0, len(near), CACHED_ROWS):
+            rows = near[start : start + CACHED_ROWS]
+            own = scores[rows]
+            changed = moves @ moving.take(rows, axis=0).T
+            changed = (changed + own > 0).astype(np.float32)
+            changed -= own > 0
+            # Both matrices are in units of one row's weight: sums of a few thousand are exact.
+            indicator = np.zeros((len(rows), change.shape[1]), dtype=np.float32)
+            weight = 1.0 if self._weight is None else self._weight[::step][rows]
+            indicator[np.arange(len(rows)), self._pair[::step][rows]] = weight
+            change += changed @ indicator
+        change = (step * change).reshape(len(moves), -1, 2)
         tables = np.repeat(self._tables[None], len(moves), axis=0)
         tables[..., 1] += change
         tables[..., 0] -= change
