@@ -2,6 +2,8 @@
 
 import copy
 
+import numpy as np
+
 from skbadr.result import Archive
 from skbadr.solvers.gauss_newton import GaussNewton
 from skbadr.solvers.linearised import LinearisedSearch
@@ -9,9 +11,11 @@ from skbadr.solvers.smooth import is_smooth
 
 # First change of a log weight for metrics that are piecewise constant.
 EXACT_RADIUS = 0.3
+# The same where little is left, or nothing was found.
+CLOSE_BY = 0.1
 # Share of such a metric that a step must gain.
-EXACT_TOL = 2e-3
-# Share of the plain model's value that is as good as none.
+EXACT_TOL = 5e-3
+# Share of the plain model's distance to the ideal that is as good as none.
 CLOSE = 0.01
 
 
@@ -74,12 +78,25 @@ def correct(
         inner_tol=inner_tol,
     )
     states, start = search.refit(weights, starts, "single_loop")
-    found = start
+    found, tried = start, []
     for _ in range(steps):
-        if not problem.objective.uses_score and abs(found.metric) <= CLOSE * abs(reference):
+        left = _share_left(problem.objective, found, reference)
+        if left <= CLOSE:
             break
         before = found
-        states, found = search.run(states, found, radius=radius, max_steps=1)
-        if found is before:
+        # The less there is left, the nearer it is likely to be; then everywhere, or nearby.
+        nearer = min(radius, max(CLOSE_BY, 2.0 * left))
+        untried = [r for r in (nearer, radius, CLOSE_BY) if r not in tried]
+        if not untried:
             break
+        states, found = search.run(states, found, radius=untried[0], max_steps=1)
+        tried = [*tried, untried[0]] if found is before else []
     return found.cell_weights, states, problem.objective.cost(found.metric), found is start
+
+
+def _share_left(objective, found, reference):
+    """Return what is left of the plain model's distance to the ideal; infinite where not known."""
+    if objective.uses_score or objective.ideal is None:
+        return np.inf
+    before = abs(objective.cost(reference) - objective.ideal)
+    return abs(found.metric - objective.ideal) / max(before, np.finfo(float).tiny)

@@ -6,7 +6,6 @@ import numpy as np
 
 from skbadr.metrics.annealing import ROUNDS
 from skbadr.simplex import project_simplex
-from skbadr.solvers.corrected_counts import follow_counts
 from skbadr.solvers.correction import correct, is_cheap
 from skbadr.solvers.few_rows import FewRows
 from skbadr.solvers.race import race, value_of
@@ -35,10 +34,8 @@ MOST_STEPS, LAST_STEPS = 6, 3
 INNER_TOL, ROUGH_INNER_TOL, RACE_INNER_TOL = 1e-8, 5e-3, 1e-2
 # The same of rates, in units of the plain model's, and the smallest.
 RATE_SHARE, RATE_TOL = 0.02, 1e-4
-# First change of a log weight on all rows after counts were searched for on a sample.
-LAST_RADIUS = 0.1
-# Share of the plain model's rates that is too much to leave where some rows cannot tell.
-FAR = 0.1
+# Shares of the plain model's rates that are too much to leave, where steps are cheap and dear.
+LITTLE_LEFT, MUCH_LEFT = 0.02, 0.1
 # Share of what was gained below which a move is not made: on some rows, and where that is rough.
 RACE_TOL, ROUGH_TOL = 1e-2, 5e-3
 
@@ -92,8 +89,7 @@ class GDSolver(SmoothSolver):
             reference = problem.objective.cost(erm.metric)
             weights, states = self._end(loop, plain, reference, tol, recorder)
             pairs = [Pair(state.coef, None) for state in states]
-            best = min(visited.evaluations, key=problem.objective.key)
-            if not few.can_tell(erm.metric) and abs(best.metric) > FAR * size:
+            if _is_doubtful(few, recorder):
                 # What is best on some rows by chance may lead nowhere on all of them.
                 self._correct(problem.shares, plain, reference, tol, recorder, radius=1.0)
         # The loop itself keeps vectors of the length of the data, which fits need the room of.
@@ -102,18 +98,7 @@ class GDSolver(SmoothSolver):
     def _end(self, loop, plain, reference, tol, recorder):
         """Take the last steps on all rows; return the weights and their solutions."""
         smooth, sample, begin = recorder.smooth, recorder.sample, time.perf_counter()
-        counted = smooth.evaluator.metric.uses_confusion
-        if sample is not None and counted and smooth.levels[0].n >= FAR_MORE * SAMPLE_ROWS:
-            weights, states, converged = follow_counts(
-                sample, loop, plain, recorder, rounds=LAST_STEPS
-            )
-            if not converged:
-                # What is left to gain is less than what the sample can tell.
-                weights, states, _, converged = self._correct(
-                    weights, states, reference, tol, recorder, radius=LAST_RADIUS
-                )
-            value = None
-        elif sample is not None and loop.upper.is_exact and is_smooth(smooth.problem):
+        if sample is not None and loop.upper.is_exact and is_smooth(smooth.problem):
             weights, states, value, converged = follow_all_rows(
                 sample, loop, plain, reference=reference, tols=(tol, recorder.tol),
                 rounds=LAST_STEPS,
@@ -252,6 +237,24 @@ class GDSolver(SmoothSolver):
             if recorder is not None:
                 recorder.solve_best(loop, n_iter)
         return loop
+
+
+def _is_doubtful(few, recorder):
+    """Whether so much of a rate is left that it may be worth a search from the plain model.
+
+    Where that is dear, only where the rows of the race cannot tell the rate from none.
+    """
+    smooth, evaluations = recorder.smooth, recorder.visited.evaluations
+    objective, metric = smooth.problem.objective, smooth.evaluator.metric
+    if few.smooth is None or objective.uses_score or not metric.uses_confusion:
+        return False
+    if metric.ideal is None:
+        return False
+    before = abs(evaluations[0].metric - metric.ideal)
+    left = abs(min(evaluations, key=objective.key).metric - metric.ideal)
+    if few.all_rows < FAR_MORE * SAMPLE_ROWS:
+        return left > LITTLE_LEFT * before
+    return left > MUCH_LEFT * before and not few.can_tell(evaluations[0].metric)
 
 
 def _scores(smooth, pairs):

@@ -7,7 +7,7 @@ import numpy as np
 
 from skbadr.problem.smooth import MANY_ROWS
 from skbadr.solvers.surrogate import from_log_coordinates, log_coordinates, weight_unit
-from skbadr.solvers.trials import Trials
+from skbadr.solvers.trials import Trials, counts_signs, near_trials
 
 # Log weights within which nothing more is looked for.
 SMALLEST_RADIUS = 0.03
@@ -106,9 +106,7 @@ class LinearisedSearch:
         for step in range(max_steps):
             if self.done or self.objective.is_ideal(evaluation):
                 break
-            scores = self.smooth.scores(states)
-            sensitivities, parameters = self.smooth.sensitivities(states)
-            trials = Trials(self.smooth, scores, sensitivities)
+            trials, parameters, known = self._look(states, radius)
             while not self.done:
                 move, predicted, current = self._best_move(trials, evaluation, radius, step)
                 if not current - predicted > self.tol:
@@ -116,7 +114,7 @@ class LinearisedSearch:
                     if radius is None:
                         return states, evaluation
                     continue
-                weights, starts = self._start(states, parameters, move, scores, sensitivities)
+                weights, starts = self._start(states, parameters, move, known)
                 new_states, new = self.refit(weights, starts, "linearised")
                 actual = current - self.merit_of(new)
                 ratio = actual / (current - predicted)
@@ -212,19 +210,30 @@ class LinearisedSearch:
             self.score_scale = max(self.score_scale if self.score_scale != 1.0 else 0.0,
                                    4.0 * float(np.std(score) / spread))  # fmt: skip
 
-    def _start(self, states, parameters, move, scores, sensitivities):
+    def _look(self, states, radius):
+        """Return trials around states, and how their parameters and scores move.
+
+        The scores only where all of these are known.
+        """
+        smooth = self.smooth
+        alone = len(states) == 1 and smooth.held_out[0] is None
+        if alone and smooth.levels[0].n >= MANY_ROWS and counts_signs(smooth):
+            return *near_trials(smooth, states, radius), None
+        scores = smooth.scores(states)
+        sensitivities, parameters = smooth.sensitivities(states)
+        trials = Trials(smooth, scores, sensitivities)
+        return trials, parameters, (scores, sensitivities) if alone else None
+
+    def _start(self, states, parameters, move, known):
         shares = self.problem.shares
         t = log_coordinates(states[0].cell_weights, shares) + move
         weights = self.problem.project(from_log_coordinates(np.clip(t, -12.0, 12.0), shares))
         starts = []
-        for level, state, moved, X in zip(
-            self.smooth.levels, states, parameters, self.smooth.held_out, strict=True
-        ):
+        for level, state, moved in zip(self.smooth.levels, states, parameters, strict=True):
             coef = state.coef + moved @ move
             if not level.family.admissible(coef):
                 starts.append(state)
                 continue
-            known = X is None and len(states) == 1
-            new_scores = scores + sensitivities @ move if known else level.forward(coef)
+            new_scores = level.forward(coef) if known is None else known[0] + known[1] @ move
             starts.append(replace(state, coef=coef, scores=new_scores))
         return weights, starts

@@ -22,20 +22,29 @@ class Trials:
     scores : ndarray of shape (n, m)
         Of the evaluated rows, at the current weights.
     sensitivities : ndarray of shape (n, m, K)
+    near : tuple (rows, counts) or None, default=None
+        Where the arrays are of some rows: which, no other changing sign within the moves of
+        interest, and the confusion matrices of all rows. Only where `counts_signs`.
     """
 
-    def __init__(self, smooth, scores, sensitivities):
+    def __init__(self, smooth, scores, sensitivities, near=None):
         self.smooth, self.data, self.metric = smooth, smooth.data, smooth.evaluator.metric
-        self.fast = self.metric.uses_confusion and self.data.n_classes == 2 and scores.shape[1] == 1
+        self.fast = counts_signs(smooth)
         self.scores, self.sensitivities = scores, sensitivities
         if self.fast:
-            self.scores = scores[:, 0].astype(np.float32)
-            self.sensitivities = sensitivities[:, 0].astype(np.float32)
-            self._size = np.abs(self.sensitivities).sum(axis=1)
-            self._tables = self._count()
+            self.scores = scores[:, 0].astype(np.float32, copy=False)
+            self.sensitivities = sensitivities[:, 0].astype(np.float32, copy=False)
+            self._size = _sizes(self.sensitivities)
             weight = self.data.sample_weight
             self._weight = None if weight is None else weight.astype(np.float32)
             self._pair = self.data.groups.codes * 2 + self.data.y
+            self._rest = 0.0
+            if near is not None:
+                rows, counts = near
+                self._weight = None if weight is None else self._weight[rows]
+                self._pair = self._pair[rows]
+                self._rest = counts - self._count()
+            self._tables = self._count()
             self._step = max(1, len(scores) // COARSE_ROWS)
 
     def moved(self, move):
@@ -76,7 +85,9 @@ class Trials:
         return np.array(statistics), score
 
     def _count(self):
-        return self.data.confusion((self.scores > 0).astype(np.intp))
+        kind, size = 2 * self._pair + (self.scores > 0), 4 * self.data.n_groups
+        counts = np.bincount(kind, weights=self._weight, minlength=size).astype(float)
+        return counts.reshape(-1, 2, 2) + self._rest
 
     def _move_tables(self, moves, step):
         moves = moves.astype(np.float32)
@@ -122,6 +133,51 @@ class Trials:
             responses = self.smooth.responses(scores, {self.metric.response_method})
             score = self.smooth.evaluator.default_score(responses["predict"])
             yield i, responses[self.metric.response_method], score
+
+
+def counts_signs(smooth):
+    """Whether a problem's metric is a function of how many scores are positive, by group and class.
+
+    For two classes and one score.
+    """
+    data = smooth.data
+    return (
+        smooth.evaluator.metric.uses_confusion and data.n_classes == 2 and smooth.levels[0].m == 1
+    )
+
+
+def near_trials(smooth, states, radius):
+    """Return `Trials` of the rows alone whose sign moves within a radius may change.
+
+    Parameters
+    ----------
+    smooth : SmoothProblem
+        Of one fold, evaluated on its training rows, that `counts_signs`.
+    states : list of LinearState
+    radius : float
+        Largest change of a log weight.
+
+    Returns
+    -------
+    trials : Trials
+    parameters : list of ndarray of shape (p, m, K)
+        Derivatives of the parameters in the log weights.
+    """
+    level, state = smooth.levels[0], states[0]
+    moved = level.sensitivities(state, exact=False)
+    sensitivities = level.forward(moved[:, 0])
+    rows = np.flatnonzero(np.abs(state.scores[:, 0]) <= radius * _sizes(sensitivities))
+    counts = smooth.data.confusion((state.scores[:, 0] > 0).astype(np.intp))
+    own = sensitivities.take(rows, axis=0)[:, None]
+    return Trials(smooth, state.scores[rows], own, (rows, counts)), [moved]
+
+
+def _sizes(sensitivities):
+    """Return how far a score moves at most where no log weight changes by more than 1."""
+    ones, sizes = np.ones(sensitivities.shape[1], sensitivities.dtype), []
+    for start in range(0, len(sensitivities), CACHED_ROWS):
+        sizes.append(np.abs(sensitivities[start : start + CACHED_ROWS]) @ ones)
+    return np.concatenate(sizes) if sizes else sensitivities.sum(axis=1)
 
 
 def _accuracy(tables):
