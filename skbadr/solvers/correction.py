@@ -16,7 +16,7 @@ CLOSE_BY = 0.1
 # Share of such a metric that a step must gain.
 EXACT_TOL = 5e-3
 # Share of the plain model's distance to the ideal that is as good as none.
-CLOSE = 0.01
+CLOSE = 0.015
 
 
 def is_cheap(smooth):
@@ -85,7 +85,7 @@ def correct(
             break
         before = found
         # The less there is left, the nearer it is likely to be; then everywhere, or nearby.
-        nearer = min(radius, max(CLOSE_BY, 2.0 * left))
+        nearer = min(radius, max(CLOSE_BY, 6.0 * left))
         untried = [r for r in (nearer, radius, CLOSE_BY) if r not in tried]
         if not untried:
             break
