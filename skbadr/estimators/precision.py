@@ -1,5 +1,7 @@
 """How far the reported metric can be relied on: its standard error, and its training value."""
 
+from functools import partial
+
 import numpy as np
 
 from skbadr._warnings import record_warnings
@@ -34,7 +36,7 @@ def store_precision(model, archive, evaluator, final, on_all_rows):
             # Of the held-out rows, as a model predicts them that has seen them.
             response = response[np.concatenate([fold.rows for fold in evaluator.folds])]
         elif not metric.uses_confusion:
-            response = evaluator.response_of(final)
+            response = partial(evaluator.response_of, final)
         for name, evaluation in (("metric", archive.best), ("erm_metric", archive.evaluations[0])):
             error = standard_error(
                 metric,

@@ -84,7 +84,7 @@ class Design:
 
     def take(self, rows):
         """Return the design matrix of some rows, which are copied."""
-        return type(self)(self.matrix[rows])
+        return type(self)(_take(self.matrix, rows))
 
     def forward(self, coef):
         """Return ``X coef`` in the precision of X.
@@ -140,11 +140,12 @@ class Design:
     def _indicator(self, values, codes, n_cells):
         """Return the matrix, of shape (K m, rows), whose product with X is the sums by cell."""
         n, n_outputs = values.shape
-        rows = codes[:, None] * n_outputs + np.arange(n_outputs)
         if n_cells * n_outputs <= FEW_CELLS and not self.is_sparse:
-            dense = np.zeros((n_cells * n_outputs, n), dtype=self.dtype)
-            dense[rows, np.arange(n)[:, None]] = values
-            return dense
+            dense = np.empty((n_cells, n_outputs, n), dtype=self.dtype)
+            for k, own in enumerate(dense):
+                np.multiply(values.T, codes == k, out=own)
+            return dense.reshape(-1, n)
+        rows = codes[:, None] * n_outputs + np.arange(n_outputs)
         pointers = np.arange(n + 1) * n_outputs
         shape = (n_cells * n_outputs, n)
         columns = sparse.csc_matrix((values.ravel(), rows.ravel(), pointers), shape=shape)
@@ -199,7 +200,7 @@ class MappedDesign(DenseDesign):
         self._whole = matrix
 
     def take(self, rows):  # noqa: D102
-        taken = self.matrix[rows]
+        taken = _take(self.matrix, rows)
         release(self._whole)
         return DenseDesign(taken)
 
@@ -233,6 +234,11 @@ class SparseDesign(Design):
     def _row_bytes(self):
         stored = self.matrix.data.itemsize + self.matrix.indices.itemsize
         return stored * self.matrix.nnz / max(self.shape[0], 1)
+
+
+def _take(X, rows):
+    # Of an array, four times as fast as by an index.
+    return X[rows] if sparse.issparse(X) else X.take(rows, axis=0)
 
 
 def _square(X):

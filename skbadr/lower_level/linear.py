@@ -9,6 +9,7 @@ from scipy.sparse.linalg import LinearOperator, cg
 
 from skbadr.lower_level.certificate import distance_to_hull
 from skbadr.lower_level.design import make_design
+from skbadr.lower_level.hessian import factorise
 from skbadr.lower_level.newton import newton
 
 # Largest number of parameters for which a dense Hessian is formed and factorised.
@@ -34,6 +35,8 @@ class LinearState:
         Newton steps taken from the start.
     factor : object or None
         Factorised Hessian, near this solution or at it.
+    left : float or None
+        Share of a step's length that is left to go after it, where that is known of `factor`.
     """
 
     cell_weights: np.ndarray
@@ -42,6 +45,7 @@ class LinearState:
     weight: np.ndarray
     n_iter: int = 0
     factor: object = None
+    left: float | None = None
 
     def moved_to(self, level):
         """Return these parameters as a starting point on other rows."""
@@ -82,9 +86,17 @@ class LinearLowerLevel:
         # the penalty does by itself and which makes the Hessian regular without one.
         self.gauge = self.scale * cells.totals.sum() / self.m if family.shift_invariant else 0.0
         self.loss_weight = family.loss_weight(y)
+        self._set_base()
         self.score_scale = family.score_scale(self.target)
         self.dense = not self.X.is_sparse and self.free.sum() <= DENSE_LIMIT
         self.n_passes = 0
+
+    def _set_base(self):
+        """Keep what weights of cells are multiplied by: None stands for ones."""
+        base = self.cells.base_weight
+        if self.loss_weight is not None:
+            base = base * self.loss_weight
+        self._base = None if (base == 1.0).all() else base.astype(self.X.dtype)
 
     # Products with the design matrix, and the intercept's part of them.
 
@@ -111,10 +123,10 @@ class LinearLowerLevel:
 
     def sample_weight(self, cell_weights):
         """Return the weights of the loss terms, the family's class weights included."""
-        weight = self.cells.sample_weight(cell_weights)
-        if self.loss_weight is not None:
-            weight = weight * self.loss_weight
-        return weight.astype(self.X.dtype, copy=False)
+        shares = self.cells.shares
+        factor = np.divide(cell_weights, shares, out=np.zeros(len(shares)), where=shares > 0)
+        weight = factor.astype(self.X.dtype)[self.cells.codes]
+        return weight if self._base is None else weight * self._base
 
     def state_at(self, cell_weights, coef):
         """Return parameters as a state at some weights, of which they need not be the solution."""
@@ -163,13 +175,15 @@ class LinearLowerLevel:
         scores = self.forward(coef) if start is None else start.scores
         state = LinearState(cell_weights, coef, scores, weight)
         if start is not None and _near(start.cell_weights, cell_weights):
-            state.factor = start.factor
+            state.factor, state.left = start.factor, start.left
         newton(self, state, tol=tol, max_iter=max_iter)
         return state
 
     def score_size(self, scores):
         """Return the largest root mean square of some scores over any cell."""
-        squared = np.einsum("nm,nm->n", scores, scores) * self.cells.base_weight
+        squared = np.einsum("nm,nm->n", scores, scores)
+        if self._base is not None:
+            squared = squared * self.cells.base_weight
         sums = np.bincount(self.cells.codes, squared, minlength=self.cells.n_cells)
         present = self.cells.totals > 0
         return float(np.sqrt((sums[present] / self.cells.totals[present]).max()))
@@ -196,6 +210,7 @@ class LinearLowerLevel:
         smaller.cells, smaller.target = cells, self.target[rows]
         if self.loss_weight is not None:
             smaller.loss_weight = self.loss_weight[rows]
+        smaller._set_base()
         return smaller
 
     # The Hessian.
@@ -215,52 +230,11 @@ class LinearLowerLevel:
         """
         if self.dense:
             if state.factor is None:
-                state.factor = self._factorise(state)
+                state.factor, state.left = factorise(self, state), None
             solution = np.zeros_like(rhs)
             solution[self.free] = linalg.cho_solve(state.factor, rhs[self.free])
             return solution
         return self._conjugate_gradients(state, rhs, tol)
-
-    def _factorise(self, state):
-        return _cholesky(self._dense_hessian(state))
-
-    def _dense_hessian(self, state):
-        curvature = self.family.curvature(self.target, state.scores)
-        if curvature.ndim == 2:
-            blocks = [[self._gram(state.weight * curvature[:, a]) if a == b else None
-                       for b in range(self.m)] for a in range(self.m)]  # fmt: skip
-        else:
-            blocks = [[None] * self.m for _ in range(self.m)]
-            for a in range(self.m):
-                for b in range(a + 1):
-                    blocks[a][b] = self._gram(state.weight * curvature[:, a, b])
-                    blocks[b][a] = blocks[a][b]
-        size = self.p * self.m
-        if self.m == 1:
-            full = self.scale * blocks[0][0]
-        else:
-            full = np.zeros((self.p, self.m, self.p, self.m))
-            for a in range(self.m):
-                for b in range(self.m):
-                    if blocks[a][b] is not None:
-                        full[:, a, :, b] = self.scale * blocks[a][b]
-        free = self.free.ravel()
-        hessian = full.reshape(size, size)
-        hessian[np.arange(size), np.arange(size)] += self.penalty.ravel()
-        if self.gauge:
-            hessian += self.gauge * np.kron(np.eye(self.p), np.ones((self.m, self.m)))
-        return hessian if free.all() else hessian[np.ix_(free, free)]
-
-    def _gram(self, weight):
-        """Return ``X' diag(weight) X`` with the intercept's row and column."""
-        self.n_passes += 1
-        gram = np.empty((self.p, self.p))
-        gram[: self.d, : self.d] = self.X.gram(weight)
-        if self.family.fit_intercept:
-            column = self.family.intercept_scaling * self.X.backward(weight[:, None])[:, 0]
-            gram[self.d, : self.d] = gram[: self.d, self.d] = column
-            gram[self.d, self.d] = self.family.intercept_scaling**2 * weight.sum()
-        return gram
 
     def _conjugate_gradients(self, state, rhs, tol):
         size = self.p * self.m
@@ -290,10 +264,10 @@ class LinearLowerLevel:
     def cell_gradients(self, state):
         """Return the gradients J_k of all cells' mean losses, of shape (K, p, m), in one pass."""
         residual = self.family.gradient(self.target, state.scores)
-        factor = self.cells.base_weight / self.cells.totals[self.cells.codes]
-        if self.loss_weight is not None:
-            factor = factor * self.loss_weight
-        residual = (factor[:, None] * residual).astype(self.X.dtype, copy=False)
+        factor = (1.0 / self.cells.totals).astype(self.X.dtype)[self.cells.codes]
+        if self._base is not None:
+            factor *= self._base
+        residual = factor[:, None] * residual
         n_cells, codes = self.cells.n_cells, self.cells.codes
         self.n_passes += 1
         gradients = np.empty((n_cells, self.p, self.m))
@@ -377,9 +351,9 @@ class LinearLowerLevel:
         No pass over X, whatever the number of cells.
         """
         along = self.family.gradient(self.target, state.scores) * along
-        per_sample = along.sum(axis=1) * self.cells.base_weight
-        if self.loss_weight is not None:
-            per_sample = per_sample * self.loss_weight
+        per_sample = along.sum(axis=1)
+        if self._base is not None:
+            per_sample = per_sample * self._base
         sums = np.bincount(self.cells.codes, weights=per_sample, minlength=self.cells.n_cells)
         return -self.scale * self.cells.totals.sum() * sums / self.cells.totals
 
@@ -425,16 +399,3 @@ def _near(one, other):
     """Whether no cell's weight differs so much that the Hessian there is another."""
     ratio = np.maximum(one, 1e-300) / np.maximum(other, 1e-300)
     return bool(np.abs(np.log(ratio)).max() <= NEARBY)
-
-
-def _cholesky(hessian):
-    """Factorise, with as little added to the diagonal as it takes."""
-    diagonal = np.einsum("ii->i", hessian)
-    size = max(float(np.abs(diagonal).max()), np.finfo(float).tiny)
-    for jitter in (0.0, 1e-12, 1e-10, 1e-8, 1e-6, 1e-3):
-        try:
-            diagonal += jitter * size
-            return linalg.cho_factor(hessian, lower=True, check_finite=False)
-        except linalg.LinAlgError:
-            continue
-    raise linalg.LinAlgError("the lower-level Hessian is not positive semi-definite.")

@@ -44,7 +44,10 @@ def newton(level, state, *, tol, max_iter):
             along = level.forward(step)
             size = level.score_size(along)
         # What is left after this step: Newton's error is quadratic, a frozen Hessian's linear.
-        share = size / level.score_scale if fresh else max(enough, size / previous)
+        if fresh:
+            share = size / level.score_scale
+        else:
+            share = max(state.left or enough, size / previous)
         left = size * min(1.0, max(share, loose))
         previous = size
         if left <= unit and level.family.admissible(state.coef + step):

@@ -27,8 +27,8 @@ def standard_error(metric, evaluation_set, *, statistics=None, response=None):
         With weights, n is Kish's effective number ``sum(w)^2 / sum(w^2)``.
     statistics : ndarray or None, default=None
         Confusion matrices, where the metric is of these.
-    response : ndarray or None, default=None
-        What the metric takes of the model, otherwise.
+    response : ndarray, callable or None, default=None
+        What the metric takes of the model, otherwise; of some rows, where a function gives it.
 
     Returns
     -------
@@ -83,14 +83,18 @@ def _jackknife(metric, data, response):
     rng = np.random.default_rng(0)
     weight = data.sample_weight
     rows = np.arange(len(data.y)) if weight is None else np.flatnonzero(weight)
-    rows = rng.permutation(rows)[:MOST_ROWS]
+    if len(rows) > MOST_ROWS:
+        rows = rng.choice(rows, MOST_ROWS, replace=False)
+    else:
+        rows = rng.permutation(rows)
     shrink = np.sqrt(len(rows) / data.n_rows)
     # Every group is spread over the blocks.
     rows = rows[np.argsort(data.groups.codes[rows], kind="stable")]
     n_blocks = min(FEW_BLOCKS if metric.slow else N_BLOCKS, len(rows))
     block = np.arange(len(rows)) % n_blocks
+    response = response(rows) if callable(response) else response[rows]
     values = np.array(
-        [_value_of(metric, data, response, rows[block != b]) for b in range(n_blocks)]
+        [_value_of(metric, data, response, rows, block != b) for b in range(n_blocks)]
     )
     values = values[np.isfinite(values)]
     if len(values) < 2:
@@ -99,11 +103,13 @@ def _jackknife(metric, data, response):
     return float(shrink * np.sqrt(share * np.square(values - values.mean()).sum()))
 
 
-def _value_of(metric, data, response, rows):
+def _value_of(metric, data, response, rows, kept):
+    """Return the value on those of the rows that are kept; `response` is of all of them."""
+    rows, response = rows[kept], response[kept]
     part = data.take(rows)
     if data.sensitive_features is not None:
         part = replace(part, sensitive_features=take_rows(data.sensitive_features, rows))
     try:
-        return metric.value(part, response[rows])
+        return metric.value(part, response)
     except Exception:  # of a user's function, which need not take few rows
         return np.nan

@@ -75,12 +75,13 @@ class DaskEvaluator(Evaluator):
             return -float(self.rows.totals.variance)
         return super().constant_score()
 
-    def response_of(self, model):
-        """Return what the metric takes of a model, on the rows of the sample."""
+    def response_of(self, model, rows=None):
+        """Return what the metric takes of a model, on (some of) the rows of the sample."""
         import dask.array as da
 
-        method, X = self.metric.response_method, self.sample.X
-        blocks = response_blocks(model, da.from_array(X, chunks=X.shape), method, (len(X),))
+        X = self.sample.X if rows is None else self.sample.X[rows]
+        method = self.metric.response_method
+        blocks = response_blocks(model, da.from_array(X, chunks=X.shape), method, X.shape[:1])
         return _Measure.of(self, model).responses({method: blocks[0].compute()})[method]
 
 

@@ -139,9 +139,13 @@ class Evaluator:
             return self.default_score(np.average(data.y, weights=data.sample_weight))
         return self.default_score(data.class_totals.sum(axis=0).argmax())
 
-    def response_of(self, model):
-        """Return what the metric takes of a model, on the rows of the first fold."""
-        return self._responses(model, self.folds[0].X_final)[self.metric.response_method]
+    def response_of(self, model, rows=None):
+        """Return what the metric takes of a model, on (some of) the rows of the first fold."""
+        X = self.folds[0].X_final
+        whole = rows is None or is_dask_array(X)
+        part = self._responses(model, X if whole else _safe_indexing(X, rows))
+        response = part[self.metric.response_method]
+        return response[rows] if whole and rows is not None else response
 
     def _responses(self, model, X):
         """Return the response of each method; an own `predict_proba` where the metric takes it."""

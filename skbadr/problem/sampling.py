@@ -1,5 +1,7 @@
 """Random samples of the rows, stratified by cell."""
 
+import copy
+
 import numpy as np
 
 
@@ -23,10 +25,10 @@ class StratifiedSampler:
             codes = codes * (int(groups.max()) + 1) + groups
         kind = np.min_scalar_type(int(codes.max()) + 1)
         codes = codes.astype(kind)  # which sorts faster
-        codes[cells.base_weight <= 0] = codes.max() + 1
-        counts = np.bincount(codes)
-        if (cells.base_weight <= 0).any():
-            counts = counts[:-1]
+        counts, never = np.bincount(codes), cells.base_weight <= 0
+        if never.any():
+            codes[never] = len(counts)
+            counts = np.bincount(codes)[:-1]
         order = np.argsort(codes, kind="stable")[: counts.sum()]
         self._order = order.astype(np.int32) if len(codes) < 2**31 else order
         starts = np.cumsum(counts) - counts
@@ -82,6 +84,12 @@ class Minibatches:
                 cells = evaluator.cells.take(np.arange(start, stop))
                 groups = smooth.data.groups.codes[start:stop]
                 self._evaluated.append(StratifiedSampler(cells, groups))
+
+    def resized(self, size):
+        """Return the same of another size."""
+        other = copy.copy(self)
+        other.size = size
+        return other
 
     def draw(self):
         """Return the next one."""

@@ -120,12 +120,19 @@ class SmoothProblem:
             positions = np.concatenate([n + r for n, r in zip(counts, evaluated, strict=False)])
             designs = [make_design(X) for X in self.held_out]
             smaller.held_out = [X.take(r) for X, r in zip(designs, evaluated, strict=True)]
-        whole = self.evaluator.cells
-        cells, data = whole.take(positions), self.data.take(positions)
-        present = cells.totals > 0
-        factor = np.divide(whole.totals, cells.totals, out=np.zeros(len(present)), where=present)
-        weight = factor[cells.codes]
-        data.sample_weight = weight if data.sample_weight is None else weight * data.sample_weight
+        data = self.data.take(positions)
+        if evaluated is None and len(rows) == 1:
+            # Trained on and evaluated alike, with the weights that stand for all rows.
+            cells = smaller.levels[0].cells
+            data.sample_weight = cells.base_weight
+        else:
+            whole = self.evaluator.cells
+            cells = whole.take(positions)
+            present, ratio = cells.totals > 0, np.zeros(cells.n_cells)
+            np.divide(whole.totals, cells.totals, out=ratio, where=present)
+            weight = ratio[cells.codes]
+            known = data.sample_weight
+            data.sample_weight = weight if known is None else weight * known
         smaller.data, smaller.evaluator = data, copy.copy(self.evaluator)
         smaller.evaluator.evaluation_set, smaller.evaluator.cells = data, cells
         return smaller

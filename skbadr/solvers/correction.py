@@ -2,6 +2,8 @@
 
 import copy
 
+import numpy as np
+
 from skbadr.result import Archive
 from skbadr.solvers.gauss_newton import GaussNewton
 from skbadr.solvers.linearised import LinearisedSearch
@@ -9,10 +11,12 @@ from skbadr.solvers.smooth import is_smooth
 
 # First change of a log weight for metrics that are piecewise constant.
 EXACT_RADIUS = 0.3
+# The same where little is left, or nothing was found.
+CLOSE_BY = 0.1
 # Share of such a metric that a step must gain.
-EXACT_TOL = 2e-3
-# Share of the plain model's value that is as good as none.
-CLOSE = 0.01
+EXACT_TOL = 5e-3
+# Share of the plain model's distance to the ideal that is as good as none.
+CLOSE = 0.015
 
 
 def is_cheap(smooth):
@@ -20,7 +24,9 @@ def is_cheap(smooth):
     return all(level.dense for level in smooth.levels)
 
 
-def correct(smooth, weights, starts, *, reference, steps, tol, inner_tol, visited=None):
+def correct(
+    smooth, weights, starts, *, reference, steps, tol, inner_tol, visited=None, radius=EXACT_RADIUS
+):  # fmt: skip
     """Move on from where a loop ended; return the weights, their solutions and the cost.
 
     A loop knows the curvature of the upper level from its own last steps, and its parameters
@@ -42,6 +48,8 @@ def correct(smooth, weights, starts, *, reference, steps, tol, inner_tol, visite
         See `GaussNewton`.
     visited : Archive or None, default=None
         Receives the exact values of a piecewise-constant metric; None: nothing does.
+    radius : float, default=0.3
+        First change of a log weight in each step for such a metric.
 
     Returns
     -------
@@ -70,12 +78,25 @@ def correct(smooth, weights, starts, *, reference, steps, tol, inner_tol, visite
         inner_tol=inner_tol,
     )
     states, start = search.refit(weights, starts, "single_loop")
-    found = start
+    found, tried = start, []
     for _ in range(steps):
-        if not problem.objective.uses_score and abs(found.metric) <= CLOSE * abs(reference):
+        left = _share_left(problem.objective, found, reference)
+        if left <= CLOSE:
             break
         before = found
-        states, found = search.run(states, found, radius=EXACT_RADIUS, max_steps=1)
-        if found is before:
+        # The less there is left, the nearer it is likely to be; then everywhere, or nearby.
+        nearer = min(radius, max(CLOSE_BY, 6.0 * left))
+        untried = [r for r in (nearer, radius, CLOSE_BY) if r not in tried]
+        if not untried:
             break
+        states, found = search.run(states, found, radius=untried[0], max_steps=1)
+        tried = [*tried, untried[0]] if found is before else []
     return found.cell_weights, states, problem.objective.cost(found.metric), found is start
+
+
+def _share_left(objective, found, reference):
+    """Return what is left of the plain model's distance to the ideal; infinite where not known."""
+    if objective.uses_score or objective.ideal is None:
+        return np.inf
+    before = abs(objective.cost(reference) - objective.ideal)
+    return abs(found.metric - objective.ideal) / max(before, np.finfo(float).tiny)

@@ -2,7 +2,11 @@
 
 from dataclasses import replace
 
+from skbadr.metrics.standard_error import standard_error
 from skbadr.problem.smooth import MANY_ROWS
+
+# Standard errors from which on a metric is far from ideal.
+FAR = 3.0
 
 
 class FewRows:
@@ -52,6 +56,20 @@ class FewRows:
         if self.smooth is None:
             return None
         return [self.states[0].moved_to(self._whole.levels[0])]
+
+    def can_tell(self, value):
+        """Whether a metric of the plain model is far beyond what chance makes it on these rows.
+
+        `value` is that on all rows; True where chance is not known.
+        """
+        metric = self._whole.evaluator.metric
+        if self.smooth is None or not metric.uses_confusion or metric.ideal is None:
+            return True
+        data = self.smooth.data
+        predicted = self.smooth.responses(self.smooth.scores(self.states), {"predict"})["predict"]
+        statistics = metric.statistics(data, predicted)
+        error = standard_error(metric, data, statistics=statistics)
+        return not abs(value - metric.ideal) <= FAR * error
 
     def moved(self, states, plain):
         """Return where to start on all rows at the weights of some states on these rows.

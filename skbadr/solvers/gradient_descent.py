@@ -5,20 +5,21 @@ import time
 import numpy as np
 
 from skbadr.metrics.annealing import ROUNDS
-from skbadr.problem.sampling import Minibatches
 from skbadr.simplex import project_simplex
 from skbadr.solvers.correction import correct, is_cheap
 from skbadr.solvers.few_rows import FewRows
 from skbadr.solvers.race import race, value_of
+from skbadr.solvers.sample import Sample
 from skbadr.solvers.single_loop import Pair, Preconditioner, SingleLoop
-from skbadr.solvers.smooth import SmoothSolver
+from skbadr.solvers.smooth import SmoothSolver, is_smooth
 from skbadr.solvers.upper_value import UpperValue
-from skbadr.solvers.variance_reduction import follow_all_rows
+from skbadr.solvers.variance_reduction import follow_all_rows, solve_pairs
 
 # Rows of the race that picks a valley, where there are many: of smooth metrics, and of rates.
 RACE_ROWS, RATE_ROWS = 5_000, 20_000
-# Rows of the sample on which its finalists go on, where there are at least twice as many.
-SAMPLE_ROWS = 40_000
+# Rows of the sample on which its finalists go on, where there are at least twice as many, and how
+# many times as many there are where counts are searched for on it.
+SAMPLE_ROWS, FAR_MORE = 40_000, 10
 # Finalists of a race on all rows, and on some of them.
 FEW_FINALISTS, FINALISTS = 2, 3
 # Iterations of a descent on some of the rows, and of each further round of a surrogate.
@@ -31,6 +32,10 @@ MOST, LAST_ROUND = 100, 8
 MOST_STEPS, LAST_STEPS = 6, 3
 # Tolerances of the plain and the last solution: usual, and where the estimator's own is rough.
 INNER_TOL, ROUGH_INNER_TOL, RACE_INNER_TOL = 1e-8, 5e-3, 1e-2
+# The same of rates, in units of the plain model's, and the smallest.
+RATE_SHARE, RATE_TOL = 0.02, 1e-4
+# Shares of the plain model's rates that are too much to leave, where steps are cheap and dear.
+LITTLE_LEFT, MUCH_LEFT = 0.02, 0.1
 # Share of what was gained below which a move is not made: on some rows, and where that is rough.
 RACE_TOL, ROUGH_TOL = 1e-2, 5e-3
 
@@ -66,43 +71,55 @@ class GDSolver(SmoothSolver):
         begin = time.perf_counter()
         smooth_metric = metric.differentiable and not problem.objective.uses_score
         few = FewRows(smooth, RACE_ROWS if smooth_metric else RATE_ROWS, tol=RACE_INNER_TOL)
-        plain = smooth.solve(problem.shares, few.plain_starts(finals.plain_model), tol=recorder.tol)
+        recorder.sample = sample = self._sample(smooth, few)
+        starts = few.plain_starts(finals.plain_model)
+        starts = starts if sample is None else sample.lifted(sample.plain)
+        plain = smooth.solve(problem.shares, starts, tol=recorder.tol)
         erm = recorder.add(problem.shares, plain, "erm", begin)
         if problem.objective.is_ideal(erm) or recorder.stopped:
             visited.converged = True
             return
         size, tol = abs(erm.metric), max(problem.tol, ROUGH_TOL) if rough else problem.tol
         if few.smooth is None:
-            loop, sampled = self._search_all(smooth, plain, size, recorder), None
+            loop = self._search_all(smooth, plain, size, recorder)
         else:
-            loop, sampled = self._search_few(few, plain, size, recorder, tol)
+            loop = self._search_few(few, plain, size, recorder, tol)
         weights, pairs, visited.converged = loop.best[1], loop.best[3], loop.converged
-        conditions = loop.preconditioners
-        if loop.smooth is not smooth:
-            conditions = [Preconditioner(level, problem.seed) for level in smooth.levels]
         if is_cheap(smooth) and not recorder.stopped:
-            begin, starts = time.perf_counter(), recorder.starts(weights, pairs, conditions)
-            weights, states, value, visited.converged = self._end(
-                smooth, loop, sampled, starts, problem.objective.cost(erm.metric), tol, recorder
-            )
+            reference = problem.objective.cost(erm.metric)
+            weights, states = self._end(loop, plain, reference, tol, recorder)
             pairs = [Pair(state.coef, None) for state in states]
-            if smooth_metric:
-                recorder.add(weights, states, "single_loop", begin, 1 + loop.n_iter, value)
+            if _is_doubtful(few, recorder):
+                # What is best on some rows by chance may lead nowhere on all of them.
+                self._correct(problem.shares, plain, reference, tol, recorder, radius=1.0)
         # The loop itself keeps vectors of the length of the data, which fits need the room of.
-        finals.inside = lambda: recorder.retreat(weights, pairs, conditions)
+        finals.inside = lambda: recorder.retreat(weights, pairs)
 
-    def _end(self, smooth, loop, sampled, starts, reference, tol, recorder):
-        """Take the last steps on all rows; see `correct`."""
-        if sampled is not None and sampled.upper.is_exact:
-            return follow_all_rows(
-                smooth, sampled.smooth, loop.best[1], starts, upper=sampled.upper,
-                reference=reference, conditions=sampled.preconditioners,
-                tols=(tol, recorder.tol), rounds=LAST_STEPS,
+    def _end(self, loop, plain, reference, tol, recorder):
+        """Take the last steps on all rows; return the weights and their solutions."""
+        smooth, sample, begin = recorder.smooth, recorder.sample, time.perf_counter()
+        if sample is not None and loop.upper.is_exact and is_smooth(smooth.problem):
+            weights, states, value, converged = follow_all_rows(
+                sample, loop, plain, reference=reference, tols=(tol, recorder.tol),
+                rounds=LAST_STEPS,
             )  # fmt: skip
+        else:
+            starts = recorder.starts(loop, plain)
+            weights, states, value, converged = self._correct(
+                loop.best[1], starts, reference, tol, recorder
+            )
+        recorder.visited.converged = converged
+        if is_smooth(smooth.problem):
+            recorder.add(weights, states, "single_loop", begin, 1 + loop.n_iter, value)
+        return weights, states
+
+    def _correct(self, weights, starts, reference, tol, recorder, **options):
+        """Take steps on all rows by the parameters' derivatives; see `correct`."""
+        counted = recorder.smooth.evaluator.metric.uses_confusion
         return correct(
-            smooth, loop.best[1], starts, reference=reference,
-            steps=MOST_STEPS if sampled is None else LAST_STEPS, tol=tol, inner_tol=recorder.tol,
-            visited=recorder.visited,
+            recorder.smooth, weights, starts, reference=reference, steps=MOST_STEPS, tol=tol,
+            inner_tol=recorder.rate_tol if counted else recorder.tol, visited=recorder.visited,
+            **options,
         )  # fmt: skip
 
     def _search_all(self, smooth, plain, size, recorder):
@@ -117,11 +134,13 @@ class GDSolver(SmoothSolver):
 
     def _search_few(self, few, plain, size, recorder, tol):
         """Race on some of the rows, and go on from its finalists on more, then on all."""
+        metric = few.smooth.evaluator.metric
+        # Sharper surrogates cost more, so that they follow the best one alone.
+        exact = metric.differentiable and not metric.kinked
         finalists = race(
-            few.smooth, few.states, size, tol=max(tol, RACE_TOL), most=SHORT, n_finalists=FINALISTS
-        )
-        if not finalists[0].upper.is_exact:
-            finalists = finalists[:1]
+            few.smooth, few.states, size, tol=max(tol, RACE_TOL), most=SHORT,
+            n_finalists=FINALISTS if exact else 1,
+        )  # fmt: skip
         starts = [self._sharpen(few.smooth, loop, size) for loop in finalists]
         for start in starts:
             value, weights, gradient, pairs = start.best
@@ -133,31 +152,24 @@ class GDSolver(SmoothSolver):
         return self._descend(starts, plain, size, recorder, tol)
 
     def _descend(self, starts, plain, size, recorder, tol):
-        """Run loops on a sample, and the best one on all rows; return it, and that on a sample."""
-        smooth = recorder.smooth
-        start = self._descend_sample(starts, plain, size, recorder, tol)
-        cheap = is_cheap(smooth)
-        loop, sampled = start, None
-        if start.smooth is not smooth:
-            sampled = start
-            if not start.upper.is_exact:
-                return start, sampled
-            loop = self._continue(smooth, start, size, tol, plain=plain)
-            loop.radius = 2.0 * loop.radius
+        """Run loops on a sample, or where there is none the best one on all rows; return it."""
+        smooth, cheap = recorder.smooth, is_cheap(recorder.smooth)
+        loop = self._descend_sample(starts, plain, size, recorder, tol)
+        if loop.smooth is not smooth:
+            return loop
         limit = MOST if loop.upper.is_exact else LAST_ROUND
         limit = limit if self.max_iter is None else min(limit, self.max_iter)
         loop.run(limit - loop.n_iter, lambda: recorder.asked_to_stop() or (cheap and loop.faltered))
         if not cheap:
             recorder.solve_best(loop, loop.n_iter)
-        return loop, sampled
+        return loop
 
     def _descend_sample(self, starts, plain, size, recorder, tol):
         """Return the best of several starts after descents on a sample of the rows."""
-        smooth, sample = recorder.smooth, self._sample(recorder.smooth)
-        if sample is None:
+        smooth = recorder.smooth
+        if recorder.sample is None:
             loops = [
-                self._continue(smooth, start, size, tol, plain=plain, sharper=True)
-                for start in starts
+                self._continue(smooth, start, size, tol, plain=plain, sharper=1) for start in starts
             ]
             if len(loops) > 1:
                 for loop in loops:
@@ -167,18 +179,18 @@ class GDSolver(SmoothSolver):
         loops = []
         for start in starts:
             loop = self._continue(
-                sample, start, size, max(tol, RACE_TOL), plain=plain, sharper=True
+                recorder.sample.smooth, start, size, max(tol, RACE_TOL), plain=plain, sharper=1
             )
             loops.append(loop.run(SHORT if loop.upper.is_exact else LAST_ROUND))
             self._correct_sample(loop, tol)
         return min(loops, key=value_of)
 
-    def _sample(self, smooth):
+    def _sample(self, smooth, few):
         """Return a sample of the rows, or None where there are few, or no corrections."""
         rows = sum(level.n for level in smooth.levels)
-        if rows < 2 * SAMPLE_ROWS or not is_cheap(smooth):
+        if rows < 2 * SAMPLE_ROWS or not is_cheap(smooth) or smooth.held_out[0] is not None:
             return None
-        return Minibatches(smooth, SAMPLE_ROWS, smooth.problem.seed).draw()
+        return Sample(smooth, SAMPLE_ROWS, starts=few.states, tol=RACE_INNER_TOL)
 
     def _correct_sample(self, loop, tol):
         """Take the last steps of a loop on a sample, in place."""
@@ -193,7 +205,7 @@ class GDSolver(SmoothSolver):
         pairs = [Pair(own.coef, pair.adjoint) for own, pair in zip(states, pairs, strict=True)]
         loop.best = value, weights, None, pairs
 
-    def _continue(self, smooth, start, size, tol, *, plain=None, sharper=False):
+    def _continue(self, smooth, start, size, tol, *, plain=None, sharper=0):
         """Return a loop from where another one ended, on other rows or for a sharper surrogate."""
         _, weights, _, pairs = start.best
         scores = _scores(smooth, pairs)
@@ -215,15 +227,34 @@ class GDSolver(SmoothSolver):
         """Run the further rounds of a surrogate; record each by the exact metric."""
         if loop.upper.is_exact:
             return loop
-        n_iter = loop.n_iter
-        for _ in range(1, ROUNDS):
+        # Some rows tell too little for every round.
+        n_iter, sharper = loop.n_iter, 2 if recorder is None else 1
+        for _ in range(1, ROUNDS, sharper):
             if recorder is not None and recorder.asked_to_stop():
                 break
-            loop = self._continue(smooth, loop, size, loop.tol, sharper=True).run(ROUND)
+            loop = self._continue(smooth, loop, size, loop.tol, sharper=sharper).run(ROUND)
             n_iter += loop.n_iter
             if recorder is not None:
                 recorder.solve_best(loop, n_iter)
         return loop
+
+
+def _is_doubtful(few, recorder):
+    """Whether so much of a rate is left that it may be worth a search from the plain model.
+
+    Where that is dear, only where the rows of the race cannot tell the rate from none.
+    """
+    smooth, evaluations = recorder.smooth, recorder.visited.evaluations
+    objective, metric = smooth.problem.objective, smooth.evaluator.metric
+    if few.smooth is None or objective.uses_score or not metric.uses_confusion:
+        return False
+    if metric.ideal is None:
+        return False
+    before = abs(evaluations[0].metric - metric.ideal)
+    left = abs(min(evaluations, key=objective.key).metric - metric.ideal)
+    if few.all_rows < FAR_MORE * SAMPLE_ROWS:
+        return left > LITTLE_LEFT * before
+    return left > MUCH_LEFT * before and not few.can_tell(evaluations[0].metric)
 
 
 def _scores(smooth, pairs):
@@ -240,7 +271,14 @@ class Recorder:
 
     def __init__(self, smooth, visited, finals, tol):
         self.smooth, self.visited, self.finals, self.tol = smooth, visited, finals, tol
+        self.sample = None
         self.stopped = False
+
+    @property
+    def rate_tol(self):
+        """Tolerance of solutions whose rates count, which are off by no more than scores are."""
+        plain = abs(self.visited.evaluations[0].metric)
+        return float(np.clip(RATE_SHARE * plain, min(RATE_TOL, self.tol), self.tol))
 
     def asked_to_stop(self):
         """Whether a monitor ended the search."""
@@ -257,24 +295,25 @@ class Recorder:
             self.stopped = True
         return evaluation
 
-    def solve(self, weights, pairs, preconditioners, iteration, origin="single_loop"):
-        """Record the solution at some weights."""
-        begin = time.perf_counter()
-        starts = self.starts(weights, pairs, preconditioners)
-        states = self.smooth.solve(weights, starts, tol=self.tol)
-        return self.add(weights, states, origin, begin, 1 + iteration)
-
-    def starts(self, weights, pairs, preconditioners):
-        """Return where to start a solution from what a loop follows it with."""
-        return [p.warm(weights, pair) for p, pair in zip(preconditioners, pairs, strict=True)]
+    def starts(self, loop, plain):
+        """Return where to start a solution on all rows at the best point of a loop."""
+        weights, pairs = loop.best[1], loop.best[3]
+        if loop.smooth is self.smooth:
+            conditions = zip(loop.preconditioners, pairs, strict=True)
+            return [condition.warm(weights, pair) for condition, pair in conditions]
+        own = solve_pairs(loop.smooth, weights, pairs, self.tol)
+        return self.sample.lifted(own, plain, self.sample.plain)
 
     def solve_best(self, loop, iteration):
-        """Record the solution at the best weights of a loop."""
-        return self.solve(loop.best[1], loop.best[3], loop.preconditioners, iteration)
+        """Record the solution at the best weights of a loop on all rows."""
+        begin = time.perf_counter()
+        states = self.smooth.solve(loop.best[1], self.starts(loop, None), tol=self.tol)
+        return self.add(loop.best[1], states, "single_loop", begin, 1 + iteration)
 
-    def retreat(self, weights, pairs, preconditioners):
+    def retreat(self, weights, pairs):
         """Visit a point a little inside, where the best one is at an edge of the simplex."""
         lowest = self.smooth.resolved_weight
         if weights.min() < 0.5 * lowest:
-            inside = project_simplex(weights, minimum=lowest)
-            self.solve(inside, pairs, preconditioners, self.visited.n_iter, "inside")
+            begin, inside = time.perf_counter(), project_simplex(weights, minimum=lowest)
+            states = solve_pairs(self.smooth, inside, pairs, self.tol)
+            self.add(inside, states, "inside", begin, 1 + self.visited.n_iter)

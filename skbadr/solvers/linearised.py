@@ -7,7 +7,7 @@ import numpy as np
 
 from skbadr.problem.smooth import MANY_ROWS
 from skbadr.solvers.surrogate import from_log_coordinates, log_coordinates, weight_unit
-from skbadr.solvers.trials import Trials
+from skbadr.solvers.trials import Trials, counts_signs, near_trials
 
 # Log weights within which nothing more is looked for.
 SMALLEST_RADIUS = 0.03
@@ -17,6 +17,8 @@ CLOSE = 0.1
 # next round, whose variance is so much wider. Metrics that look at each row for each move get less.
 ROUNDS, DRAWS, ELITE, WIDER = 5, 64, 6, 1.3
 SLOW_ROUNDS, SLOW_DRAWS = 4, 16
+# Rounds and moves of a model that costs no pass over the rows.
+GUESSES, MANY_DRAWS = 6, 384
 # Share of a bound that predictions keep inside it.
 MARGIN = 0.03
 # Rows by which a count must be better for another refit, and the share of what there is to gain
@@ -106,9 +108,7 @@ class LinearisedSearch:
         for step in range(max_steps):
             if self.done or self.objective.is_ideal(evaluation):
                 break
-            scores = self.smooth.scores(states)
-            sensitivities, parameters = self.smooth.sensitivities(states)
-            trials = Trials(self.smooth, scores, sensitivities)
+            trials, parameters, known = self._look(states, radius)
             while not self.done:
                 move, predicted, current = self._best_move(trials, evaluation, radius, step)
                 if not current - predicted > self.tol:
@@ -116,7 +116,7 @@ class LinearisedSearch:
                     if radius is None:
                         return states, evaluation
                     continue
-                weights, starts = self._start(states, parameters, move, scores, sensitivities)
+                weights, starts = self._start(states, parameters, move, known)
                 new_states, new = self.refit(weights, starts, "linearised")
                 actual = current - self.merit_of(new)
                 ratio = actual / (current - predicted)
@@ -166,8 +166,12 @@ class LinearisedSearch:
         rng = np.random.default_rng([self.problem.seed, len(self.archive.evaluations), step])
         rounds, draws = (ROUNDS, DRAWS) if trials.fast else (SLOW_ROUNDS, SLOW_DRAWS)
         mean = center = best = np.zeros(n_cells)
-        root, around = radius * np.eye(n_cells), trials
-        for number in range(rounds):
+        root, around, first = radius * np.eye(n_cells), trials, 0
+        if trials.fast and len(self.smooth.data.y) >= MANY_ROWS:
+            # In place of rounds on some of the rows.
+            best, mean, root = self._guess(trials.linear(0.5 * radius), current, radius, rng)
+            center, around, first = mean, trials.moved(mean), rounds // 2
+        for number in range(first, rounds):
             moves = rng.standard_normal((draws, n_cells))
             if number == 0:  # from everywhere, also close by
                 moves *= rng.random((draws, 1)) + 0.1
@@ -176,21 +180,38 @@ class LinearisedSearch:
                 center, around = mean, trials.moved(mean)
             moves = np.clip(mean + moves @ root.T, -radius, radius)
             moves[0] = best
+            if number == first:
+                moves[-1] = 0.0
             metric, score = around(moves - center, coarse=number < rounds // 2)
             if number == 0:
                 self._set_scale(metric, score)
-            elite = moves[self._order(moves, self._merit(metric, score), current)[: draws // ELITE]]
-            best, mean = elite[0], elite.mean(axis=0)
-            apart = elite - mean
-            # A little wider than the best moves: otherwise they would contract too early.
-            covariance = WIDER * apart.T @ apart / len(elite)
-            covariance += (1e-3 * radius) ** 2 * np.eye(n_cells)
-            root = np.linalg.cholesky(covariance)
+            best, mean, root = self._contract(moves, self._merit(metric, score), current, radius)
         lowest, merit = self._merit(*around(np.array([best, mean]) - center))
         # Undefined values are infinite.
         if np.isfinite(merit) and merit - lowest <= 0.5 * (current - lowest):
             return mean, float(merit), current
         return best, float(lowest), current
+
+    def _guess(self, judge, current, radius, rng):
+        """Return the best move, the mean of the best ones and their spread, by a cheap model."""
+        n_cells = self.problem.n_cells
+        mean, root = np.zeros(n_cells), radius * np.eye(n_cells)
+        for number in range(GUESSES):
+            moves = rng.standard_normal((MANY_DRAWS, n_cells))
+            if number == 0:
+                moves *= rng.random((MANY_DRAWS, 1)) + 0.1
+            moves = np.clip(mean + moves @ root.T, -radius, radius)
+            best, mean, root = self._contract(moves, self._merit(*judge(moves)), current, radius)
+        return best, mean, root
+
+    def _contract(self, moves, merit, current, radius):
+        """Return the best move, the mean of the best ones and the root of their covariance."""
+        elite = moves[self._order(moves, merit, current)[: len(moves) // ELITE]]
+        apart = elite - elite.mean(axis=0)
+        # A little wider than the best moves: otherwise they would contract too early.
+        covariance = WIDER * apart.T @ apart / len(elite)
+        covariance += (1e-3 * radius) ** 2 * np.eye(moves.shape[1])
+        return elite[0], elite.mean(axis=0), np.linalg.cholesky(covariance)
 
     def _order(self, moves, merit, current):
         """Return the order of moves, the best first."""
@@ -212,19 +233,30 @@ class LinearisedSearch:
             self.score_scale = max(self.score_scale if self.score_scale != 1.0 else 0.0,
                                    4.0 * float(np.std(score) / spread))  # fmt: skip
 
-    def _start(self, states, parameters, move, scores, sensitivities):
+    def _look(self, states, radius):
+        """Return trials around states, and how their parameters and scores move.
+
+        The scores only where all of these are known.
+        """
+        smooth = self.smooth
+        alone = len(states) == 1 and smooth.held_out[0] is None
+        if alone and smooth.levels[0].n >= MANY_ROWS and counts_signs(smooth):
+            return *near_trials(smooth, states, radius), None
+        scores = smooth.scores(states)
+        sensitivities, parameters = smooth.sensitivities(states)
+        trials = Trials(smooth, scores, sensitivities)
+        return trials, parameters, (scores, sensitivities) if alone else None
+
+    def _start(self, states, parameters, move, known):
         shares = self.problem.shares
         t = log_coordinates(states[0].cell_weights, shares) + move
         weights = self.problem.project(from_log_coordinates(np.clip(t, -12.0, 12.0), shares))
         starts = []
-        for level, state, moved, X in zip(
-            self.smooth.levels, states, parameters, self.smooth.held_out, strict=True
-        ):
+        for level, state, moved in zip(self.smooth.levels, states, parameters, strict=True):
             coef = state.coef + moved @ move
             if not level.family.admissible(coef):
                 starts.append(state)
                 continue
-            known = X is None and len(states) == 1
-            new_scores = scores + sensitivities @ move if known else level.forward(coef)
+            new_scores = level.forward(coef) if known is None else known[0] + known[1] @ move
             starts.append(replace(state, coef=coef, scores=new_scores))
         return weights, starts

@@ -132,14 +132,20 @@ def minimise_in_box(curvature, gradient, lower, upper):
 
 
 def _minimise_separately(diagonal, gradient, lower, upper):
-    """Minimise the model without its mixed terms, by bisection: where active sets start."""
+    """Minimise the model without its mixed terms: where active sets start.
+
+    The sum of the steps falls piecewise linearly with the multiplier: its zero lies between two
+    of the points at which an entry reaches a bound.
+    """
     diagonal = np.maximum(diagonal, np.finfo(float).tiny)
-    reach = float(np.abs(gradient).max() + (diagonal * np.maximum(upper, -lower)).max())
-    low, high = -2.0 * reach, 2.0 * reach
-    for _ in range(80):
-        middle = 0.5 * (low + high)
-        step = np.clip(-(gradient + middle) / diagonal, lower, upper)
-        low, high = (middle, high) if step.sum() > 0 else (low, middle)
+    bends = np.sort(np.concatenate([-gradient - diagonal * lower, -gradient - diagonal * upper]))
+    sums = np.clip(-(gradient + bends[:, None]) / diagonal, lower, upper).sum(axis=1)
+    # Sums fall from that of the upper bounds, which is no less than 0, to that of the lower ones.
+    after = int(np.clip(np.searchsorted(-sums, 0.0), 1, len(bends) - 1))
+    fall = sums[after - 1] - sums[after]
+    share = float(np.clip(sums[after - 1] / fall, 0.0, 1.0)) if fall > 0 else 0.0
+    multiplier = (1.0 - share) * bends[after - 1] + share * bends[after]
+    step = np.clip(-(gradient + multiplier) / diagonal, lower, upper)
     # What rounding leaves goes to where there is room.
     room = upper - step if step.sum() < 0 else step - lower
     place = int(np.argmax(room))

@@ -58,12 +58,12 @@ class SGDSolver(GDSolver):
             smooth, plain, size, tol=max(smooth.problem.tol, RACE_TOL), most=SHORT, n_finalists=1
         )
         start = self._sharpen(smooth, finalists[0], size)
-        return self._descend([start], plain, size, recorder, smooth.problem.tol)[0]
+        return self._descend([start], plain, size, recorder, smooth.problem.tol)
 
     def _descend(self, starts, plain, size, recorder, tol):
         """Run minibatches from the best of several starts, all rows being no more than drawn."""
         smooth = recorder.smooth
-        sample = self._sample(smooth) or smooth
+        sample = smooth if recorder.sample is None else recorder.sample.smooth
         loops = [self._continue(sample, start, size, tol, plain=plain) for start in starts]
         loop = min(loops, key=lambda loop: loop.first_value)
         begun = loop.weights, [Pair(pair.coef, pair.adjoint) for pair in loop.pairs]
@@ -72,11 +72,17 @@ class SGDSolver(GDSolver):
         loop.model = SimplexModel(n_cells, smooth.min_weight)
         exact = loop.upper.is_exact
         batch_size = self.batch_size or max(BATCH if exact else RATE_BATCH, 128 * n_cells)
-        batches = Minibatches(smooth, min(batch_size, rows), smooth.problem.seed)
+        batch_size = min(batch_size, rows)
+        if recorder.sample is None:
+            batches = Minibatches(smooth, batch_size, smooth.problem.seed)
+        else:
+            batches = recorder.sample.batches.resized(batch_size)
         limit = ITERATIONS if self.max_iter is None else self.max_iter
         descent = StochasticLoop(loop, batches)
-        # Of a surrogate half will do: rows that stand for all have been searched before.
-        descent.run(limit if exact else limit // 2, recorder.asked_to_stop)
+        # Half will do of a surrogate, as rows that stand for all have been searched before, and
+        # where more steps follow on a sample.
+        few = recorder.sample is not None or not exact
+        descent.run((limit + 1) // 2 if few else limit, recorder.asked_to_stop)
         loop.best = (np.inf, descent.average, None, loop.pairs)
         loop.n_iter, loop.converged = descent.n_iter, False
         if not is_cheap(smooth):
@@ -85,12 +91,13 @@ class SGDSolver(GDSolver):
             cost = smooth.problem.objective.cost(found.metric)
             if not cost <= loop.first_value or loop.upper.score_of is not None:
                 # Steps that wander are not to end worse than where they set out.
-                recorder.solve(*begun, loop.preconditioners, loop.n_iter)
+                loop.best = (np.inf, begun[0], None, begun[1])
+                recorder.solve_best(loop, loop.n_iter)
         elif sample is not smooth:
             self._correct_sample(loop, tol)
             if exact and not loop.best[0] <= loop.first_value:
                 loop.best = (loop.first_value, begun[0], None, begun[1])
-        return loop, None if sample is smooth else loop
+        return loop
 
 
 class StochasticLoop:

@@ -6,6 +6,8 @@ import numpy as np
 
 # Rows on which far-reaching moves are compared where there are more.
 COARSE_ROWS = 8_000
+# Rows whose signs under all moves stay in the processor's cache.
+CACHED_ROWS = 16_384
 
 
 class Trials:
@@ -20,25 +22,36 @@ class Trials:
     scores : ndarray of shape (n, m)
         Of the evaluated rows, at the current weights.
     sensitivities : ndarray of shape (n, m, K)
+    near : tuple (rows, counts) or None, default=None
+        Where the arrays are of some rows: which, no other changing sign within the moves of
+        interest, and the confusion matrices of all rows. Only where `counts_signs`.
     """
 
-    def __init__(self, smooth, scores, sensitivities):
+    def __init__(self, smooth, scores, sensitivities, near=None):
         self.smooth, self.data, self.metric = smooth, smooth.data, smooth.evaluator.metric
-        self.fast = self.metric.uses_confusion and self.data.n_classes == 2 and scores.shape[1] == 1
+        self.fast = counts_signs(smooth)
         self.scores, self.sensitivities = scores, sensitivities
         if self.fast:
-            self.scores = scores[:, 0].astype(np.float32)
-            self.sensitivities = sensitivities[:, 0].astype(np.float32)
-            self._tables = self._count()
+            self.scores = scores[:, 0].astype(np.float32, copy=False)
+            self.sensitivities = sensitivities[:, 0].astype(np.float32, copy=False)
+            self._size = _sizes(self.sensitivities)
             weight = self.data.sample_weight
             self._weight = None if weight is None else weight.astype(np.float32)
             self._pair = self.data.groups.codes * 2 + self.data.y
+            self._rest = 0.0
+            if near is not None:
+                rows, counts = near
+                self._weight = None if weight is None else self._weight[rows]
+                self._pair = self._pair[rows]
+                self._rest = counts - self._count()
+            self._tables = self._count()
             self._step = max(1, len(scores) // COARSE_ROWS)
 
     def moved(self, move):
         """Return the trials around a point moved by `move`."""
         other = copy.copy(self)
-        other.scores = self.scores + (self.sensitivities @ move).astype(self.scores.dtype)
+        moved = self.sensitivities @ move.astype(self.sensitivities.dtype)
+        other.scores = self.scores + moved.astype(self.scores.dtype, copy=False)
         if self.fast:
             other._tables = other._count()
         return other
@@ -71,24 +84,47 @@ class Trials:
             statistics.append(np.ravel(self.metric.statistics(self.data, response)))
         return np.array(statistics), score
 
+    def linear(self, length):
+        """Return a function of moves that gives their metric and score, counts moving linearly.
+
+        What counts move per log weight is taken from moves of this length; what many moves do is
+        then known at next to no cost, and without the noise of single rows.
+        """
+        steps = length * np.eye(self.sensitivities.shape[-1])
+        ahead, behind = np.split(self._move_tables(np.concatenate([steps, -steps]), 1), 2)
+        slopes = (ahead - behind) / (2.0 * length)
+
+        def judge(moves):
+            return self._judge(np.maximum(self._tables + np.tensordot(moves, slopes, axes=1), 0.0))
+
+        return judge
+
     def _count(self):
-        return self.data.confusion((self.scores > 0).astype(np.intp))
+        kind, size = 2 * self._pair + (self.scores > 0), 4 * self.data.n_groups
+        counts = np.bincount(kind, weights=self._weight, minlength=size).astype(float)
+        return counts.reshape(-1, 2, 2) + self._rest
 
     def _move_tables(self, moves, step):
         moves = moves.astype(np.float32)
         scores, moving = self.scores[::step], self.sensitivities[::step]
-        reach = np.abs(moving) @ np.abs(moves).max(axis=0)
-        rows = np.flatnonzero(np.abs(scores) <= reach)
-        pair = self._pair[::step][rows]
-        positive = moves @ moving[rows].T
-        positive += scores[rows]
-        changed = (positive > 0).astype(np.float32)
-        changed -= scores[rows] > 0
-        # Both matrices are in units of one row's weight: sums of a few thousand are exact.
-        indicator = np.zeros((len(rows), 2 * self.data.n_groups), dtype=np.float32)
-        weight = 1.0 if self._weight is None else self._weight[::step][rows]
-        indicator[np.arange(len(rows)), pair] = weight
-        change = (step * (changed @ indicator).astype(float)).reshape(len(moves), -1, 2)
+        # A cheap bound first.
+        longest = np.abs(moves).max(axis=0)
+        near = np.flatnonzero(np.abs(scores) <= self._size[::step] * longest.max())
+        reach = np.abs(moving.take(near, axis=0)) @ longest
+        near = near[np.abs(scores[near]) <= reach]
+        change = np.zeros((len(moves), 2 * self.data.n_groups))
+        for start in range(0, len(near), CACHED_ROWS):
+            rows = near[start : start + CACHED_ROWS]
+            own = scores[rows]
+            changed = moves @ moving.take(rows, axis=0).T
+            changed = (changed + own > 0).astype(np.float32)
+            changed -= own > 0
+            # Both matrices are in units of one row's weight: sums of a few thousand are exact.
+            indicator = np.zeros((len(rows), change.shape[1]), dtype=np.float32)
+            weight = 1.0 if self._weight is None else self._weight[::step][rows]
+            indicator[np.arange(len(rows)), self._pair[::step][rows]] = weight
+            change += changed @ indicator
+        change = (step * change).reshape(len(moves), -1, 2)
         tables = np.repeat(self._tables[None], len(moves), axis=0)
         tables[..., 1] += change
         tables[..., 0] -= change
@@ -112,6 +148,51 @@ class Trials:
             responses = self.smooth.responses(scores, {self.metric.response_method})
             score = self.smooth.evaluator.default_score(responses["predict"])
             yield i, responses[self.metric.response_method], score
+
+
+def counts_signs(smooth):
+    """Whether a problem's metric is a function of how many scores are positive, by group and class.
+
+    For two classes and one score.
+    """
+    data = smooth.data
+    return (
+        smooth.evaluator.metric.uses_confusion and data.n_classes == 2 and smooth.levels[0].m == 1
+    )
+
+
+def near_trials(smooth, states, radius):
+    """Return `Trials` of the rows alone whose sign moves within a radius may change.
+
+    Parameters
+    ----------
+    smooth : SmoothProblem
+        Of one fold, evaluated on its training rows, that `counts_signs`.
+    states : list of LinearState
+    radius : float
+        Largest change of a log weight.
+
+    Returns
+    -------
+    trials : Trials
+    parameters : list of ndarray of shape (p, m, K)
+        Derivatives of the parameters in the log weights.
+    """
+    level, state = smooth.levels[0], states[0]
+    moved = level.sensitivities(state, exact=False)
+    sensitivities = level.forward(moved[:, 0])
+    rows = np.flatnonzero(np.abs(state.scores[:, 0]) <= radius * _sizes(sensitivities))
+    counts = smooth.data.confusion((state.scores[:, 0] > 0).astype(np.intp))
+    own = sensitivities.take(rows, axis=0)[:, None]
+    return Trials(smooth, state.scores[rows], own, (rows, counts)), [moved]
+
+
+def _sizes(sensitivities):
+    """Return how far a score moves at most where no log weight changes by more than 1."""
+    ones, sizes = np.ones(sensitivities.shape[1], sensitivities.dtype), []
+    for start in range(0, len(sensitivities), CACHED_ROWS):
+        sizes.append(np.abs(sensitivities[start : start + CACHED_ROWS]) @ ones)
+    return np.concatenate(sizes) if sizes else sensitivities.sum(axis=1)
 
 
 def _accuracy(tables):

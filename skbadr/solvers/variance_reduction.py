@@ -8,7 +8,7 @@ SHORT = 60
 LITTLE = 5e-3
 
 
-def follow_all_rows(smooth, sample, weights, starts, *, upper, reference, conditions, tols, rounds):
+def follow_all_rows(sample, loop, plain, *, reference, tols, rounds):
     """Descend on a sample whose hypergradient is corrected at anchors, solved on all rows.
 
     The sample's objective gets a linear term by which its hypergradient at the anchor is that of
@@ -17,17 +17,13 @@ def follow_all_rows(smooth, sample, weights, starts, *, upper, reference, condit
 
     Parameters
     ----------
-    smooth, sample : SmoothProblem
-        Of all rows, and of some.
-    weights : ndarray of shape (K,)
-        The first anchor.
-    starts : list of LinearState
-        Near the solutions there, of all rows.
-    upper : UpperValue
+    sample : Sample
+    loop : SingleLoop
+        On the sample; its best point is the first anchor.
+    plain : list of LinearState
+        The plain solution on all rows.
     reference : float
-        Value of the plain model.
-    conditions : list of Preconditioner
-        Of the sample.
+        Its value.
     tols : tuple (tol, inner_tol)
         Of descents, and of solutions.
     rounds : int
@@ -48,8 +44,11 @@ def follow_all_rows(smooth, sample, weights, starts, *, upper, reference, condit
     "Communication-efficient distributed optimization using an approximate Newton-type method",
     ICML, equation 9: minimising a part of the data that is corrected so.
     """
+    smooth, upper, conditions = sample.whole, loop.upper, loop.preconditioners
     tol, inner_tol = tols
-    states, best = smooth.solve(weights, starts, tol=inner_tol), None
+    own = solve_pairs(sample.smooth, loop.best[1], loop.best[3], inner_tol)
+    weights, best = loop.best[1], None
+    states = smooth.solve(weights, sample.lifted(own, plain, sample.plain), tol=inner_tol)
     for round_ in range(rounds + 1):
         value, slope = upper(smooth, smooth.scores(states))
         if best is not None and not value < best[0]:
@@ -57,35 +56,32 @@ def follow_all_rows(smooth, sample, weights, starts, *, upper, reference, condit
         best = value, weights, states
         if round_ == rounds:
             break
-        wanted = _hypergradient(smooth, states, slope)
-        own = sample.solve(weights, _moved(states, sample), tol=inner_tol)
-        here, slope = upper(sample, sample.scores(own))
-        slant = wanted - _hypergradient(sample, own, slope)
+        wanted = sample.hypergradient(states, slope, own)
+        here, slope = upper(sample.smooth, sample.smooth.scores(own))
+        slant = wanted - _hypergradient(sample.smooth, own, slope)
         pairs = [Pair(state.coef, 0.0 * state.coef) for state in own]
-        loop = SingleLoop(sample, upper, weights, pairs, conditions, tol=tol, slant=slant)
+        loop = SingleLoop(sample.smooth, upper, weights, pairs, conditions, tol=tol, slant=slant)
         loop.run(SHORT)
-        _, moved, _, pairs = loop.best
         if here - loop.best[0] <= LITTLE * (reference - value):
             return weights, states, value, True
-        weights = moved
-        states = [
-            level.state_at(weights, s.coef + pair.coef - o.coef)
-            for level, s, o, pair in zip(smooth.levels, states, own, pairs, strict=True)
-        ]
-        states = smooth.solve(weights, states, tol=inner_tol)
+        weights = loop.best[1]
+        moved = solve_pairs(sample.smooth, weights, loop.best[3], inner_tol)
+        states = smooth.solve(weights, sample.lifted(moved, states, own), tol=inner_tol)
+        own = moved
     return best[1], best[2], best[0], False
 
 
-def _moved(states, sample):
-    return [s.moved_to(level) for s, level in zip(states, sample.levels, strict=True)]
+def solve_pairs(smooth, weights, pairs, tol):
+    """Return solutions at some weights, from where a loop follows them."""
+    starts = [
+        level.state_at(weights, pair.coef) for level, pair in zip(smooth.levels, pairs, strict=True)
+    ]
+    return smooth.solve(weights, starts, tol=tol)
 
 
 def _hypergradient(smooth, states, slope):
     """Return d Phi / d lam at solutions, of shape (K,)."""
-    gradient, position = 0.0, 0
-    for level, state, X in zip(smooth.levels, states, smooth.held_out, strict=True):
-        n = level.n if X is None else X.shape[0]
-        pulled = level.pull_back(slope[position : position + n], X)
-        position += n
-        gradient = gradient + level.hypergradient(state, pulled, tol=1e-4)
+    gradient = 0.0
+    for level, state in zip(smooth.levels, states, strict=True):
+        gradient = gradient + level.hypergradient(state, level.pull_back(slope), tol=1e-4)
     return gradient
