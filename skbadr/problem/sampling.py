@@ -33,7 +33,7 @@ class StratifiedSampler:
         self._starts, self._counts = starts[counts > 0], counts[counts > 0]
 
     def draw(self, size, rng):
-        """Return about `size` distinct rows, at least one of every stratum.
+        """Return about `size` distinct rows, at least one of every stratum; all where these are few.
 
         Parameters
         ----------
@@ -45,6 +45,8 @@ class StratifiedSampler:
         rows : ndarray of intp
         """
         counts = self._counts
+        if size >= counts.sum():
+            return self._order.astype(np.intp)
         wanted = 0.5 * size * (counts / counts.sum() + 1.0 / len(counts))
         wanted = np.minimum(np.ceil(wanted).astype(np.intp), counts)
         rows = []

@@ -18,6 +18,8 @@ LEFT, LEFT_BY_DIAGONAL = 0.1, 0.7
 ENOUGH = 0.1
 # The same in units of the scores, and from which size on a first step says little of the next.
 CLOSE, FAR_STEP = 0.01, 0.3
+# Size of a step that is made of rounding alone, whose direction says nothing.
+NOTHING = 1e-9
 # Steps for one move of the weights at most.
 MOST_STEPS = 12
 # First and largest change of a log weight.
@@ -129,7 +131,7 @@ class Follower:
             rate *= 0.5
         self.pair.coef = state.coef = state.coef + rate * step
         state.scores = state.scores + (rate * image).astype(image.dtype)
-        return rate * _root_mean_square(image) / level.score_scale
+        return rate * self._remember("coef", step, image, level.score_scale)
 
     def move_adjoint(self, score_gradient, rate=1.0):
         """Take a step of the adjoint; return its size as a share of the adjoint's."""
@@ -143,7 +145,7 @@ class Follower:
         step, image = self._best_step("adjoint", gradient)
         pair.adjoint = pair.adjoint + rate * step
         self._along = self._along + (rate * image).astype(image.dtype)
-        return rate * _root_mean_square(image) / max(_root_mean_square(self._along), 1e-300)
+        return rate * self._remember("adjoint", step, image, _root_mean_square(self._along))
 
     def hypergradient(self):
         """Return d Phi / d lam as the adjoint has it, of shape (K,)."""
@@ -161,9 +163,15 @@ class Follower:
         lengths = _minimise(curvature, slopes)
         step = sum(length * d for length, d in zip(lengths, directions, strict=True))
         image = sum(image.dtype.type(s) * im for s, im in zip(lengths, images, strict=True))
-        if not self.level.dense:
-            self._last[kind] = step, image
         return step, image
+
+    def _remember(self, kind, step, image, unit):
+        """Keep a step as a direction of the next one; return its size in some unit."""
+        size = _root_mean_square(image) / max(unit, 1e-300)
+        self._last.pop(kind, None)
+        if not self.level.dense and size > NOTHING:
+            self._last[kind] = step, image
+        return size
 
 
 class SingleLoop:
