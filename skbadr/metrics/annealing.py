@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from skbadr.losses import standard_deviation
+
 # Temperature of the first round, times the spread of the scores, and by how much it grows.
 SHARPNESS = 4.0
 GROWTH = 2.0
@@ -43,7 +45,7 @@ def score_spread(scores, sample_weight=None):
     quarter, rest = np.searchsorted(share, levels)
     spread = (values[order[rest]] - values[order[quarter]]) / 1.349
     if spread <= 0:  # more than half of the scores are equal
-        spread = np.std(values)
+        spread = standard_deviation(values, sample_weight)
     return float(spread) if spread > 0 else 1.0
 
 

@@ -10,7 +10,7 @@ from skbadr.partition.groups import (
     make_groups,
     sort_labels,
 )
-from skbadr.partition.order import by_label, from_labels, sorted_labels
+from skbadr.partition.order import by_label, from_labels, settled, sorted_labels
 
 __all__ = [
     "Cells",
@@ -24,6 +24,7 @@ __all__ = [
     "make_cells",
     "make_groups",
     "select_columns",
+    "settled",
     "sort_labels",
     "sorted_labels",
 ]

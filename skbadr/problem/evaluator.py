@@ -12,6 +12,7 @@ from skbadr._warnings import record_warnings, warn_user
 from skbadr.losses import LOSSES
 from skbadr.lower_level import is_dask_array, release, respond_on_blocks
 from skbadr.metrics.responses import get_response, predicts_likeliest
+from skbadr.partition import settled
 from skbadr.result import Evaluation
 
 # By how much the score of a class that cannot be predicted falls short, as log(eps) does.
@@ -121,7 +122,10 @@ class Evaluator:
             evaluation.metric = value
             return
         response = responses[self.metric.response_method]
-        evaluation.statistics = np.ravel(self.metric.statistics(data, response))
+        statistics = np.ravel(self.metric.statistics(data, response))
+        if self.metric.slow:  # an unknown function, of counts maybe
+            statistics = settled(statistics, np.maximum(np.abs(statistics), 1.0))
+        evaluation.statistics = statistics
         evaluation.metric = float(self.metric.from_statistics(data, evaluation.statistics))
 
     def default_score(self, predicted):
@@ -129,7 +133,7 @@ class Evaluator:
         data = self.evaluation_set
         if data.classes is None:
             return -float(np.average((data.y - predicted) ** 2, weights=data.sample_weight))
-        return float(np.average(data.y == predicted, weights=data.sample_weight))
+        return float(settled(np.average(data.y == predicted, weights=data.sample_weight), 1.0))
 
     def response_of(self, model):
         """Return what the metric takes of a model, on the rows of the first fold."""

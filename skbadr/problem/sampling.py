@@ -33,11 +33,12 @@ class StratifiedSampler:
         self._starts, self._counts = starts[counts > 0], counts[counts > 0]
 
     def draw(self, size, rng):
-        """Return about `size` distinct rows, at least one of every stratum; all where these are few.
+        """Return about `size` distinct rows, at least one of every stratum.
 
         Parameters
         ----------
         size : int
+            All rows are drawn where there are no more.
         rng : numpy.random.Generator
 
         Returns

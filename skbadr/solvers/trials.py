@@ -4,6 +4,8 @@ import copy
 
 import numpy as np
 
+from skbadr.partition import settled
+
 # Rows on which far-reaching moves are compared where there are more.
 COARSE_ROWS = 8_000
 
@@ -30,8 +32,7 @@ class Trials:
             self.scores = scores[:, 0].astype(np.float32)
             self.sensitivities = sensitivities[:, 0].astype(np.float32)
             self._tables = self._count()
-            weight = self.data.sample_weight
-            self._weight = None if weight is None else weight.astype(np.float32)
+            self._weight = _summable(self.data.sample_weight)
             self._pair = self.data.groups.codes * 2 + self.data.y
             self._step = max(1, len(scores) // COARSE_ROWS)
 
@@ -85,10 +86,12 @@ class Trials:
         changed = (positive > 0).astype(np.float32)
         changed -= scores[rows] > 0
         # Both matrices are in units of one row's weight: sums of a few thousand are exact.
-        indicator = np.zeros((len(rows), 2 * self.data.n_groups), dtype=np.float32)
-        weight = 1.0 if self._weight is None else self._weight[::step][rows]
+        weight = np.float32(1.0) if self._weight is None else self._weight[::step][rows]
+        indicator = np.zeros((len(rows), 2 * self.data.n_groups), dtype=weight.dtype)
         indicator[np.arange(len(rows)), pair] = weight
         change = (step * (changed @ indicator).astype(float)).reshape(len(moves), -1, 2)
+        if indicator.dtype == float:
+            change = settled(change, self._tables.sum(axis=2))
         tables = np.repeat(self._tables[None], len(moves), axis=0)
         tables[..., 1] += change
         tables[..., 0] -= change
@@ -112,6 +115,14 @@ class Trials:
             responses = self.smooth.responses(scores, {self.metric.response_method})
             score = self.smooth.evaluator.default_score(responses["predict"])
             yield i, responses[self.metric.response_method], score
+
+
+def _summable(weight):
+    """Return weights in single precision where sums of some thousands are exact, else in double."""
+    if weight is None:
+        return None
+    single = weight.astype(np.float32)
+    return single if np.array_equal(np.round(weight), weight) else weight.astype(float)
 
 
 def _accuracy(tables):
