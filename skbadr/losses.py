@@ -218,6 +218,14 @@ def tweedie_deviance_and_gradient(y, predicted, power):
 # What a model that knows nothing of X responds.
 
 
+def standard_deviation(values, weight=None):
+    """Return the standard deviation of weighted values; None stands for equal weights."""
+    if weight is None:
+        return float(np.std(values))
+    mean = np.average(values, weights=weight)
+    return float(np.sqrt(np.average(np.square(values - mean), weights=weight)))
+
+
 def _weighted_mean(y, weight, n_classes):
     return np.average(y, weights=weight)
 

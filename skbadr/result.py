@@ -102,6 +102,8 @@ class Archive:
 
     def add(self, evaluation):
         """Record an evaluation and return whether it is the best so far."""
+        if not self.evaluations:
+            self.objective.calibrate(evaluation)
         self.evaluations.append(evaluation)
         self.n_iter = max(self.n_iter, evaluation.iteration)
         improved = self.best is None or (

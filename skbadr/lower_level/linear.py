@@ -87,7 +87,7 @@ class LinearLowerLevel:
         self.gauge = self.scale * cells.totals.sum() / self.m if family.shift_invariant else 0.0
         self.loss_weight = family.loss_weight(y)
         self._set_base()
-        self.score_scale = family.score_scale(self.target)
+        self.score_scale = family.score_scale(self.target, cells.base_weight)
         self.dense = not self.X.is_sparse and self.free.sum() <= DENSE_LIMIT
         self.n_passes = 0
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from skbadr.losses import standard_deviation
+
 # Temperature of the first round, times the spread of the scores, and by how much it grows.
 SHARPNESS = 4.0
 GROWTH = 2.0
@@ -38,10 +40,12 @@ def score_spread(scores, sample_weight=None):
     share = np.arange(1, len(values) + 1.0)
     if sample_weight is not None:
         share = np.cumsum(sample_weight[order])
-    quarter, rest = np.searchsorted(share, np.array([0.25, 0.75]) * share[-1])
+    # A level that a sum reaches but for rounding is reached.
+    levels = np.array([0.25, 0.75]) * share[-1] * (1.0 - 1e-12)
+    quarter, rest = np.searchsorted(share, levels)
     spread = (values[order[rest]] - values[order[quarter]]) / 1.349
     if spread <= 0:  # more than half of the scores are equal
-        spread = np.std(values)
+        spread = standard_deviation(values, sample_weight)
     return float(spread) if spread > 0 else 1.0
 
 

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from skbadr.partition import Groups
+from skbadr.partition import Groups, settled
 
 
 @dataclass
@@ -107,8 +107,8 @@ class EvaluationSet:
     def class_totals(self):
         """Weight of each group and true class, of shape (n_groups, n_classes)."""
         size = self.n_groups * self.n_classes
-        counts = np.bincount(self.pair, weights=self.sample_weight, minlength=size)
-        return counts.reshape(self.n_groups, self.n_classes).astype(float)
+        counts = self._counts(self.pair, size)
+        return counts.reshape(self.n_groups, self.n_classes)
 
     @cached_property
     def squared_totals(self):
@@ -146,10 +146,13 @@ class EvaluationSet:
             Weight of the samples by group, true class and predicted class.
         """
         size = self.n_groups * self.n_classes**2
-        table = np.bincount(
-            self._row_offset + predicted, weights=self.sample_weight, minlength=size
-        )
-        return table.reshape(self.n_groups, self.n_classes, self.n_classes).astype(float)
+        table = self._counts(self._row_offset + predicted, size)
+        return table.reshape(self.n_groups, self.n_classes, self.n_classes)
+
+    def _counts(self, codes, size):
+        """Return the weight of each code: the same in whatever order the samples come."""
+        counts = np.bincount(codes, weights=self.sample_weight, minlength=size).astype(float)
+        return counts if self.sample_weight is None else settled(counts, counts)
 
     def group_sums(self, values):
         """Return the weighted sum of `values` (None: of ones) over each group."""

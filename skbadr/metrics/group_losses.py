@@ -9,7 +9,7 @@ from skbadr.metrics.aggregate import check_option, largest, smallest
 from skbadr.metrics.ambiguity import BALLS, worst_expectation
 from skbadr.metrics.base import FairnessMetric
 from skbadr.metrics.surrogates import check_positive
-from skbadr.partition import from_labels
+from skbadr.partition import from_labels, settled
 
 # What loss="own" stands for where no estimator is known.
 FALLBACK = {"classification": "zero_one", "regression": "squared_error"}
@@ -239,7 +239,8 @@ class GroupLossMetric(FairnessMetric):
         return []
 
     def statistics(self, evaluation_set, response):  # noqa: D102
-        return evaluation_set.group_means(self._loss.function(evaluation_set.y, response))
+        means = evaluation_set.group_means(self._loss.function(evaluation_set.y, response))
+        return means if self.differentiable else settled(means, 1.0)  # of the zero-one loss
 
     def from_statistics(self, evaluation_set, statistics):  # noqa: D102
         return float(self._summary(evaluation_set, statistics)[0])

@@ -12,6 +12,7 @@ from skbadr.metrics.aggregate import (
 )
 from skbadr.metrics.base import FairnessMetric
 from skbadr.metrics.surrogates import KolmogorovSmirnovSurrogate, check_positive
+from skbadr.partition import settled
 
 
 def prediction(y, predicted):
@@ -169,4 +170,5 @@ class KolmogorovSmirnovMetric(FairnessMetric):
             np.minimum(lowest, share, out=lowest)
             np.maximum(highest, share, out=highest)
             farthest = max(farthest, float(np.abs(share - overall).max()))
-        return farthest if self.method == "to_overall" else float((highest - lowest).max())
+        value = farthest if self.method == "to_overall" else (highest - lowest).max()
+        return float(settled(value, 1.0))

@@ -12,7 +12,7 @@ from skbadr.partition.groups import (
     make_groups,
     sort_labels,
 )
-from skbadr.partition.order import by_label, from_labels, sorted_labels
+from skbadr.partition.order import by_label, from_labels, settled, sorted_labels
 
 __all__ = [
     "Cells",
@@ -29,6 +29,7 @@ __all__ = [
     "read_groups",
     "read_rows",
     "select_columns",
+    "settled",
     "sort_labels",
     "sorted_labels",
 ]

@@ -1,10 +1,14 @@
-"""An order of groups and cells that depends on what is in them, not on what they are called."""
+"""An order of groups and cells that depends on what is in them, not on what they are called.
+
+And sums over rows that do not depend on their order.
+"""
 
 import numpy as np
 from scipy import sparse
 
-# Digits, in powers of two, to which contents are compared: sums depend on the order of rows.
-BITS = 30
+# Digits to which contents are compared, and sums are kept: the last of the 16 that numbers have
+# depend on the order of rows.
+COMPARED, KEPT = 9, 13
 
 
 def canonical_order(codes, n_parts, base_weight, y, *, n_classes=None, X=None):
@@ -34,13 +38,13 @@ def canonical_order(codes, n_parts, base_weight, y, *, n_classes=None, X=None):
         Codes of the first, second, ... part.
     """
     totals = np.bincount(codes, base_weight, n_parts)
-    keys = _settled(-totals)
+    keys = _key(-totals)
     for describe in (_of_targets, _of_features):
         if len(np.unique(keys, axis=1).T) == n_parts:
             break
         means = describe(codes, base_weight, totals, y, n_classes, X)
         if means is not None:
-            keys = np.vstack([keys, _settled(means)])
+            keys = np.vstack([keys, _key(means)])
     return np.lexsort(keys[::-1])
 
 
@@ -59,11 +63,38 @@ def sorted_labels(labels, order):
     return labels if order is None else [labels[part] for part in np.argsort(order)]
 
 
-def _settled(values):
-    """Round each row relative to its largest entry, so that rounding of sums cannot show."""
+def settled(values, scale, digits=KEPT):
+    """Return values to so many digits of a scale: without what rounding makes of sums.
+
+    Where values are steps (counts, rates) two that are equal then are so to the last digit, and
+    no order of rows decides between them. Whole numbers stay as they are.
+
+    Parameters
+    ----------
+    values : ndarray
+    scale : float or ndarray
+        Size of the largest that these values can be; broadcast.
+    digits : int, default=13
+
+    Returns
+    -------
+    values : ndarray
+
+    Examples
+    --------
+    >>> float(settled(0.1 + 0.2, 1.0))
+    0.3
+    """
+    exponent = np.ceil(np.log10(np.where(scale > 0, scale, 1.0)))
+    # Powers of ten that are whole numbers are exact.
+    up, down = 10.0 ** np.maximum(digits - exponent, 0), 10.0 ** np.maximum(exponent - digits, 0)
+    return np.round(values * up / down) / up * down
+
+
+def _key(values):
+    """Return rows of values by which parts are ordered."""
     values = np.atleast_2d(np.nan_to_num(values, posinf=0.0, neginf=0.0))
-    _, exponent = np.frexp(np.abs(values).max(axis=1, keepdims=True))
-    return np.round(np.ldexp(values, BITS - exponent))
+    return settled(values, np.abs(values).max(axis=1, keepdims=True), COMPARED)
 
 
 def _averages(codes, base_weight, totals):

@@ -11,6 +11,7 @@ from skbadr._warnings import record_warnings
 from skbadr.losses import LOSSES
 from skbadr.lower_level import release, respond_on_blocks
 from skbadr.metrics.responses import get_response, predicts_likeliest
+from skbadr.partition import settled
 from skbadr.result import Evaluation
 
 # By how much the score of a class that cannot be predicted falls short, as log(eps) does.
@@ -120,7 +121,10 @@ class Evaluator:
             evaluation.metric = value
             return
         response = responses[self.metric.response_method]
-        evaluation.statistics = np.ravel(self.metric.statistics(data, response))
+        statistics = np.ravel(self.metric.statistics(data, response))
+        if self.metric.slow:  # an unknown function, of counts maybe
+            statistics = settled(statistics, np.maximum(np.abs(statistics), 1.0))
+        evaluation.statistics = statistics
         evaluation.metric = float(self.metric.from_statistics(data, evaluation.statistics))
 
     def default_score(self, predicted):
@@ -128,7 +132,7 @@ class Evaluator:
         data = self.evaluation_set
         if data.classes is None:
             return -float(np.average((data.y - predicted) ** 2, weights=data.sample_weight))
-        return float(np.average(data.y == predicted, weights=data.sample_weight))
+        return float(settled(np.average(data.y == predicted, weights=data.sample_weight), 1.0))
 
     def constant_score(self):
         """Return the default score of the best single prediction, NaN where it is another one."""

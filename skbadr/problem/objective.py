@@ -2,6 +2,9 @@
 
 import numpy as np
 
+# Digits to which values are compared.
+DIGITS = 12
+
 
 class UpperObjective:
     """Rank evaluated points by what the user asked for.
@@ -26,10 +29,23 @@ class UpperObjective:
     """
 
     ceilings = None
+    _sizes = None
 
     def __init__(self, metric, *, trade_off=0.0, bound=None):
         self.metric, self.trade_off, self.bound = metric, trade_off, bound
         self._sign = -1.0 if metric.greater_is_better else 1.0
+
+    def calibrate(self, plain):
+        """Rank from here on by no more digits than sums have, in units of the plain model's values.
+
+        What is equal but for rounding is then equal, whatever the order of the rows.
+        """
+        sizes = abs(plain.metric), abs(plain.score)
+        self._sizes = [size if np.isfinite(size) and size > 0 else None for size in sizes]
+
+    def _rounded(self, amount, which):
+        size = None if self._sizes is None else self._sizes[which]
+        return amount if size is None else size * round(float(amount) / size, DIGITS)
 
     def cost(self, value):
         """Return the metric's value as a cost: lower is better, NaN stays NaN."""
@@ -58,10 +74,11 @@ class UpperObjective:
         cost, score = self.cost(evaluation.metric), evaluation.score
         if np.isnan(cost) or np.isnan(score):
             return (np.inf, np.inf, np.inf)
+        excess = 0.0 if self.bound is None else self.excess(evaluation.metric)
+        cost, score = self._rounded(cost, 0), self._rounded(score, 1)
         if self.bound is not None:
-            excess = self.excess(evaluation.metric)
             # A missed bound first; equal scores by the metric.
-            return (excess, -score, cost)
+            return (self._rounded(excess, 0), -score, cost)
         if self.trade_off:
             return (cost - self.trade_off * score, cost, -score)
         return (cost, -score, 0.0)

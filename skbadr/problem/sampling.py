@@ -40,6 +40,7 @@ class StratifiedSampler:
         Parameters
         ----------
         size : int
+            All rows are drawn where there are no more.
         rng : numpy.random.Generator
 
         Returns
@@ -47,6 +48,8 @@ class StratifiedSampler:
         rows : ndarray of intp
         """
         counts = self._counts
+        if size >= counts.sum():
+            return self._order.astype(np.intp)
         wanted = 0.5 * size * (counts / counts.sum() + 1.0 / len(counts))
         wanted = np.minimum(np.ceil(wanted).astype(np.intp), counts)
         rows = []

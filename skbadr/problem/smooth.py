@@ -31,9 +31,9 @@ class SmoothProblem:
     problem : BilevelProblem
         Whose wrapped estimator has a `LinearFamily`.
     single : bool, default=False
-        Whether passes over a dense X may always be in single precision, which halves them;
-        otherwise they are where the problem is `rough`. Never where columns have offsets or
-        scales that it would not resolve.
+        Whether passes over a dense X may be in single precision, which halves them, wherever the
+        problem is `large`; otherwise they are where it is `rough`. Never where columns have
+        offsets or scales that it would not resolve.
 
     Attributes
     ----------
@@ -67,7 +67,8 @@ class SmoothProblem:
             space = RowSpace(_numeric(refit.X)) if suits_row_space(family, refit.X) else None
             self.large = len(refit.cells.codes) >= MANY_ROWS or space is not None
             self.rough = self.large and family.resolution > 0
-            single = single or self.rough
+            # Of few rows single precision saves little, and what it rounds off decides steps.
+            single = self.large and (single or self.rough)
             X, held_out = refit.X, None if same else fold.X_final
             if space is not None:
                 X = space.rows

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import minimize
 
+from skbadr.partition import settled
 from skbadr.simplex import project_simplex
 
 # Rows on which a step's model of the metric is evaluated, where there are more.
@@ -14,6 +15,8 @@ MODEL_ROWS = 2_000
 LARGEST_RADIUS = 3.0
 # Weights below this move on a linear scale.
 SMALL_WEIGHT = 0.01
+# Digits of a step, in units of the longest.
+DIGITS = 8
 # Tolerance of the first solutions of the lower level.
 FIRST_INNER_TOL = 1e-5
 
@@ -242,7 +245,8 @@ class ScoreModel:
         start = np.zeros(len(lower))
         options = {"maxiter": 10, "ftol": 1e-7, "gtol": 1e-7}
         found = minimize(model, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
-        step, change = found.x, float(found.fun)
+        # Where it ends depends on the last digits of sums over rows, which are not to add up.
+        step, change = settled(found.x, upper.max(), DIGITS), float(found.fun)
         if self.smooth.evaluator.metric.kinked:
             # Gradients stall where groups tie; trials by value do not.
             for spread in upper.max() * 0.4 ** np.arange(6):

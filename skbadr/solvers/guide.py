@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skbadr.partition import settled
 from skbadr.solvers.surrogate import is_usable
 
 
@@ -38,7 +39,8 @@ class ScoreShiftGuide:
         self.shares = cells.shares
         weight = evaluation_set.sample_weight
         weight = np.ones(len(proba)) if weight is None else weight
-        logs = np.log(np.clip(proba, 1e-12, 1.0))
+        # Thresholds may lie exactly at what leaves of trees predict.
+        logs = settled(np.log(np.clip(proba, 1e-12, 1.0)), 1.0)
         if self.n_classes == 2:
             self._sort(logs[:, 1] - logs[:, 0], weight)
         else:
@@ -55,11 +57,11 @@ class ScoreShiftGuide:
         for start, stop in zip(edges[:-1], edges[1:], strict=True):
             rows = order[start:stop]
             below = np.concatenate([[0.0], np.cumsum(weight[rows])])
-            self._sorted.append((scores[rows], below))
+            self._sorted.append((scores[rows], settled(below, below[-1])))
 
     def confusion(self, weights):
         """Return predicted tables of shape (m, n_groups, n_classes, n_classes)."""
-        theta = np.log(np.maximum(weights, 1e-300) / self.shares)
+        theta = settled(np.log(np.maximum(weights, 1e-300) / self.shares), 1.0)
         # A class that a group lacks is not re-weighted there.
         shift = np.where(self._cell_of >= 0, theta[:, self._cell_of], 0.0)
         if self.n_classes == 2:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from skbadr.lower_level.linear import LinearState
+from skbadr.partition import settled
 from skbadr.problem.sampling import StratifiedSampler
 from skbadr.solvers.simplex_model import SimplexModel
 
@@ -18,6 +19,10 @@ LEFT, LEFT_BY_DIAGONAL = 0.1, 0.7
 ENOUGH = 0.1
 # The same in units of the scores, and from which size on a first step says little of the next.
 CLOSE, FAR_STEP = 0.01, 0.3
+# Digits of values and gradients by which the weights move.
+FELT = 9
+# Size of a step that is made of rounding alone, whose direction says nothing.
+NOTHING = 1e-9
 # Steps for one move of the weights at most.
 MOST_STEPS = 12
 # First and largest change of a log weight.
@@ -129,7 +134,7 @@ class Follower:
             rate *= 0.5
         self.pair.coef = state.coef = state.coef + rate * step
         state.scores = state.scores + (rate * image).astype(image.dtype)
-        return rate * _root_mean_square(image) / level.score_scale
+        return rate * self._remember("coef", step, image, level.score_scale)
 
     def move_adjoint(self, score_gradient, rate=1.0):
         """Take a step of the adjoint; return its size as a share of the adjoint's."""
@@ -143,7 +148,7 @@ class Follower:
         step, image = self._best_step("adjoint", gradient)
         pair.adjoint = pair.adjoint + rate * step
         self._along = self._along + (rate * image).astype(image.dtype)
-        return rate * _root_mean_square(image) / max(_root_mean_square(self._along), 1e-300)
+        return rate * self._remember("adjoint", step, image, self._size(self._along))
 
     def hypergradient(self):
         """Return d Phi / d lam as the adjoint has it, of shape (K,)."""
@@ -161,9 +166,21 @@ class Follower:
         lengths = _minimise(curvature, slopes)
         step = sum(length * d for length, d in zip(lengths, directions, strict=True))
         image = sum(image.dtype.type(s) * im for s, im in zip(lengths, images, strict=True))
-        if not self.level.dense:
-            self._last[kind] = step, image
         return step, image
+
+    def _remember(self, kind, step, image, unit):
+        """Keep a step as a direction of the next one; return its size in some unit."""
+        size = self._size(image) / max(unit, 1e-300)
+        self._last.pop(kind, None)
+        if not self.level.dense and size > NOTHING:
+            self._last[kind] = step, image
+        return size
+
+    def _size(self, values):
+        """Return the root mean square of values of the training rows, of shape (n, m)."""
+        weight = self.level.cells.base_weight
+        squares = np.einsum("nm,nm->n", values, values)
+        return float(np.sqrt(weight @ squares / (weight.sum() * values.shape[1])))
 
 
 class SingleLoop:
@@ -268,7 +285,7 @@ class SingleLoop:
         if self.slant is not None:
             value = value + float(self.slant @ (self.weights - self._anchor))
             gradient = gradient + self.slant
-        return value, gradient
+        return felt(value, gradient)
 
     def _settle(self, kind, move):
         """Take steps until what is left of them is small beside what the first one did."""
@@ -322,8 +339,13 @@ class SingleLoop:
         self._follow([Pair(pair.coef, pair.adjoint) for pair in self.best[3]])
 
 
-def _root_mean_square(values):
-    return float(np.sqrt(np.vdot(values, values) / max(values.size, 1)))
+def felt(value, gradient):
+    """Return a value and its gradient to the digits that may decide a move of the weights.
+
+    Sharp surrogates make of rounding in sums, over many moves, another way altogether.
+    """
+    gradient = settled(gradient, np.abs(gradient).max(), FELT)
+    return float(settled(value, abs(value), FELT)), gradient
 
 
 def _minimise(curvature, slopes):

@@ -8,7 +8,7 @@ from skbadr.solvers.correction import is_cheap
 from skbadr.solvers.gradient_descent import RACE_TOL, SHORT, GDSolver
 from skbadr.solvers.race import race
 from skbadr.solvers.simplex_model import SimplexModel
-from skbadr.solvers.single_loop import FIRST_RADIUS, Follower, Pair
+from skbadr.solvers.single_loop import FIRST_RADIUS, Follower, Pair, felt
 
 # Rows of a minibatch: of smooth metrics, and of rates.
 BATCH, RATE_BATCH = 8_192, 16_384
@@ -146,6 +146,7 @@ class StochasticLoop:
         gradient = sum(follower.hypergradient() for follower in followers)
         if not np.isfinite(value) or not np.isfinite(gradient).all():
             return
+        value, gradient = felt(value, gradient)
         if loop.model.curvature is None:
             loop.model.start(self.weights, gradient, FIRST_RADIUS)
         self._embolden(gradient)

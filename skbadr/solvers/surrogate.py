@@ -104,7 +104,8 @@ class PlainEncoding:
 def weight_unit(weight):
     """Return the weight of one row.
 
-    Weights that are multiples of the smallest stand for repeated rows; of others, the mean does.
+    Weights that are multiples of the smallest, and whole numbers, stand for repeated rows; of
+    others, the mean does.
     """
     if weight is None:
         return 1.0
@@ -113,6 +114,8 @@ def weight_unit(weight):
     multiples = positive / smallest
     if np.abs(multiples - np.round(multiples)).max() < 1e-9 * multiples.max():
         return smallest
+    if smallest >= 1.0 and np.array_equal(np.round(positive), positive):
+        return float(np.gcd.reduce(positive.astype(np.int64)))
     return float(positive.mean())
 
 

@@ -4,6 +4,8 @@ import copy
 
 import numpy as np
 
+from skbadr.partition import settled
+
 # Rows on which far-reaching moves are compared where there are more.
 COARSE_ROWS = 8_000
 # Rows whose signs under all moves stay in the processor's cache.
@@ -35,8 +37,7 @@ class Trials:
             self.scores = scores[:, 0].astype(np.float32, copy=False)
             self.sensitivities = sensitivities[:, 0].astype(np.float32, copy=False)
             self._size = _sizes(self.sensitivities)
-            weight = self.data.sample_weight
-            self._weight = None if weight is None else weight.astype(np.float32)
+            weight = self._weight = _summable(self.data.sample_weight)
             self._pair = self.data.groups.codes * 2 + self.data.y
             self._rest = 0.0
             if near is not None:
@@ -120,11 +121,13 @@ class Trials:
             changed = (changed + own > 0).astype(np.float32)
             changed -= own > 0
             # Both matrices are in units of one row's weight: sums of a few thousand are exact.
-            indicator = np.zeros((len(rows), change.shape[1]), dtype=np.float32)
-            weight = 1.0 if self._weight is None else self._weight[::step][rows]
+            weight = np.float32(1.0) if self._weight is None else self._weight[::step][rows]
+            indicator = np.zeros((len(rows), change.shape[1]), dtype=weight.dtype)
             indicator[np.arange(len(rows)), self._pair[::step][rows]] = weight
             change += changed @ indicator
         change = (step * change).reshape(len(moves), -1, 2)
+        if self._weight is not None and self._weight.dtype == float:
+            change = settled(change, self._tables.sum(axis=2))
         tables = np.repeat(self._tables[None], len(moves), axis=0)
         tables[..., 1] += change
         tables[..., 0] -= change
@@ -193,6 +196,14 @@ def _sizes(sensitivities):
     for start in range(0, len(sensitivities), CACHED_ROWS):
         sizes.append(np.abs(sensitivities[start : start + CACHED_ROWS]) @ ones)
     return np.concatenate(sizes) if sizes else sensitivities.sum(axis=1)
+
+
+def _summable(weight):
+    """Return weights in single precision where sums of some thousands are exact, else in double."""
+    if weight is None:
+        return None
+    single = weight.astype(np.float32)
+    return single if np.array_equal(np.round(weight), weight) else weight.astype(float)
 
 
 def _accuracy(tables):

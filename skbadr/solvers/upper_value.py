@@ -2,9 +2,7 @@
 
 from functools import partial
 
-import numpy as np
-
-from skbadr.losses import get_loss, soft_zero_one
+from skbadr.losses import get_loss, soft_zero_one, standard_deviation
 from skbadr.metrics.annealing import GROWTH, annealed_surrogate, score_spread
 
 # Factor of the log-sum-exp in the first round, in units of one over the plain model's value.
@@ -48,9 +46,9 @@ class UpperValue:
         self.metric = exact
         response = smooth.responses(scores, {exact.response_method, "predict"})
         shown = smooth.metric_scores(scores)
+        weight = smooth.data.sample_weight
         if not self.is_exact:
             rho = SOFTNESS * (2.0 * GROWTH) ** round_ / max(abs(size), 1e-300)
-            weight = smooth.data.sample_weight
             self.metric = annealed_surrogate(exact, shown, round_, rho=rho, sample_weight=weight)
             if self.metric is None:
                 raise ValueError(f"metric {exact.name!r} has no smooth stand-in")
@@ -58,10 +56,10 @@ class UpperValue:
         if not self.objective.uses_score:
             return
         if smooth.data.classes is None:
-            self.score_of, spread = get_loss("squared_error").gradient, np.std(smooth.data.y)
-            self.unit = float(spread**2) or 1.0
+            self.score_of = get_loss("squared_error").gradient
+            self.unit = standard_deviation(smooth.data.y, weight) ** 2 or 1.0
         else:
-            temperature = SHARPNESS * GROWTH**round_ / score_spread(shown)
+            temperature = SHARPNESS * GROWTH**round_ / score_spread(shown, weight)
             self.score_of, self.unit = soft_zero_one(temperature).gradient, 1.0
         if self.objective.bound is not None:
             known = exact.value(smooth.data, response[exact.response_method])

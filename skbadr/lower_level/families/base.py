@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from skbadr.losses import standard_deviation
+
 
 class LinearFamily:
     r"""Training objective ``scale * sum_i v_i l(y_i, z_i) + sum_j penalty_j coef_j^2 / 2``.
@@ -108,9 +110,9 @@ class LinearFamily:
         by_class = [self.class_weight.get(label, 1.0) for label in self.classes.tolist()]
         return np.array(by_class, dtype=float)[y]
 
-    def score_scale(self, target):
+    def score_scale(self, target, weight):
         """Return the size of scores that matters: 1 for classifiers, else the targets' spread."""
-        return 1.0 if self.classes is not None else float(target.std()) or 1.0
+        return 1.0 if self.classes is not None else standard_deviation(target[:, 0], weight) or 1.0
 
     def start(self, target, weight, p):
         """Return starting parameters, of shape (p, m)."""

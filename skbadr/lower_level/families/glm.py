@@ -52,7 +52,7 @@ class LogLinkTweedie(_MeanDeviance):
     def curvature(self, target, z):  # noqa: D102
         return self._terms(target, z, 2)
 
-    def score_scale(self, target):  # noqa: D102
+    def score_scale(self, target, weight):  # noqa: D102
         return 1.0
 
     def start(self, target, weight, p):  # noqa: D102
