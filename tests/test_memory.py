@@ -291,8 +291,10 @@ def test_a_killed_search_repeats_no_finished_refit(counts, tmp_path, n_jobs):
 @pytest.mark.parametrize("goal", [{}, {"bound": 0.03}, {"trade_off": 1.0}])
 @pytest.mark.parametrize("solver", ["implicit", "gd", "sgd", "alternating"])
 def test_warm_start_goes_on_from_the_last_weights(solver, goal):
+    partition = "group_target" if goal else "group"
+    # A seed by which a few refits meet the bound, as one in three does on so few rows.
     model = BADRClassifier(
-        partition="group_target" if goal else "group", solver=solver, warm_start=True, **goal
+        partition=partition, solver=solver, warm_start=True, random_state=6, **goal
     )
     model.fit(X, y, sensitive_features=group)
     weights = model.group_weights_
