@@ -49,15 +49,15 @@ class GDSolver(SmoothSolver):
     (its diagonal, with conjugate directions, where that is too large or X is sparse), steps of
     the weights by what the hypergradients so far say about curvature; none has a size to tune.
     Where there are many rows, some thousand of them choose among starting points first, and a
-    larger sample is descended on before all rows are. Metrics that are piecewise constant are
-    replaced by ever sharper surrogates. Where the Hessian is dense, the last steps on each set
-    of rows are Gauss-Newton steps, which use the derivatives of the parameters.
+    larger sample is descended on next. Metrics that are piecewise constant are replaced by ever
+    sharper surrogates. Where the Hessian is dense, the last steps on a sample are Gauss-Newton
+    steps, which use the derivatives of the parameters, and those on all rows are descents on the
+    sample with the hypergradient of all rows.
 
     Parameters
     ----------
     max_iter : int or None, default=None
-        Iterations on all rows; None: four, and three corrections, or 100 where the Hessian is
-        not dense.
+        Iterations on all rows where no sample stands for them; None: 100.
 
     References
     ----------
