@@ -107,7 +107,7 @@ def _value_of(metric, data, response, rows, kept):
     """Return the value on those of the rows that are kept; `response` is of all of them."""
     rows, response = rows[kept], response[kept]
     part = data.take(rows)
-    if data.sensitive_features is not None:
+    if metric.slow and data.sensitive_features is not None:  # a user's function may look at them
         part = replace(part, sensitive_features=take_rows(data.sensitive_features, rows))
     try:
         return metric.value(part, response)

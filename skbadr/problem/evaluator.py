@@ -4,6 +4,7 @@ import time
 from functools import partial
 
 import numpy as np
+from sklearn import config_context, get_config
 
 from skbadr._dask import is_dask_array
 from skbadr._sklearn import _safe_indexing
@@ -77,7 +78,10 @@ class Evaluator:
             start = time.perf_counter()
             model = fold.lower_level.fit(evaluation.cell_weights)
             evaluation.refit_time += time.perf_counter() - start
-            parts.append(self._responses(model, fold.X_final))
+            # What the estimator was fitted to, it has checked.
+            same = fold.rows is None and fold.X_final is fold.lower_level.X
+            with config_context(assume_finite=same or get_config()["assume_finite"]):
+                parts.append(self._responses(model, fold.X_final))
             release(fold.X_final)
             if self.scoring is not None:
                 estimator = fold.lower_level.assemble(model)
@@ -157,7 +161,10 @@ class Evaluator:
         own = self.metric.response_method == "predict_proba" or classes is None
         if self.family is None or own or len(model.classes_) < len(classes):
             # Trees predict twice otherwise, which takes a large part of the time of a fit.
-            known = "predict_proba" in self.methods and predicts_likeliest(model)
+            likeliest = predicts_likeliest(model) or (
+                self.family is not None and classes is not None
+            )
+            known = "predict_proba" in self.methods and likeliest
             asked = self.methods - {"predict"} if known else self.methods
             responses = {name: self._respond(model, X, name) for name in asked}
             if known:

@@ -174,6 +174,8 @@ def _surely_better(objective, plain, candidate, final):
     gain = objective.key(plain)[0] - objective.key(final)[0]
     missed = abs(objective.key(final)[0] - objective.key(candidate)[0])
     least = 0.02 if agree(candidate, final) else 0.1
+    if not _as_promised(objective, plain, candidate, final):
+        return False  # other points may do better
     return gain > 5.0 * missed + least * abs(objective.key(plain)[0])
 
 

@@ -30,6 +30,8 @@ TRIAL = 3
 MOST, LAST_ROUND = 100, 8
 # Corrections on a sample or where there is none, and on all rows after it.
 MOST_STEPS, LAST_STEPS = 6, 3
+# Corrections on all rows where they cost little beside what came before.
+MANY_STEPS = 12
 # Tolerances of the plain and the last solution: usual, and where the estimator's own is rough.
 INNER_TOL, ROUGH_INNER_TOL, RACE_INNER_TOL = 1e-8, 5e-3, 1e-2
 # The same of rates, in units of the plain model's, and the smallest.
@@ -47,15 +49,15 @@ class GDSolver(SmoothSolver):
     (its diagonal, with conjugate directions, where that is too large or X is sparse), steps of
     the weights by what the hypergradients so far say about curvature; none has a size to tune.
     Where there are many rows, some thousand of them choose among starting points first, and a
-    larger sample is descended on before all rows are. Metrics that are piecewise constant are
-    replaced by ever sharper surrogates. Where the Hessian is dense, the last steps on each set
-    of rows are Gauss-Newton steps, which use the derivatives of the parameters.
+    larger sample is descended on next. Metrics that are piecewise constant are replaced by ever
+    sharper surrogates. Where the Hessian is dense, the last steps on a sample are Gauss-Newton
+    steps, which use the derivatives of the parameters, and those on all rows are descents on the
+    sample with the hypergradient of all rows.
 
     Parameters
     ----------
     max_iter : int or None, default=None
-        Iterations on all rows; None: four, and three corrections, or 100 where the Hessian is
-        not dense.
+        Iterations on all rows where no sample stands for them; None: 100.
 
     References
     ----------
@@ -116,8 +118,10 @@ class GDSolver(SmoothSolver):
     def _correct(self, weights, starts, reference, tol, recorder, **options):
         """Take steps on all rows by the parameters' derivatives; see `correct`."""
         counted = recorder.smooth.evaluator.metric.uses_confusion
+        rows = sum(level.n for level in recorder.smooth.levels)
+        steps = MOST_STEPS if rows >= FAR_MORE * SAMPLE_ROWS else MANY_STEPS
         return correct(
-            recorder.smooth, weights, starts, reference=reference, steps=MOST_STEPS, tol=tol,
+            recorder.smooth, weights, starts, reference=reference, steps=steps, tol=tol,
             inner_tol=recorder.rate_tol if counted else recorder.tol, visited=recorder.visited,
             **options,
         )  # fmt: skip

@@ -37,7 +37,7 @@ class SGDSolver(GDSolver):
     Parameters
     ----------
     max_iter : int or None, default=None
-        Iterations; None: 120.
+        Iterations; None: 40. Half as many where steps on a sample follow, or of surrogates.
     batch_size : int or None, default=None
         Rows of a minibatch; None: 8,192 (four times as many for rates), or 128 for
         each cell, or one row in fifty, whichever is most.
