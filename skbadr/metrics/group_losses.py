@@ -240,7 +240,8 @@ class GroupLossMetric(FairnessMetric):
 
     def statistics(self, evaluation_set, response):  # noqa: D102
         means = evaluation_set.group_means(self._loss.function(evaluation_set.y, response))
-        return means if self.differentiable else settled(means, 1.0)  # of the zero-one loss
+        counted = not self.differentiable and evaluation_set.sample_weight is not None
+        return settled(means, 1.0) if counted else means  # of the zero-one loss
 
     def from_statistics(self, evaluation_set, statistics):  # noqa: D102
         return float(self._summary(evaluation_set, statistics)[0])

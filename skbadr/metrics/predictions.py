@@ -171,4 +171,4 @@ class KolmogorovSmirnovMetric(FairnessMetric):
             np.maximum(highest, share, out=highest)
             farthest = max(farthest, float(np.abs(share - overall).max()))
         value = farthest if self.method == "to_overall" else (highest - lowest).max()
-        return float(settled(value, 1.0))
+        return float(value if evaluation_set.sample_weight is None else settled(value, 1.0))

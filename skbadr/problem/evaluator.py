@@ -126,7 +126,7 @@ class Evaluator:
             return
         response = responses[self.metric.response_method]
         statistics = np.ravel(self.metric.statistics(data, response))
-        if self.metric.slow:  # an unknown function, of counts maybe
+        if self.metric.slow and data.sample_weight is not None:  # of sums of weights maybe
             statistics = settled(statistics, np.maximum(np.abs(statistics), 1.0))
         evaluation.statistics = statistics
         evaluation.metric = float(self.metric.from_statistics(data, evaluation.statistics))
@@ -136,6 +136,8 @@ class Evaluator:
         data = self.evaluation_set
         if data.classes is None:
             return -float(np.average((data.y - predicted) ** 2, weights=data.sample_weight))
+        if data.sample_weight is None:
+            return float(np.mean(data.y == predicted))
         return float(settled(np.average(data.y == predicted, weights=data.sample_weight), 1.0))
 
     def constant_score(self):

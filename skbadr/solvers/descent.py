@@ -4,10 +4,13 @@ import time
 
 import numpy as np
 
+from skbadr.partition import settled
 from skbadr.solvers.few_rows import FewRows
 from skbadr.solvers.gauss_newton import GaussNewton
 from skbadr.solvers.starts import vertices_and_edges
 
+# Digits of values by which runners are compared, in units of the plain model's.
+DIGITS = 10
 # Rows of the race that picks a valley, where there are many.
 SUBSET = 5_000
 # Refits that each runner of the race gets before half of them are dropped.
@@ -114,7 +117,8 @@ class Descents:
 
 
 def _value(runner):
-    return runner.point.value
+    # Runners that meet differ by rounding.
+    return float(settled(runner.point.value, abs(runner.reference), DIGITS))
 
 
 def _close(runners, share=0.5):

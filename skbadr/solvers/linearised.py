@@ -27,6 +27,8 @@ ROWS, SHARE = 2.0, 0.01
 # Share of the largest predicted gain that is as good as all of it where a rate alone counts: many
 # moves are then predicted to be ideal, and predictions of the shortest are right.
 ENOUGH = 0.9
+# Share of a merit that is rounding.
+ROUNDING = 1e-12
 # Rounds after which predictions are made around the best moves.
 RECENTRED = 2
 
@@ -119,6 +121,8 @@ class LinearisedSearch:
                 weights, starts = self._start(states, parameters, move, known)
                 new_states, new = self.refit(weights, starts, "linearised")
                 actual = current - self.merit_of(new)
+                # At an edge of the simplex a step may lead nowhere, and what is left is rounding.
+                actual = 0.0 if abs(actual) <= ROUNDING * abs(current) else actual
                 ratio = actual / (current - predicted)
                 if ratio > 0.6 and np.abs(move).max() > 0.5 * radius:
                     radius = min(1.6 * radius, 4.0)

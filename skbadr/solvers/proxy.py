@@ -182,6 +182,8 @@ def _smooth_problem(problem, data, cells, rows):
     X = encode_features(fold.X_final, rows, targets.astype(float), cells.base_weight)
     if X is None:
         return None
+    if len(rows) <= MAX_ROWS_SLOW:
+        X = X.astype(float)  # which costs nothing here, and leaves nothing to rounding
     proxy_data = EvaluationSet(data.y, data.groups, data.classes, cells.base_weight)
     estimator, loss = Ridge(), "squared_error"
     y = data.y

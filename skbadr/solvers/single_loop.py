@@ -342,10 +342,11 @@ class SingleLoop:
 def felt(value, gradient):
     """Return a value and its gradient to the digits that may decide a move of the weights.
 
-    Sharp surrogates make of rounding in sums, over many moves, another way altogether.
+    Sharp surrogates make of rounding in sums, over many moves, another way altogether. And where
+    the plain model is the best there is, its gradient is all rounding.
     """
-    gradient = settled(gradient, np.abs(gradient).max(), FELT)
-    return float(settled(value, abs(value), FELT)), gradient
+    size = max(abs(value), float(np.abs(gradient).max()))
+    return float(settled(value, abs(value), FELT)), settled(gradient, size, FELT)
 
 
 def _minimise(curvature, slopes):

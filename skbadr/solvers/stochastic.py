@@ -22,6 +22,8 @@ BOLDER, SHYER = 1.2, 0.8
 FIRST_TEST, NEXT_TEST = 40, 20
 # Relative change of the medians between tests below which they rest.
 REST = 0.02
+# Share of the plain model's value that is rounding.
+ROUNDING = 1e-12
 # Share of what was gained that chance may make of that mean.
 LITTLE = 0.1
 
@@ -89,7 +91,8 @@ class SGDSolver(GDSolver):
             loop.converged = descent.converged
             found = recorder.solve_best(loop, loop.n_iter)
             cost = smooth.problem.objective.cost(found.metric)
-            if not cost <= loop.first_value or loop.upper.score_of is not None:
+            worse = cost > loop.first_value + ROUNDING * abs(size)
+            if not np.isfinite(cost) or worse or loop.upper.score_of is not None:
                 # Steps that wander are not to end worse than where they set out.
                 loop.best = (np.inf, begun[0], None, begun[1])
                 recorder.solve_best(loop, loop.n_iter)
@@ -148,6 +151,8 @@ class StochasticLoop:
             return
         value, gradient = felt(value, gradient)
         if loop.model.curvature is None:
+            if not gradient.any():
+                return
             loop.model.start(self.weights, gradient, FIRST_RADIUS)
         self._embolden(gradient)
         damped = rate * self._boldness * gradient
