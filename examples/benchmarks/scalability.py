@@ -218,7 +218,8 @@ def plot(rows, series, folder):
             axes.set(xscale="log", title=label)
             if key == "peak_mb":
                 axes.set_yscale("symlog", linthresh=10.0)
-            axes.set_ylim(bottom=0.0)
+            smallest = 12.0 if key == "peak_mb" else 0.0  # less would leave the axis no label
+            axes.set_ylim(0.0, 1.06 * max(smallest, *(row[key] for row in rows)))
             axes.spines[["top", "right"]].set_visible(False)
         if series == "cells":
             ticks = sorted({row["x"] for row in rows})
