@@ -4,8 +4,6 @@ import copy
 import time
 
 import numpy as np
-from scipy import sparse
-from sklearn.utils import check_array
 
 from skbadr._dask import is_dask_array
 from skbadr.losses import LOSSES, get_loss
@@ -17,6 +15,7 @@ from skbadr.lower_level import (
     make_design,
 )
 from skbadr.lower_level.row_space import RowSpace, suits_row_space
+from skbadr.problem.numbers import as_numbers
 from skbadr.result import Evaluation
 
 # From this number of rows on, solutions are first looked for on some of them.
@@ -64,7 +63,7 @@ class SmoothProblem:
                 y = np.searchsorted(self.data.classes, y)
             # What is trained on is what is evaluated, but for encoders that fit out of fold.
             same = fold.rows is None and fold.X_final is refit.X
-            space = RowSpace(_numeric(refit.X)) if suits_row_space(family, refit.X) else None
+            space = RowSpace(as_numbers(refit.X)) if suits_row_space(family, refit.X) else None
             self.large = len(refit.cells.codes) >= MANY_ROWS or space is not None
             self.rough = self.large and family.resolution > 0
             # Of few rows single precision saves little, and what it rounds off decides steps.
@@ -72,9 +71,9 @@ class SmoothProblem:
             X, held_out = refit.X, None if same else fold.X_final
             if space is not None:
                 X = space.rows
-                held_out = None if same else space.transform(_numeric(held_out))
-            X = _numeric(X, single)
-            held_out = None if same else _numeric(held_out, single)
+                held_out = None if same else space.transform(as_numbers(held_out))
+            X = as_numbers(X, single)
+            held_out = None if same else as_numbers(held_out, single)
             self.levels.append(LinearLowerLevel(family, X, y, refit.cells))
             self.held_out.append(held_out)
             self._spaces.append(space)
@@ -403,30 +402,8 @@ def pareto_residual(lower_level, model, classes):
         return None
     y = lower_level.y if classes is None else np.searchsorted(classes, lower_level.y)
     # Two passes cost less than a copy in single precision would.
-    level = LinearLowerLevel(family, _numeric(lower_level.X), y, lower_level.cells)
+    level = LinearLowerLevel(family, as_numbers(lower_level.X), y, lower_level.cells)
     try:
         return level.pareto_residual(family.parameters(model))[0]
     except RuntimeError:  # nnls gave up
         return None
-
-
-def _numeric(X, single=False):
-    """Return X as floats; the estimator's own validation would refuse what this refuses."""
-    if is_dask_array(X):
-        return make_design(X)
-    if not sparse.issparse(X) and not (isinstance(X, np.ndarray) and X.dtype.kind == "f"):
-        X = check_array(X, dtype="numeric", accept_sparse="csr")
-    if not single or sparse.issparse(X) or not _suits_single(X):
-        return X
-    return X.astype(np.float32, copy=False)
-
-
-def _suits_single(X):
-    some = np.asarray(X[:: max(1, len(X) // 2000)], dtype=float)
-    offset, spread = np.abs(some.mean(axis=0)), some.std(axis=0)
-    # Rare values may be missing from some of the rows.
-    doubtful = np.flatnonzero(offset > 100 * spread)
-    if len(doubtful):
-        spread[doubtful] = np.asarray(X[:, doubtful], dtype=float).std(axis=0)
-        doubtful = doubtful[spread[doubtful] > 1e-9 * offset[doubtful]]
-    return bool((offset <= 100 * spread)[doubtful].all() and np.abs(some).max(initial=0.0) < 1e6)
