@@ -4,7 +4,8 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array
 
-from skbadr.lower_level import is_dask_array, make_design
+from skbadr._dask import is_dask_array
+from skbadr.lower_level import make_design
 
 
 def as_numbers(X, single=False):

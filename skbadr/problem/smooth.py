@@ -5,7 +5,6 @@ import time
 
 import numpy as np
 
-from skbadr._dask import is_dask_array
 from skbadr.losses import LOSSES, get_loss
 from skbadr.lower_level import (
     LinearLowerLevel,
