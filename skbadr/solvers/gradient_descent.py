@@ -29,7 +29,7 @@ TRIAL = 3
 # Iterations on all rows, and of the last round of a surrogate.
 MOST, LAST_ROUND = 100, 8
 # Corrections on a sample or where there is none, and on all rows after it.
-MOST_STEPS, LAST_STEPS = 6, 3
+MOST_STEPS, LAST_STEPS = 6, 4
 # Corrections on all rows where they cost little beside what came before.
 MANY_STEPS = 12
 # Tolerances of the plain and the last solution: usual, and where the estimator's own is rough.
