@@ -62,7 +62,8 @@ def main(arguments=None):
                     )
                 )
                 # From one value of the plain model: the estimator's tolerance moves its own fit's.
-                plain_value = model.erm_metric_value_ if first is None else plain_value
+                if first is None:
+                    plain_value = model.erm_metric_value_
                 gain = plain_value - model.metric_value_
                 first = gain if first is None else first
                 rows.append((solver, gain / first, seconds, passes.count))

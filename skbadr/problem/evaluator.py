@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 from sklearn import config_context, get_config
+from sklearn.utils import indexable
 
 from skbadr._dask import is_dask_array
 from skbadr._sklearn import _safe_indexing
@@ -153,7 +154,7 @@ class Evaluator:
         """Return what the metric takes of a model, on (some of) the rows of the first fold."""
         X = self.folds[0].X_final
         whole = rows is None or is_dask_array(X)
-        part = self._responses(model, X if whole else _safe_indexing(X, rows))
+        part = self._responses(model, X if whole else _safe_indexing(indexable(X)[0], rows))
         response = part[self.metric.response_method]
         return response[rows] if whole and rows is not None else response
 
