@@ -217,10 +217,11 @@ class KolmogorovSmirnovSurrogate(FairnessMetric):
 
     def _best_threshold(self, evaluation_set, predicted):
         """Return the threshold of the largest distance: from a histogram, then where it is flat."""
-        low, high = predicted.min(), predicted.max()
+        size, weight = evaluation_set.n_groups * N_BINS, evaluation_set.sample_weight
+        counted = predicted if weight is None else predicted[weight > 0]
+        low, high = counted.min(), counted.max()
         edges = np.linspace(low, high, N_BINS + 1)
         place = np.searchsorted(edges[1:-1], predicted, side="right")
-        size, weight = evaluation_set.n_groups * N_BINS, evaluation_set.sample_weight
         pair = evaluation_set.groups.codes * N_BINS + place
         table = np.bincount(pair, weights=weight, minlength=size).reshape(-1, N_BINS)
         table = table[evaluation_set.present]
