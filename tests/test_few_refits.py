@@ -40,7 +40,7 @@ def first_met(model):
     ids=["boosting", "logistic", "tree"],
 )  # fmt: skip
 def test_guide_meets_the_bound_in_few_refits(estimator):
-    model = searched(estimator, bound=0.1, random_state=1)
+    model = searched(estimator, bound=0.1, random_state=2)
     assert model.metric_value_ <= 0.1 < 0.2 < model.erm_metric_value_
     assert first_met(model) <= 6  # of 9; boosting differs between versions of scikit-learn
     assert model.erm_scoring_value_ - model.scoring_value_ < 0.08
