@@ -6,6 +6,7 @@ import threading
 
 import numpy as np
 import pytest
+from cluster_logs import OutgoingLog
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -125,31 +126,17 @@ def test_x_stays_on_the_workers(client, monkeypatch):
     assert model.metric_value_ < model.erm_metric_value_
 
 
-def outgoing(dask_worker):
-    """Return who asked for each transfer from a worker, and its bytes by the key of the task."""
-    return [(entry["who"], dict(entry["keys"])) for entry in dask_worker.transfer_outgoing_log]
-
-
 def test_the_log_of_transfers_shows_vectors_and_no_block_of_x(client):
     X, y, group = people(n=8000, d=60)
     blocks = client.persist(da.from_array(X, chunks=(2000, 60)))
     distributed.wait(blocks)
     size = X.nbytes / 4
-    before = client.run(outgoing)
+    log = OutgoingLog(client)
     model = BADRClassifier(metric="individual", solver="implicit", max_iter=4)
     model.fit(blocks, y, sensitive_features=group)
-    after = client.run(outgoing)
-    # Workers may hand a block to each other, as one of them falls behind.
-    results = [
-        moved
-        for worker, log in after.items()
-        for who, moved in log[len(before[worker]) :]
-        if who not in after
-    ]
-    of_x = {str(key) for row in blocks.__dask_keys__() for key in row}
-    assert results and not any(str(key) in of_x for moved in results for key in moved)
+    assert log.results() and not log.blocks_of(blocks)
     # Sums of the size of the parameters, vectors for each cell, and a sample of 2,000 rows.
-    assert max(max(moved.values()) for moved in results) < size / 3
+    assert log.largest() < size / 3
 
 
 def test_a_worker_that_dies_changes_nothing():

@@ -6,6 +6,7 @@ import threading
 
 import numpy as np
 import pytest
+from cluster_logs import OutgoingLog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -213,18 +214,13 @@ def test_what_is_measured_is_of_all_rows_where_guides_see_some(monkeypatch):
     assert model.metric_value_ < model.erm_metric_value_
 
 
-def outgoing(dask_worker):
-    """Return who asked for each transfer from a worker, and its bytes by the key of the task."""
-    return [(entry["who"], dict(entry["keys"])) for entry in dask_worker.transfer_outgoing_log]
-
-
 def test_neither_x_nor_y_is_collected(client, monkeypatch):
     monkeypatch.setattr("skbadr.partition.dask_rows.SAMPLE_ROWS", 400)
     monkeypatch.setattr("skbadr.partition.dask_rows.LEAST_ROWS", 20)
     X, signal, group, weight = people(n=40_000)
     kept = client.persist(as_blocks(X, (signal > 0).astype(int), group, weight, size=10_000))
     distributed.wait(kept)
-    before = client.run(outgoing)
+    log = OutgoingLog(client)
 
     def collected(self, *args, **kwargs):
         raise AssertionError("an array was collected")
@@ -236,17 +232,11 @@ def test_neither_x_nor_y_is_collected(client, monkeypatch):
     )
     model.fit(blocks, labels, sensitive_features=features, sample_weight=weights)
     assert model.metric_value_ < model.erm_metric_value_
-    after = client.run(outgoing)
-    moved = [
-        transfer
-        for worker, log in after.items()
-        for who, transfer in log[len(before[worker]) :]
-        if who not in after
-    ]
-    keys = {str(key) for array in kept for key in np.ravel(array.__dask_keys__(), order="K")}
-    assert moved and not any(str(key) in keys for transfer in moved for key in transfer)
+    assert log.results() and not log.blocks_of(*kept)
     # Rows of the sample and models; a vector of a block would have 80,000 bytes.
-    assert max(max(transfer.values()) for transfer in moved) < 40_000
+    assert log.largest() < 40_000
+    client.gather(distributed.futures_of(labels))
+    assert log.blocks_of(*kept) and log.largest() > 40_000  # which the log does show
 
 
 def test_a_worker_that_dies_in_the_middle_changes_nothing():
