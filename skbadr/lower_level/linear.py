@@ -123,9 +123,7 @@ class LinearLowerLevel:
 
     def sample_weight(self, cell_weights):
         """Return the weights of the loss terms, the family's class weights included."""
-        shares = self.cells.shares
-        factor = np.divide(cell_weights, shares, out=np.zeros(len(shares)), where=shares > 0)
-        weight = factor.astype(self.X.dtype)[self.cells.codes]
+        weight = self.cells.factors(cell_weights).astype(self.X.dtype)[self.cells.codes]
         return weight if self._base is None else weight * self._base
 
     def state_at(self, cell_weights, coef):

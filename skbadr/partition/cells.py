@@ -71,10 +71,13 @@ class Cells:
         Tanji, Vaiter and Laguel (2026), arXiv 2601.13448: the lower level with the loss of
         each group averaged over the group.
         """
-        factor = np.divide(
+        return self.base_weight * self.factors(cell_weights)[self.codes]
+
+    def factors(self, cell_weights):
+        """Return what the base weights of each cell are multiplied by, of shape (K,)."""
+        return np.divide(
             cell_weights, self.shares, out=np.zeros(self.n_cells), where=self.totals > 0
         )
-        return self.base_weight * factor[self.codes]
 
     def is_plain(self, cell_weights):
         """Whether these weights are the cells' shares, hence the plain estimator."""

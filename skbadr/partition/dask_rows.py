@@ -112,7 +112,7 @@ class DaskRows:
         """
         import dask.array as da
 
-        factor = (cell_weights / self.cells.shares)[self.cell_of]
+        factor = self.cells.factors(cell_weights)[self.cell_of]
         tasks = tasks_of(_weighted, (self.parts,), factor, self.n_targets)
         arrays = [
             da.from_delayed(task, (length,), dtype=float)
