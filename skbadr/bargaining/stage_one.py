@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 
+from skbadr.bargaining.nash_product import GroupWeights
 from skbadr.bargaining.visits import ORIGIN
 from skbadr.bargaining.weights import nash_direction
 from skbadr.problem import SmoothProblem
@@ -17,6 +18,9 @@ FIRST_STEP = 0.1
 # Relative to a player's loss: a step on which no one gains more is not worth a refit.
 WORTH = 1e-6
 LOWER_TOL = 1e-9
+# Factors of a group's weight that are tried where no small step helps everyone, and the largest
+# number of players for whom they are.
+FAR, MOST_PLAYERS = (4.0, 16.0, 64.0, 0.25, 1 / 16, 1 / 64), 32
 # Weight, times K, that the units of the players' gains have at a weight of zero.
 SMALL = 0.01
 # Of the largest change, the change of a weight at its floor that is not worth leaving it.
@@ -80,9 +84,11 @@ def bargain_by_gradients(problem, visits):
 
     From the plain model on, the direction is the Nash bargaining solution of the players'
     gradients on the simplex, with the weights at `min_weight` held there or let go; a step is
-    taken only where every player gains a tenth of what its gradient promises. The points are
-    solutions of the lower level; the estimator itself is fitted at the end, and earlier points
-    are tried where that makes a player worse off.
+    taken only where every player gains a tenth of what its gradient promises. Where gradients
+    promise nothing at the plain model, though held-out losses are not convex in the weights, the
+    players set out from far weights that make each of them better off, if there are any. The
+    points are solutions of the lower level; the estimator itself is fitted at the end, and
+    earlier points are tried where that makes a player worse off.
 
     Parameters
     ----------
@@ -118,6 +124,13 @@ def bargain_by_gradients(problem, visits):
     for iteration in range(MAX_ITER):
         gains = -game.jacobian(states)
         distance, direction = _agreed(problem, weights, gains)
+        if direction is None and not path:
+            begin = time.perf_counter()
+            far = _far_agreement(problem, game, states, losses)
+            if far is not None:
+                weights, states, losses = far
+                path.append(_visit(smooth, visits, weights, states, iteration, begin))
+                continue
         if direction is None:
             reason = "stationary" if path else "no_agreement"
             break
@@ -139,10 +152,7 @@ def bargain_by_gradients(problem, visits):
         if length < limit:  # a floor in the way says nothing about the next step
             step = length * (4.0 if length == step else 2.0)
         weights, states, losses = new_weights, new_states, losses - gained
-        evaluation = smooth.evaluate(weights, states, ORIGIN, iteration + 1, begin)
-        evaluation.n_refits = 0  # not a fit of the estimator itself
-        visits.add(evaluation)
-        path.append(weights)
+        path.append(_visit(smooth, visits, weights, states, iteration, begin))
         if (gained <= WORTH * np.abs(losses)).all():
             reason = "no_gain"
             break
@@ -152,6 +162,35 @@ def bargain_by_gradients(problem, visits):
     if chosen is visits.plain and path:
         reason = "no_gain"
     return chosen, reason, distance
+
+
+def _visit(smooth, visits, weights, states, iteration, begin):
+    """Record a solution; return its weights."""
+    evaluation = smooth.evaluate(weights, states, ORIGIN, iteration + 1, begin)
+    evaluation.n_refits = 0  # not a fit of the estimator itself
+    visits.add(evaluation)
+    return weights
+
+
+def _far_agreement(problem, game, states, losses):
+    """Return weights, states and losses of a far point that is best for the one it helps least.
+
+    One group at a time weighs far more, or less. None where no such point helps all players.
+    """
+    groups, best = GroupWeights(problem), None
+    least = WORTH
+    for group in game.players if len(game.players) <= MOST_PLAYERS else ():
+        moved = states
+        for factor in FAR:
+            ratios = np.ones(len(groups.group_shares))
+            ratios[group] = factor
+            weights = problem.project(groups.of_ratios(ratios))
+            moved = game.smooth.solve(weights, moved, tol=LOWER_TOL)
+            found = game.values(moved)
+            gained = float(((losses - found) / np.maximum(np.abs(losses), 1e-300)).min())
+            if gained > least:
+                least, best = gained, (weights, moved, found)
+    return best
 
 
 def _confirmed(visits, path):
