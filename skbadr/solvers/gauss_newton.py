@@ -15,8 +15,8 @@ MODEL_ROWS = 2_000
 LARGEST_RADIUS = 3.0
 # Weights below this move on a linear scale.
 SMALL_WEIGHT = 0.01
-# Digits of a step, in units of the longest.
-DIGITS = 8
+# Digits of a step, in units of the longest, and of values and gradients that lead there.
+DIGITS, FELT = 8, 9
 # Tolerance of the first solutions of the lower level.
 FIRST_INNER_TOL = 1e-5
 
@@ -218,7 +218,10 @@ class GaussNewton:
 
 
 class ScoreModel:
-    """The metric of linearly moved scores, as a function of a step in the log weights."""
+    """The metric of linearly moved scores, as a function of a step in the log weights.
+
+    Line searches would make another way of the last digits of sums over rows: these are left out.
+    """
 
     def __init__(self, smooth, point, rng):
         self.smooth, self.rng = smooth, rng
@@ -227,6 +230,7 @@ class ScoreModel:
         )
         self.value, gradient = self._evaluate(np.zeros(len(point.weights)))
         self.correction = 0.0 if rows is None else point.gradient - gradient
+        self._steepest = float(np.abs(gradient + self.correction).max())
 
     def _evaluate(self, step):
         value, slope = self.smooth.metric_gradient(self.scores + self.moved @ step, self.data)
@@ -238,9 +242,11 @@ class ScoreModel:
         def model(step):
             value, gradient = self._evaluate(step)
             change = (value - self.value) + float(np.sum(self.correction * step))
-            return change / size, (gradient + self.correction) / size
+            gradient = (gradient + self.correction) / size
+            return settled(change / size, 1.0, FELT), settled(gradient, steepest, FELT)
 
         size = max(abs(self.value), 1e-300)
+        steepest = self._steepest / size
         bounds = np.column_stack([lower, upper])
         start = np.zeros(len(lower))
         options = {"maxiter": 10, "ftol": 1e-7, "gtol": 1e-7}
