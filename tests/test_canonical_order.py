@@ -71,7 +71,7 @@ def test_cells_hold_the_same_samples(partition):
     weight, classes = rng.random(200), np.array(["no", "yes"])
     groups = make_groups(names)
     cells = make_cells(partition, y, groups, weight, classes=classes)
-    other, other_groups = in_canonical_order(cells, groups, y, n_classes=2)
+    other, other_groups = in_canonical_order(cells, groups, y, y[:, None], n_classes=2)
     assert other.sorted_labels == cells.labels
     assert [other.labels[c] for c in other.codes] == [cells.labels[c] for c in cells.codes]
     assert [other_groups.labels[g] for g in other_groups.codes] == names.tolist()

@@ -23,20 +23,28 @@ CLASSIFIERS = (
     RidgeClassifier(),
     GaussianNB(),
 )
-REGRESSORS = (Ridge(), LinearRegression())
+REGRESSORS = (Ridge(tol=1e-12), LinearRegression())
 SEEDS = st.integers(0, 2**32 - 1)
+# Folds know no order of rows; copies of one may fall into several.
+HELD_OUT = (None, None, None, 0.4, 2)
 
 
-def exact_problems(*, counted=False, **options):
+def exact_problems(*, counted=False, cv=HELD_OUT, **options):
     """Return problems whose estimator, or metric too, knows rows by what they weigh alone."""
     if counted:
         metrics = options.pop("metrics", METRICS)
         options["metrics"] = tuple(m for m in metrics if m is not largest_gap_of_means)
     classifiers = CLASSIFIERS[:-1] if counted else CLASSIFIERS
     containers = ("array", "frame", "sparse")
-    return problems(
-        classifiers=classifiers, regressors=REGRESSORS, cv=(None,), containers=containers, **options
+    drawn = problems(
+        classifiers=classifiers, regressors=REGRESSORS, cv=cv, containers=containers, **options
     )
+    return drawn.filter(is_solved_exactly)
+
+
+def is_solved_exactly(problem):
+    """Whether the estimator's own fit is more than an iteration that ends early."""
+    return not (sparse.issparse(problem.X) and isinstance(problem.estimator, LinearRegression))
 
 
 def quietly(function, *arguments):
@@ -51,7 +59,7 @@ def fitted(problem, **params):
 
 def visit(problem, seed):
     """Return the evaluation of the plain estimator and of some random weights of its cells."""
-    bilevel = quietly(problem.setup().problem)
+    bilevel = quietly(lambda: problem.setup().problem())
     draws = np.random.default_rng(seed).dirichlet(np.ones(bilevel.n_cells), 2)
     weights = [bilevel.shares, *map(bilevel.project, draws)]
     return bilevel.cells, weights, quietly(lambda: [bilevel.evaluator(w) for w in weights])
@@ -59,7 +67,7 @@ def visit(problem, seed):
 
 def revisit(problem, cells, weights):
     """Return the evaluations of the same weights on other data with these cells."""
-    bilevel = quietly(problem.setup().problem)
+    bilevel = quietly(lambda: problem.setup().problem())
     order = [bilevel.cells.labels.index(cell) for cell in cells]
     evaluations = []
     for own in weights:
@@ -168,7 +176,7 @@ def test_names_and_order_of_groups_change_no_point(problem, seed):
 
 
 @cases(360)
-@given(exact_problems(counted=True), SEEDS)
+@given(exact_problems(counted=True, cv=(None,)), SEEDS)
 def test_copies_of_rows_are_integer_weights_at_every_point(problem, seed):
     weighted, copied = weighted_and_copied(problem, seed)
     cells, weights, evaluations = visit(weighted, seed)
@@ -192,7 +200,7 @@ def test_order_of_rows_changes_no_search(problem, seed):
 
 
 @cases(45)
-@given(exact_problems(counted=True), SEEDS)
+@given(exact_problems(counted=True, cv=(None,)), SEEDS)
 def test_copies_of_rows_are_integer_weights(problem, seed):
     weighted, copied = weighted_and_copied(problem, seed)
     assert_same_models(fitted(weighted), fitted(copied))

@@ -197,7 +197,7 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
             held_out=self.cv is not None,
         )
         alone = self.bound is None and not self.trade_off and self.cv is None
-        size = (len(y), cells.n_cells) if alone and not issparse(X) else None
+        size = (cells.n_seen, cells.n_cells) if alone and not issparse(X) else None
         solver = get_solver(self.solver, self.max_iter, obstacle=obstacle, metric=metric, size=size)
 
         seed = 0

@@ -49,8 +49,8 @@ class Table:
             self.cells,
             data.groups,
             data.y,
+            X if self.sample is None else self.sample.X,
             n_classes=None if data.classes is None else data.n_classes,
-            X=X if self.sample is None else self.sample.X,
         )
         if self.sample is None:
             return replace(self, data=replace(data, groups=groups), cells=cells)

@@ -2,11 +2,13 @@
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from skbadr.partition.groups import Groups, make_groups
 from skbadr.partition.order import canonical_order, sorted_labels
+from skbadr.partition.row_keys import row_keys
 
 PARTITIONS = ("group", "group_target")
 
@@ -30,6 +32,8 @@ class Cells:
         partition has that structure.
     order : ndarray of shape (K,) or None
         Place of each cell in the order of labels, where the cells are in another.
+    keys : ndarray of shape (n,) or None
+        Key of each sample by its contents, by which samples are drawn; None: by their places.
     """
 
     codes: np.ndarray
@@ -39,6 +43,7 @@ class Cells:
     group_of_cell: np.ndarray | None = None
     target_of_cell: np.ndarray | None = None
     order: np.ndarray | None = None
+    keys: np.ndarray | None = None
 
     @property
     def n_cells(self):
@@ -87,7 +92,33 @@ class Cells:
         """Return the cells of a subset of the samples; a cell may become empty."""
         codes, base_weight = self.codes[rows], self.base_weight[rows]
         totals = np.bincount(codes, weights=base_weight, minlength=self.n_cells)
-        return replace(self, codes=codes, base_weight=base_weight, totals=totals)
+        keys = None if self.keys is None else self.keys[rows]
+        return replace(self, codes=codes, base_weight=base_weight, totals=totals, keys=keys)
+
+    def permuted(self, order):
+        """Return the same cells of all that weighs, in an order that is theirs from then on."""
+        return replace(
+            self, codes=self.codes[order], base_weight=self.base_weight[order], keys=None
+        )
+
+    @cached_property
+    def n_seen(self):
+        """Number of samples of positive weight."""
+        return int(np.count_nonzero(self.base_weight > 0))
+
+    @cached_property
+    def ordered(self):
+        """Samples of positive weight in an order that their own has no part in.
+
+        Of shape (m,): every so many of them are a sample of all.
+        """
+        weight = self.base_weight
+        if self.keys is None:
+            return np.flatnonzero(weight > 0)
+        if weight.min() == weight.max():
+            return np.argsort(self.keys)
+        order = np.lexsort((weight, self.keys))
+        return order[weight[order] > 0]
 
     def reordered(self, order, groups):
         """Return the same cells in another order, from that of their labels.
@@ -221,7 +252,7 @@ def _checked(cells, partition):
     return cells
 
 
-def in_canonical_order(cells, groups, y, *, n_classes=None, X=None):
+def in_canonical_order(cells, groups, y, X, *, n_classes=None):
     """Return cells and groups in an order that their names have no part in.
 
     Parameters
@@ -229,12 +260,14 @@ def in_canonical_order(cells, groups, y, *, n_classes=None, X=None):
     cells : Cells
     groups : Groups
         Of the same samples; both in the order of their labels.
-    y, n_classes, X
+    y, n_classes
         As of `canonical_order`.
+    X : array-like of shape (n, d)
 
     Returns
     -------
     cells : Cells
+        With keys of the samples.
     groups : Groups
     """
     weight, content = cells.base_weight, {"n_classes": n_classes, "X": X}
@@ -246,7 +279,8 @@ def in_canonical_order(cells, groups, y, *, n_classes=None, X=None):
         # Cells of a group stay together, in the order of their targets.
         order = np.argsort(np.argsort(groups.order)[cells.group_of_cell], kind="stable")
     cells = cells.reordered(order, groups)
-    return (replace(cells, codes=groups.codes) if shared else cells), groups
+    keys = row_keys(X, y, groups.codes, cells.codes)
+    return replace(cells, keys=keys, codes=groups.codes if shared else cells.codes), groups
 
 
 def target_bins(y, base_weight, n_bins):

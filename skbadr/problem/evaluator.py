@@ -139,7 +139,9 @@ class Evaluator:
             return -float(np.average((data.y - predicted) ** 2, weights=data.sample_weight))
         if data.sample_weight is None:
             return float(np.mean(data.y == predicted))
-        return float(settled(np.average(data.y == predicted, weights=data.sample_weight), 1.0))
+        total = data.sample_weight.sum()
+        right = data.sample_weight @ (data.y == predicted)
+        return float(settled(right, total) / settled(total, total))
 
     def constant_score(self):
         """Return the default score of the best single prediction, NaN where it is another one."""

@@ -14,8 +14,8 @@ def make_folds(cv, X, y, cells, targets, *, classes=None, random_state):
     ----------
     cv : float, int or splitter or iterable of splits
         A float holds out that fraction once; an int makes that many folds; both are stratified
-        by cell and class (or quarter of the targets), and leave out samples of weight zero. A
-        splitter is used as it is.
+        by cell and class (or quarter of the targets), leave out samples of weight zero, and do
+        not depend on the order of samples. A splitter is used as it is.
     X, y : data as the splitter expects them
     cells : Cells
     targets : ndarray of shape (n,) or None
@@ -38,10 +38,9 @@ def make_folds(cv, X, y, cells, targets, *, classes=None, random_state):
     UndefinedMetricWarning
         If a fold is trained without a cell or class, or a cell is evaluated in none, naming it.
     """
-    codes = targets
+    rows, codes = cells.ordered, targets
     if targets is not None and targets.dtype.kind == "f":
-        codes = np.searchsorted(np.quantile(targets, (0.25, 0.5, 0.75)), targets)
-    rows = np.flatnonzero(cells.base_weight > 0)
+        codes = np.searchsorted(np.quantile(targets[rows], (0.25, 0.5, 0.75)), targets)
     if isinstance(cv, (bool, np.bool_)):
         raise ValueError(f"cv must be None, a fraction, a number of folds or a splitter, got {cv}.")
     if isinstance(cv, (float, np.floating)):
@@ -61,7 +60,7 @@ def make_folds(cv, X, y, cells, targets, *, classes=None, random_state):
         checked = check_cv(cv, y, classifier=classes is not None)
         folds = list(checked.split(X, y))
         return _check_folds(folds, cells, targets, classes)
-    folds = [(rows[train], rows[test]) for train, test in splitter.split(strata, strata)]
+    folds = [tuple(np.sort(rows[part]) for part in fold) for fold in splitter.split(strata, strata)]
     return _check_folds(folds, cells, targets, classes)
 
 

@@ -7,20 +7,57 @@ from sklearn.utils import check_array
 from skbadr._dask import is_dask_array
 from skbadr.lower_level import make_design
 
+# Numbers that are copied for the sake of their order alone, and rows copied at a time.
+FEW, BLOCK = 4_000_000, 16_384
+
 
 def as_numbers(X, single=False):
     """Return X as floats; the estimator's own validation would refuse what this refuses."""
+    return in_order(X, None, single)[0]
+
+
+def in_order(X, cells, single):
+    """Return X as floats, its rows in an order of their contents where that costs little.
+
+    Rows of weight zero are then left out.
+
+    Sums in single precision feel the order of rows, and a search feels these. In double precision,
+    and where a copy would be made for the order alone, rows stay as they come.
+
+    Parameters
+    ----------
+    X : array-like or sparse matrix of shape (n, d)
+    cells : Cells or None
+        Of the rows.
+    single : bool
+        Whether these may be in single precision.
+
+    Returns
+    -------
+    X : ndarray, sparse matrix or Design
+    rows : ndarray of shape (m,) or None
+        Which row of X each one is; None: as they come.
+    """
+    given = X
     if is_dask_array(X):
-        return make_design(X)
+        return make_design(X), None
     if not sparse.issparse(X) and not (isinstance(X, np.ndarray) and X.dtype.kind == "f"):
         X = check_array(X, dtype="numeric", accept_sparse="csr")
-    if not single or sparse.issparse(X) or not _suits_single(X):
-        return X
-    return X.astype(np.float32, copy=False)
+    if not single or sparse.issparse(X) or not _suits_single(X, cells):
+        return X, None
+    copied = X is not given or X.dtype != np.float32 or X.size <= FEW
+    if cells is None or cells.keys is None or not copied:
+        return X.astype(np.float32, copy=False), None
+    rows = cells.ordered
+    ordered = np.empty((len(rows), X.shape[1]), dtype=np.float32)
+    for start in range(0, len(rows), BLOCK):
+        ordered[start : start + BLOCK] = X.take(rows[start : start + BLOCK], axis=0)
+    return ordered, rows
 
 
-def _suits_single(X):
-    some = np.asarray(X[:: max(1, len(X) // 2000)], dtype=float)
+def _suits_single(X, cells=None):
+    rows = np.arange(len(X)) if cells is None else cells.ordered
+    some = X.take(rows[:: max(1, len(rows) // 2000)], axis=0).astype(float)
     offset, spread = np.abs(some.mean(axis=0)), some.std(axis=0)
     # Rare values may be missing from some of the rows.
     doubtful = np.flatnonzero(offset > 100 * spread)

@@ -20,17 +20,13 @@ class StratifiedSampler:
     """
 
     def __init__(self, cells, groups=None):
-        codes = cells.codes
+        rows, codes = cells.ordered, cells.codes
         if groups is not None and cells.group_of_cell is None:
             codes = codes * (int(groups.max()) + 1) + groups
-        kind = np.min_scalar_type(int(codes.max()) + 1)
-        codes = codes.astype(kind)  # which sorts faster
-        counts, never = np.bincount(codes), cells.base_weight <= 0
-        if never.any():
-            codes[never] = len(counts)
-            counts = np.bincount(codes)[:-1]
-        order = np.argsort(codes, kind="stable")[: counts.sum()]
-        self._order = order.astype(np.int32) if len(codes) < 2**31 else order
+        codes = codes.astype(np.min_scalar_type(int(codes.max())))[rows]  # which sorts faster
+        counts = np.bincount(codes)
+        order = rows[np.argsort(codes, kind="stable")]
+        self._order = order.astype(np.int32) if len(cells.codes) < 2**31 else order
         starts = np.cumsum(counts) - counts
         self._starts, self._counts = starts[counts > 0], counts[counts > 0]
 
@@ -54,7 +50,7 @@ class StratifiedSampler:
         wanted = np.minimum(np.ceil(wanted).astype(np.intp), counts)
         rows = []
         for start, count, some in zip(self._starts, counts, wanted, strict=True):
-            # One row from each of as many equal stretches: distinct, and in the order of X.
+            # One row from each of as many equal stretches, so that they are distinct.
             edges = np.arange(some + 1) * count // some
             places = edges[:-1] + (rng.random(some) * np.diff(edges)).astype(np.intp)
             rows.append(self._order[start + places])

@@ -13,12 +13,9 @@ from skbadr.lower_level import (
     known_estimators,
     make_design,
 )
-from skbadr.lower_level.row_space import RowSpace, suits_row_space
 from skbadr.problem.numbers import as_numbers
+from skbadr.problem.smooth_folds import read_folds
 from skbadr.result import Evaluation
-
-# From this number of rows on, solutions are first looked for on some of them.
-MANY_ROWS = 10_000
 
 
 class SmoothProblem:
@@ -47,35 +44,12 @@ class SmoothProblem:
     """
 
     def __init__(self, problem, *, single=False):
-        self.problem, self.evaluator = problem, problem.evaluator
+        self.problem = problem
+        folds, self.evaluator = read_folds(problem.evaluator, single)
         self.data = self.evaluator.evaluation_set
-        self.levels, self.held_out, self._spaces = [], [], []
-        for fold in self.evaluator.folds:
-            refit = fold.lower_level
-            family = find_family(refit.peeled.final, self.data.classes)
-            if isinstance(family, str):
-                raise ValueError(family)
-            y = refit.y
-            if self.data.classes is not None and fold.rows is None:
-                y = self.data.y
-            elif self.data.classes is not None:
-                y = np.searchsorted(self.data.classes, y)
-            # What is trained on is what is evaluated, but for encoders that fit out of fold.
-            same = fold.rows is None and fold.X_final is refit.X
-            space = RowSpace(as_numbers(refit.X)) if suits_row_space(family, refit.X) else None
-            self.large = len(refit.cells.codes) >= MANY_ROWS or space is not None
-            self.rough = self.large and family.resolution > 0
-            # Of few rows single precision saves little, and what it rounds off decides steps.
-            single = self.large and (single or self.rough)
-            X, held_out = refit.X, None if same else fold.X_final
-            if space is not None:
-                X = space.rows
-                held_out = None if same else space.transform(as_numbers(held_out))
-            X = as_numbers(X, single)
-            held_out = None if same else as_numbers(held_out, single)
-            self.levels.append(LinearLowerLevel(family, X, y, refit.cells))
-            self.held_out.append(held_out)
-            self._spaces.append(space)
+        self.levels, self.held_out = [f.level for f in folds], [f.held_out for f in folds]
+        self._spaces = [fold.space for fold in folds]
+        self.large, self.rough = folds[-1].large, folds[-1].rough
         self.family = self.levels[0].family
         self.min_weight = problem.min_weight
         # Weights from which on the estimator's own solver is sure to see every cell.
@@ -84,13 +58,13 @@ class SmoothProblem:
         self._model_rows = None
 
     def subset(self, step):
-        """Return the problem on every `step`-th row, or None where that would empty a cell.
+        """Return the problem on one row of `step`, or None where that would empty a cell.
 
         Only for an upper level on the training rows.
         """
         if len(self.levels) > 1 or self.held_out[0] is not None:
             return None
-        rows = np.arange(0, self.levels[0].n, step)
+        rows = self.levels[0].cells.ordered[::step]
         smaller = copy.copy(self)
         smaller._model_rows = None
         smaller.levels = [self.levels[0].subset(rows)]
@@ -226,7 +200,8 @@ class SmoothProblem:
             None where these are all rows.
         """
         rows = None
-        if len(scores) >= 2 * most and len(self.levels) == 1 and self.held_out[0] is None:
+        n_seen = self.evaluator.cells.n_seen
+        if n_seen >= 2 * most and len(self.levels) == 1 and self.held_out[0] is None:
             data, rows = self.model_rows(most)
             scores = scores[rows]
         else:
@@ -243,13 +218,12 @@ class SmoothProblem:
     def model_rows(self, most):
         """Return some rows, stratified by group, and the evaluation set that they stand for."""
         if self._model_rows is None:
-            codes = self.data.groups.codes
+            rows = self.levels[0].cells.ordered
+            codes = self.data.groups.codes[rows]
             counts = np.bincount(codes, minlength=self.data.n_groups)
-            step = np.maximum(np.minimum(len(codes) // most, counts // 50), 1)
-            position = np.empty(len(codes), dtype=np.intp)
-            position[np.argsort(codes, kind="stable")] = np.arange(len(codes))
-            position -= (np.cumsum(counts) - counts)[codes]
-            rows = np.flatnonzero(position % step[codes] == 0)
+            steps = np.maximum(np.minimum(len(codes) // most, counts // 50), 1)
+            members = np.split(rows[np.argsort(codes, kind="stable")], np.cumsum(counts)[:-1])
+            rows = np.concatenate([own[::step] for own, step in zip(members, steps, strict=True)])
             data = self.data.take(rows)
             kept = np.bincount(data.groups.codes, minlength=self.data.n_groups)
             factor = (counts / np.maximum(kept, 1))[data.groups.codes]

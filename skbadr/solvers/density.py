@@ -38,7 +38,7 @@ class DensityShiftGuide:
     """
 
     def __init__(self, evaluation_set, cells, shares, metric, predicted):
-        rows = np.flatnonzero(cells.base_weight > 0)
+        rows = cells.ordered
         edges = _edges(evaluation_set.y[rows], cells.target_of_cell[cells.codes[rows]])
         spread_of_all = np.ptp(evaluation_set.y[rows])
         places = np.linspace(0, len(rows) - 1, min(len(rows), MAX_ROWS)).round().astype(np.intp)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from skbadr.metrics.standard_error import standard_error
-from skbadr.problem.smooth import MANY_ROWS
+from skbadr.problem.smooth_folds import MANY_ROWS
 
 # Standard errors from which on a metric is far from ideal.
 FAR = 3.0
@@ -28,7 +28,7 @@ class FewRows:
     """
 
     def __init__(self, smooth, rows, *, tol, stabilised=False):
-        self.all_rows = smooth.levels[0].n
+        self.all_rows = smooth.levels[0].cells.n_seen
         self._whole = smooth
         self.smooth = self.states = None
         if self.all_rows >= MANY_ROWS:

@@ -5,6 +5,7 @@ import time
 import numpy as np
 
 from skbadr.metrics.annealing import ROUNDS
+from skbadr.partition import settled
 from skbadr.simplex import project_simplex
 from skbadr.solvers.correction import correct, is_cheap
 from skbadr.solvers.few_rows import FewRows
@@ -38,6 +39,8 @@ INNER_TOL, ROUGH_INNER_TOL, RACE_INNER_TOL = 1e-8, 5e-3, 1e-2
 RATE_SHARE, RATE_TOL = 0.02, 1e-4
 # Shares of the plain model's rates that are too much to leave, where steps are cheap and dear.
 LITTLE_LEFT, MUCH_LEFT = 0.02, 0.1
+# Digits of parameters from which loops set out.
+STARTS = 4
 # Share of what was gained below which a move is not made: on some rows, and where that is rough.
 RACE_TOL, ROUGH_TOL = 1e-2, 5e-3
 
@@ -118,7 +121,7 @@ class GDSolver(SmoothSolver):
     def _correct(self, weights, starts, reference, tol, recorder, **options):
         """Take steps on all rows by the parameters' derivatives; see `correct`."""
         counted = recorder.smooth.evaluator.metric.uses_confusion
-        rows = sum(level.n for level in recorder.smooth.levels)
+        rows = sum(level.cells.n_seen for level in recorder.smooth.levels)
         steps = MOST_STEPS if rows >= FAR_MORE * SAMPLE_ROWS else MANY_STEPS
         return correct(
             recorder.smooth, weights, starts, reference=reference, steps=steps, tol=tol,
@@ -148,10 +151,12 @@ class GDSolver(SmoothSolver):
         starts = [self._sharpen(few.smooth, loop, size) for loop in finalists]
         for start in starts:
             value, weights, gradient, pairs = start.best
+            # Of the solution on all rows, the last digits depend on the order of these.
             moved = [
-                Pair(own.coef + pair.coef - before.coef, pair.adjoint)
+                Pair(settled(own.coef, np.abs(own.coef).max(), STARTS) + pair.coef - before.coef,
+                     pair.adjoint)
                 for own, pair, before in zip(plain, pairs, few.states, strict=True)
-            ]
+            ]  # fmt: skip
             start.best = value, weights, gradient, moved
         return self._descend(starts, plain, size, recorder, tol)
 
@@ -191,7 +196,7 @@ class GDSolver(SmoothSolver):
 
     def _sample(self, smooth, few):
         """Return a sample of the rows, or None where there are few, or no corrections."""
-        rows = sum(level.n for level in smooth.levels)
+        rows = sum(level.cells.n_seen for level in smooth.levels)
         if rows < 2 * SAMPLE_ROWS or not is_cheap(smooth) or smooth.held_out[0] is not None:
             return None
         return Sample(smooth, SAMPLE_ROWS, starts=few.states, tol=RACE_INNER_TOL)

@@ -23,7 +23,9 @@ class ScoreShiftGuide:
     proba : ndarray of shape (n, C)
         Probabilities of the plain model.
     max_rows : int, default=5000
-        For more than two classes, rows used at most (evenly spaced).
+        For more than two classes, rows used at most.
+    rows : ndarray of shape (m,) or None, default=None
+        Rows of positive weight, of which then every so many are used; None: as they come.
 
     References
     ----------
@@ -31,7 +33,7 @@ class ScoreShiftGuide:
     weights move the decision threshold).
     """
 
-    def __init__(self, evaluation_set, cells, proba, *, max_rows=5000):
+    def __init__(self, evaluation_set, cells, proba, *, max_rows=5000, rows=None):
         self.data = evaluation_set
         self.n_groups, self.n_classes = evaluation_set.n_groups, evaluation_set.n_classes
         self._cell_of = np.full((self.n_groups, self.n_classes), -1)
@@ -44,7 +46,7 @@ class ScoreShiftGuide:
         if self.n_classes == 2:
             self._sort(logs[:, 1] - logs[:, 0], weight)
         else:
-            rows = np.flatnonzero(weight)  # the others must not move which ones are kept
+            rows = np.flatnonzero(weight) if rows is None else rows
             step = max(1, len(rows) // max_rows)
             self._rows = rows[::step]
             self._logs, self._weight = logs[self._rows], weight[self._rows] * step
@@ -127,4 +129,5 @@ def score_shift(problem, plain):
     known = plain.proba is not None and evaluator.metric.uses_confusion
     if not known or not re_weighs_targets(problem, plain):
         return None
-    return ScoreShiftGuide(evaluator.evaluation_set, problem.cells, plain.proba)
+    rows = evaluator.cells.ordered
+    return ScoreShiftGuide(evaluator.evaluation_set, problem.cells, plain.proba, rows=rows)

@@ -6,7 +6,7 @@ import time
 import numpy as np
 
 from skbadr.problem import UpperObjective
-from skbadr.problem.smooth import MANY_ROWS
+from skbadr.problem.smooth_folds import MANY_ROWS
 from skbadr.result import Archive
 from skbadr.solvers.descent import Descents
 from skbadr.solvers.few_rows import FewRows
@@ -105,7 +105,7 @@ class ImplicitSolver(SmoothSolver):
 
     def _search(self, problem, smooth, search, model):
         begin = time.perf_counter()
-        many = smooth.levels[0].n >= 2 * SEARCH_ROWS
+        many = smooth.levels[0].cells.n_seen >= 2 * SEARCH_ROWS
         few = FewRows(
             smooth,
             SEARCH_ROWS if many else START_ROWS,
@@ -242,7 +242,7 @@ class ImplicitSolver(SmoothSolver):
             return self.n_starts
         given = not np.array_equal(smooth.problem.initial, smooth.problem.shares)
         # Where rows are few, a second start is always tried.
-        return int(given or smooth.levels[0].n < MANY_ROWS)
+        return int(given or smooth.levels[0].cells.n_seen < MANY_ROWS)
 
     def _starts(self, problem):
         """Return starting points, of which `n_starts` are always tried."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from skbadr.problem.smooth import MANY_ROWS
+from skbadr.problem.smooth_folds import MANY_ROWS
 from skbadr.solvers.surrogate import from_log_coordinates, log_coordinates, weight_unit
 from skbadr.solvers.trials import Trials, counts_signs, near_trials
 
@@ -155,7 +155,7 @@ class LinearisedSearch:
 
     def _closer(self, radius):
         """Return the radius to look within where a larger one promises nothing, or None."""
-        few = len(self.smooth.data.y) < MANY_ROWS
+        few = self.smooth.evaluator.cells.n_seen < MANY_ROWS
         return CLOSE if few and radius > CLOSE else None
 
     def _best_move(self, trials, evaluation, radius, step):
@@ -171,7 +171,7 @@ class LinearisedSearch:
         rounds, draws = (ROUNDS, DRAWS) if trials.fast else (SLOW_ROUNDS, SLOW_DRAWS)
         mean = center = best = np.zeros(n_cells)
         root, around, first = radius * np.eye(n_cells), trials, 0
-        if trials.fast and len(self.smooth.data.y) >= MANY_ROWS:
+        if trials.fast and self.smooth.evaluator.cells.n_seen >= MANY_ROWS:
             # In place of rounds on some of the rows.
             best, mean, root = self._guess(trials.linear(0.5 * radius), current, radius, rng)
             center, around, first = mean, trials.moved(mean), rounds // 2
@@ -244,7 +244,7 @@ class LinearisedSearch:
         """
         smooth = self.smooth
         alone = len(states) == 1 and smooth.held_out[0] is None
-        if alone and smooth.levels[0].n >= MANY_ROWS and counts_signs(smooth):
+        if alone and smooth.levels[0].cells.n_seen >= MANY_ROWS and counts_signs(smooth):
             return *near_trials(smooth, states, radius), None
         scores = smooth.scores(states)
         sensitivities, parameters = smooth.sensitivities(states)

@@ -5,7 +5,7 @@ import time
 import numpy as np
 
 from skbadr.problem import SmoothProblem, UpperObjective
-from skbadr.problem.smooth import MANY_ROWS
+from skbadr.problem.smooth_folds import MANY_ROWS
 from skbadr.result import Archive
 from skbadr.solvers.alternating import AlternatingSolver
 from skbadr.solvers.finals import NotTheEstimators, agree
@@ -79,7 +79,7 @@ class LinearisedPath:
 
     def walk(self, bounds):
         """Search under each bound, in this order."""
-        few = self.smooth.levels[0].n < MANY_ROWS
+        few = self.smooth.levels[0].cells.n_seen < MANY_ROWS
         self._steps = STEPS_OF_FEW_ROWS if few else STEPS
         for bound in bounds:
             if self._spent:

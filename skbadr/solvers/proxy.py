@@ -145,7 +145,7 @@ def _part(problem):
 
 
 def choose_rows(cells, most):
-    """Return evenly spaced rows of every cell, all of them where a cell is small.
+    """Return some rows of every cell, all of them where a cell is small.
 
     Parameters
     ----------
@@ -153,16 +153,16 @@ def choose_rows(cells, most):
     most : int
         Number of rows, nearly.
     """
-    positive = np.flatnonzero(cells.base_weight > 0)
+    positive = cells.ordered
     if len(positive) <= most:
-        return positive
+        return np.sort(positive)
     kept = []
     for cell in range(cells.n_cells):
         rows = positive[cells.codes[positive] == cell]
         size = max(min(len(rows), MIN_CELL_ROWS), round(most * len(rows) / len(positive)))
         places = np.linspace(0, len(rows) - 1, size).round().astype(np.intp)
         kept.append(rows[places])
-    return np.sort(np.concatenate(kept))
+    return np.concatenate(kept)
 
 
 def _thinned(cells, rows):

@@ -42,7 +42,7 @@ class Preconditioner:
 
     def __init__(self, level, seed=0):
         self.level = self.whole = level
-        if level.dense and level.n >= 2 * SAMPLE and (level.cells.totals > 0).all():
+        if level.dense and level.cells.n_seen >= 2 * SAMPLE and (level.cells.totals > 0).all():
             rows = StratifiedSampler(level.cells).draw(SAMPLE, np.random.default_rng(seed))
             self.level = level.sample(rows)
         self.left = LEFT if level.dense else LEFT_BY_DIAGONAL

@@ -69,7 +69,7 @@ class SGDSolver(GDSolver):
         loops = [self._continue(sample, start, size, tol, plain=plain) for start in starts]
         loop = min(loops, key=lambda loop: loop.first_value)
         begun = loop.weights, [Pair(pair.coef, pair.adjoint) for pair in loop.pairs]
-        rows, n_cells = sum(level.n for level in smooth.levels), smooth.problem.n_cells
+        rows, n_cells = sum(level.cells.n_seen for level in smooth.levels), smooth.problem.n_cells
         # What a race on few rows learnt about curvature, far from here, would mislead.
         loop.model = SimplexModel(n_cells, smooth.min_weight)
         exact = loop.upper.is_exact

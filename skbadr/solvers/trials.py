@@ -1,6 +1,7 @@
 """Exact metric and score of many linearised candidates at once."""
 
 import copy
+from functools import cached_property
 
 import numpy as np
 
@@ -39,14 +40,15 @@ class Trials:
             self._size = _sizes(self.sensitivities)
             weight = self._weight = _summable(self.data.sample_weight)
             self._pair = self.data.groups.codes * 2 + self.data.y
-            self._rest = 0.0
+            self._rest, base = 0.0, smooth.evaluator.cells.base_weight
             if near is not None:
                 rows, counts = near
+                base = base[rows]
                 self._weight = None if weight is None else self._weight[rows]
                 self._pair = self._pair[rows]
                 self._rest = counts - self._count()
             self._tables = self._count()
-            self._step = max(1, len(scores) // COARSE_ROWS)
+            self._near, self._step = near, max(1, np.count_nonzero(base) // COARSE_ROWS)
 
     def moved(self, move):
         """Return the trials around a point moved by `move`."""
@@ -72,12 +74,12 @@ class Trials:
         """
         if not self.fast:
             return self._each(moves)
-        return self._judge(self._move_tables(moves, self._step if coarse else 1))
+        return self._judge(self._move_tables(moves, coarse))
 
     def statistics(self, moves):
         """Return the metric's statistics, of shape (T, q), and the score of each move."""
         if self.fast:
-            tables = self._move_tables(moves, 1)
+            tables = self._move_tables(moves)
             return tables.reshape(len(moves), -1), _accuracy(tables)
         statistics, score = [], np.empty(len(moves))
         for i, response, value in self._responses(moves):
@@ -92,7 +94,7 @@ class Trials:
         then known at next to no cost, and without the noise of single rows.
         """
         steps = length * np.eye(self.sensitivities.shape[-1])
-        ahead, behind = np.split(self._move_tables(np.concatenate([steps, -steps]), 1), 2)
+        ahead, behind = np.split(self._move_tables(np.concatenate([steps, -steps])), 2)
         slopes = (ahead - behind) / (2.0 * length)
 
         def judge(moves):
@@ -105,12 +107,22 @@ class Trials:
         counts = np.bincount(kind, weights=self._weight, minlength=size).astype(float)
         return counts.reshape(-1, 2, 2) + self._rest
 
-    def _move_tables(self, moves, step):
-        moves = moves.astype(np.float32)
-        scores, moving = self.scores[::step], self.sensitivities[::step]
+    @cached_property
+    def _coarse(self):
+        """Every so many of the rows."""
+        cells = self.smooth.evaluator.cells
+        if self._near is not None:
+            cells = cells.take(self._near[0])
+        return cells.ordered[:: self._step]
+
+    def _move_tables(self, moves, coarse=False):
+        moves, step, some = moves.astype(np.float32), 1, slice(None)
+        if coarse and self._step > 1:
+            step, some = self._step, self._coarse
+        scores, moving, pair = self.scores[some], self.sensitivities[some], self._pair[some]
         # A cheap bound first.
         longest = np.abs(moves).max(axis=0)
-        near = np.flatnonzero(np.abs(scores) <= self._size[::step] * longest.max())
+        near = np.flatnonzero(np.abs(scores) <= self._size[some] * longest.max())
         reach = np.abs(moving.take(near, axis=0)) @ longest
         near = near[np.abs(scores[near]) <= reach]
         change = np.zeros((len(moves), 2 * self.data.n_groups))
@@ -121,9 +133,9 @@ class Trials:
             changed = (changed + own > 0).astype(np.float32)
             changed -= own > 0
             # Both matrices are in units of one row's weight: sums of a few thousand are exact.
-            weight = np.float32(1.0) if self._weight is None else self._weight[::step][rows]
+            weight = np.float32(1.0) if self._weight is None else self._weight[some][rows]
             indicator = np.zeros((len(rows), change.shape[1]), dtype=weight.dtype)
-            indicator[np.arange(len(rows)), self._pair[::step][rows]] = weight
+            indicator[np.arange(len(rows)), pair[rows]] = weight
             change += changed @ indicator
         change = (step * change).reshape(len(moves), -1, 2)
         if self._weight is not None and self._weight.dtype == float:
