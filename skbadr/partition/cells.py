@@ -279,8 +279,10 @@ def in_canonical_order(cells, groups, y, X, *, n_classes=None):
         # Cells of a group stay together, in the order of their targets.
         order = np.argsort(np.argsort(groups.order)[cells.group_of_cell], kind="stable")
     cells = cells.reordered(order, groups)
-    keys = row_keys(X, y, groups.codes, cells.codes)
-    return replace(cells, keys=keys, codes=groups.codes if shared else cells.codes), groups
+    if shared:
+        cells = replace(cells, codes=groups.codes)
+    keys = row_keys(X, y, groups.codes, *([] if shared else [cells.codes]))
+    return replace(cells, keys=keys), groups
 
 
 def target_bins(y, base_weight, n_bins):

@@ -8,8 +8,8 @@ from scipy import sparse
 from skbadr._dask import blocks_of, is_dask_array, run_on_blocks
 from skbadr._sklearn import _safe_indexing
 
-# Rows hashed at a time, which fit into the processor's cache.
-BLOCK = 16_384
+# Words hashed at a time, in memory that is used again: fresh memory costs more than all else.
+BLOCK = 2**19
 # Kinds of data whose bits can be taken for a number.
 NUMBERS = "biufmM"
 
@@ -44,10 +44,11 @@ def row_keys(X, *columns):
         keys = np.concatenate(run_on_blocks(_of_table, (blocks_of(X),)))
     else:
         keys = _of_table(X)
-    factors = _factors(len(columns), "columns")
-    for column, own in zip(columns, factors, strict=True):
-        keys = keys + _of_numbers(column[:, None], own[None])
-    return _mixed(keys)
+    for column, factors in zip(columns, _factors(len(columns), "columns"), strict=True):
+        _add_numbers(keys, column[:, None], factors[None])
+    for block in _blocks(len(keys), 1):
+        _mix(keys[block])
+    return keys
 
 
 def _of_table(X):
@@ -57,36 +58,39 @@ def _of_table(X):
     if not hasattr(X, "columns"):
         X = _as_array(X)
         X = X.reshape(len(X), -1)
-        if X.dtype.kind in NUMBERS:
-            return _of_numbers(X, _factors(X.shape[1]))
-    keys = np.zeros(len(X), dtype=np.uint64)
-    for place, own in enumerate(_factors(X.shape[1])):
-        keys += _of_column(_safe_indexing(X, place, axis=1), own[None])
+    keys, factors = np.zeros(X.shape[0], dtype=np.uint64), _factors(X.shape[1])
+    if isinstance(X, np.ndarray) and X.dtype.kind in NUMBERS:
+        _add_numbers(keys, X, factors)
+        return keys
+    for place, own in enumerate(factors):
+        _add_column(keys, _safe_indexing(X, place, axis=1), own[None])
     return keys
 
 
-def _of_column(column, factors):
+def _add_column(keys, column, factors):
     if hasattr(getattr(column, "cat", None), "codes"):  # categories of pandas
         texts = np.append(_of_texts(column.cat.categories), 0)
-        return _of_numbers(texts[column.cat.codes.to_numpy()][:, None], factors)
+        _add_numbers(keys, texts[column.cat.codes.to_numpy()][:, None], factors)
+        return
     values = np.asarray(column)
     if values.dtype.kind in NUMBERS:
-        return _of_numbers(values[:, None], factors)
+        _add_numbers(keys, values[:, None], factors)
+        return
     values, codes = values.tolist(), {}
     try:
         places = [codes.setdefault(value, len(codes)) for value in values]
     except TypeError:  # some that have no hash
         values, codes = list(map(repr, values)), {}
         places = [codes.setdefault(value, len(codes)) for value in values]
-    return _of_numbers(_of_texts(codes)[places][:, None], factors)
+    _add_numbers(keys, _of_texts(codes)[places][:, None], factors)
 
 
 def _of_texts(values):
     return np.array([crc32(repr(value).encode()) + 1 for value in values], dtype=float)
 
 
-def _of_numbers(X, factors):
-    """Return the sum of the entries of each row times random factors, modulo 2**64.
+def _add_numbers(keys, X, factors):
+    """Add to each key the sum of the row's entries times random factors, modulo 2**64.
 
     Words of 32 bits count by themselves: the lower ones of round numbers are zero.
     """
@@ -96,12 +100,13 @@ def _of_numbers(X, factors):
         kind, factors = np.float32, factors[:, 1].copy()
     else:
         kind, factors = np.float64, factors.ravel()
-    keys = np.empty(len(X), dtype=np.uint64)
-    for start in range(0, len(X), BLOCK):
-        words = np.ascontiguousarray(X[start : start + BLOCK], dtype=kind).view(np.uint32)
-        own = keys[start : start + BLOCK]
-        np.einsum("nd,d->n", words, factors, out=own, dtype=np.uint64, casting="unsafe")
-    return keys
+    blocks = _blocks(len(X), len(factors))
+    space = np.empty((blocks[0].stop if blocks else 0, len(factors)), dtype=np.uint64)
+    for block in blocks:
+        numbers = np.ascontiguousarray(X[block], dtype=kind)
+        words = space[: len(numbers)]
+        np.copyto(words, numbers.view(np.uint32))
+        keys[block] += np.einsum("nd,d->n", words, factors)
 
 
 def _of_sparse(X):
@@ -120,11 +125,18 @@ def _factors(size, salt="table"):
     return drawn * np.uint64(2) + np.uint64(1)
 
 
-def _mixed(keys):
-    """Return keys whose every bit depends on all that they had."""
+def _mix(keys):
+    """Make every bit of keys depend on all that they had, in place."""
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        keys = (keys ^ (keys >> np.uint64(shift))) * np.uint64(factor)
-    return keys ^ (keys >> np.uint64(31))
+        keys ^= keys >> np.uint64(shift)
+        keys *= np.uint64(factor)
+    keys ^= keys >> np.uint64(31)
+
+
+def _blocks(n, width):
+    """Return slices of so many rows that few words are in each."""
+    size = max(1, BLOCK // max(width, 1))
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
 
 def _as_array(X):

@@ -7,8 +7,9 @@ from sklearn.utils import check_array
 from skbadr._dask import is_dask_array
 from skbadr.lower_level import make_design
 
-# Numbers that are copied for the sake of their order alone, and rows copied at a time.
-FEW, BLOCK = 4_000_000, 16_384
+# Rows that are put in order at most, as more are searched on samples; numbers that are copied for
+# the sake of their order alone; and rows copied at a time.
+MOST_ROWS, FEW, BLOCK = 100_000, 4_000_000, 16_384
 
 
 def as_numbers(X, single=False):
@@ -22,7 +23,7 @@ def in_order(X, cells, single):
     Rows of weight zero are then left out.
 
     Sums in single precision feel the order of rows, and a search feels these. In double precision,
-    and where a copy would be made for the order alone, rows stay as they come.
+    where there are many, or where a copy would be made for the order alone, rows stay as they come.
 
     Parameters
     ----------
@@ -46,7 +47,7 @@ def in_order(X, cells, single):
     if not single or sparse.issparse(X) or not _suits_single(X, cells):
         return X, None
     copied = X is not given or X.dtype != np.float32 or X.size <= FEW
-    if cells is None or cells.keys is None or not copied:
+    if cells is None or cells.keys is None or not copied or len(X) > MOST_ROWS:
         return X.astype(np.float32, copy=False), None
     rows = cells.ordered
     ordered = np.empty((len(rows), X.shape[1]), dtype=np.float32)
