@@ -6,10 +6,13 @@ from sklearn.utils import check_array
 
 from skbadr._dask import is_dask_array
 from skbadr.lower_level import make_design
+from skbadr.lower_level.linear import DENSE_LIMIT
 
 # Rows that are put in order at most, as more are searched on samples; numbers that are copied for
 # the sake of their order alone; and rows copied at a time.
 MOST_ROWS, FEW, BLOCK = 100_000, 4_000_000, 16_384
+# How many times as large sparse data may become in single precision, and how large at most.
+DENSER, MOST_BYTES = 4, 2**29
 
 
 def as_numbers(X, single=False):
@@ -24,6 +27,8 @@ def in_order(X, cells, single):
 
     Sums in single precision feel the order of rows, and a search feels these. In double precision,
     where there are many, or where a copy would be made for the order alone, rows stay as they come.
+    Sparse data that dense take little more room for, as those of an encoder of categories, become
+    dense: a pass then costs about as much, and Hessians far less.
 
     Parameters
     ----------
@@ -44,6 +49,8 @@ def in_order(X, cells, single):
         return make_design(X), None
     if not sparse.issparse(X) and not (isinstance(X, np.ndarray) and X.dtype.kind == "f"):
         X = check_array(X, dtype="numeric", accept_sparse="csr")
+    if cells is not None and sparse.issparse(X) and _suits_dense(X):
+        X = X.toarray()
     if not single or sparse.issparse(X) or not _suits_single(X, cells):
         return X, None
     copied = X is not given or X.dtype != np.float32 or X.size <= FEW
@@ -54,6 +61,12 @@ def in_order(X, cells, single):
     for start in range(0, len(rows), BLOCK):
         ordered[start : start + BLOCK] = X.take(rows[start : start + BLOCK], axis=0)
     return ordered, rows
+
+
+def _suits_dense(X):
+    size = X.shape[0] * X.shape[1] * np.dtype(np.float32).itemsize
+    stored = X.nnz * (X.dtype.itemsize + np.dtype(np.int32).itemsize)
+    return X.shape[1] <= DENSE_LIMIT and size <= min(DENSER * stored, MOST_BYTES)
 
 
 def _suits_single(X, cells=None):
