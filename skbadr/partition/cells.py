@@ -281,8 +281,8 @@ def in_canonical_order(cells, groups, y, X, *, n_classes=None):
     cells = cells.reordered(order, groups)
     if shared:
         cells = replace(cells, codes=groups.codes)
-    keys = row_keys(X, y, groups.codes, *([] if shared else [cells.codes]))
-    return replace(cells, keys=keys), groups
+    # Cells are made of no more than targets and groups.
+    return replace(cells, keys=row_keys(X, y, groups.codes)), groups
 
 
 def target_bins(y, base_weight, n_bins):
