@@ -12,6 +12,8 @@ from skbadr.solvers.single_loop import FIRST_RADIUS, Follower, Pair, felt
 
 # Rows of a minibatch: of smooth metrics, and of rates.
 BATCH, RATE_BATCH = 8_192, 16_384
+# Rows of a minibatch for each column, with fewer of which its solution is another.
+PER_COLUMN = 16
 # Iterations.
 ITERATIONS = 40
 # Iterations without, and half life of, the decrease of stochastic steps, and its exponent.
@@ -41,8 +43,8 @@ class SGDSolver(GDSolver):
     max_iter : int or None, default=None
         Iterations; None: 40. Half as many where steps on a sample follow, or of surrogates.
     batch_size : int or None, default=None
-        Rows of a minibatch; None: 8,192 (four times as many for rates), or 128 for
-        each cell, or one row in fifty, whichever is most.
+        Rows of a minibatch; None: 8,192 (twice as many for rates), or 128 for
+        each cell, or 16 for each dense column, whichever is most.
 
     References
     ----------
@@ -73,7 +75,9 @@ class SGDSolver(GDSolver):
         # What a race on few rows learnt about curvature, far from here, would mislead.
         loop.model = SimplexModel(n_cells, smooth.min_weight)
         exact = loop.upper.is_exact
-        batch_size = self.batch_size or max(BATCH if exact else RATE_BATCH, 128 * n_cells)
+        batch_size = self.batch_size or max(
+            BATCH if exact else RATE_BATCH, 128 * n_cells, PER_COLUMN * _dense_columns(smooth)
+        )
         batch_size = min(batch_size, rows)
         if recorder.sample is None:
             batches = Minibatches(smooth, batch_size, smooth.problem.seed)
@@ -101,6 +105,11 @@ class SGDSolver(GDSolver):
             if exact and not loop.best[0] <= loop.first_value:
                 loop.best = (loop.first_value, begun[0], None, begun[1])
         return loop
+
+
+def _dense_columns(smooth):
+    """Return the number of columns, 0 where X is sparse: there, each is in few rows anyway."""
+    return max(0 if level.X.is_sparse else level.d for level in smooth.levels)
 
 
 class StochasticLoop:
