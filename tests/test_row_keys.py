@@ -1,5 +1,7 @@
 """Keys of rows by what is in them, and samples that no order of rows decides."""
 
+import itertools
+import tracemalloc
 from dataclasses import replace
 
 import dask.array as da
@@ -8,6 +10,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from scipy import sparse
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
@@ -63,6 +66,103 @@ def test_containers_of_the_same_numbers_have_the_same_keys(container):
 def test_equal_rows_alone_share_a_key(X):
     first, second, third = row_keys(X)
     assert first == third != second
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        np.array([1, 1.0, True, "no"], dtype=object),
+        1.7e9 + np.arange(4.0),  # of which single precision tells none apart
+        np.array([{"a": 1, "b": 2}, {"b": 2, "a": 1}, [1], [2]], dtype=object),
+        np.array([0.5, 1e300, -1e300, np.inf], dtype=object),
+    ],
+    ids=["equal", "seconds", "dicts", "large"],
+)
+def test_keys_do_not_depend_on_the_order_of_rows(column):
+    keys = row_keys(column[:, None])
+    for order in itertools.permutations(range(4)):
+        rows = list(order)
+        np.testing.assert_array_equal(row_keys(column[rows][:, None]), keys[rows])
+
+
+def test_seconds_and_large_numbers_have_keys_of_their_own():
+    for column in (1.7e9 + np.arange(50.0), 1e8 + np.arange(50) / 8):
+        assert len(np.unique(row_keys(column[:, None]))) == 50
+
+
+def test_objects_without_contents_are_left_out():
+    X = [[object(), 1.0], [object(), 1.0], [{1, 2}, 2.0]]
+    first, second, third = row_keys(X)
+    assert first == second != third
+
+
+def test_long_texts_take_the_room_they_need():
+    X = [["a" * 100_000, "b"], *([["c", "d"]] * 2000)]
+    tracemalloc.start()
+    row_keys(X)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20e6
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_blocks_of_columns_are_taken_together():
+    X, groups, score = table(12_000)
+    split = da.from_array(X, chunks=(4000, 2))
+    np.testing.assert_array_equal(row_keys(split), row_keys(X))
+    model = BADRClassifier(LOGISTIC, "group_loss_variance", solver="gd", max_iter=5)
+    weights = [model.fit(data, score > 0, sensitive_features=groups).group_weights_
+               for data in (split, X)]  # fmt: skip
+    np.testing.assert_allclose(weights[0], weights[1], rtol=1e-4)
+
+
+class Pile:
+    """A container of rows that is no array."""
+
+    def __init__(self, rows):
+        self.rows, self.shape = rows, (len(rows),)
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, rows):
+        return Pile(self.rows[rows]) if np.ndim(rows) else self.rows[rows]
+
+
+class Reader(ClassifierMixin, BaseEstimator):
+    """Reads such a container."""
+
+    def fit(self, X, y, sample_weight=None):
+        self.tree_ = DecisionTreeClassifier(max_depth=2).fit(X.rows, y, sample_weight)
+        self.classes_ = self.tree_.classes_
+        return self
+
+    def predict(self, X):
+        return self.tree_.predict(X.rows)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("cv", [None, 0.3])
+def test_other_containers_are_no_obstacle(cv):
+    X, groups, score = table(300)
+    model = BADRClassifier(Reader(), max_iter=3, cv=cv).fit(
+        Pile(X), score > 0, sensitive_features=groups
+    )
+    assert model.predict(Pile(X)).shape == (300,)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_huge_values_in_rows_of_weight_zero_change_nothing():
+    X, groups, score = table(110_000)
+    weight = np.r_[np.zeros(1000), np.ones(109_000)]
+    wide = np.array(X)
+    wide[:1000, 2] = 1e39
+    model = BADRClassifier(LOGISTIC, "group_loss_variance", solver="gd", max_iter=5)
+    weights = [
+        model.fit(data, score > 0, sensitive_features=groups, sample_weight=weight).group_weights_
+        for data in (X, wide)
+    ]
+    np.testing.assert_allclose(weights[0], weights[1], rtol=1e-6)
 
 
 def test_further_columns_count():
@@ -124,6 +224,8 @@ SEARCHES = [
     for solver in ("implicit", "gd", "sgd")
     for dtype in (np.float32, np.float64)
     for goal in GOALS
+    # In single precision the estimator's own fit feels the order of rows.
+    if dtype is np.float64 or "cv" not in goal
 ]
 SEARCHES += [
     (solver, 90_000, np.float32, goal)
@@ -166,7 +268,6 @@ def test_order_of_many_rows_changes_no_search_of_regressors(solver, goal):
 def check_rows_do_not_matter(model, X, y, groups, *, zeros=True):
     """Another order, and rows of weight zero, give the same weights."""
     n, rng = len(y), np.random.default_rng(3)
-    # In single precision the estimator's own fit feels the order of rows.
     close = {"rtol": 1e-6} if X.dtype == float else {"rtol": 0.0, "atol": 1e-3}
     one = model.fit(X, y, sensitive_features=groups).group_weights_
     order, extra = rng.permutation(n), rng.integers(0, n, n // 10)

@@ -20,7 +20,7 @@ WORTH = 1e-6
 LOWER_TOL = 1e-9
 # Factors of a group's weight that are tried where no small step helps everyone, and the largest
 # number of players for whom they are.
-FAR, MOST_PLAYERS = (4.0, 16.0, 64.0, 0.25, 1 / 16, 1 / 64), 32
+FAR, MOST_PLAYERS = (4.0, 16.0, 64.0, 0.25, 1 / 16, 1 / 64), 10
 # Weight, times K, that the units of the players' gains have at a weight of zero.
 SMALL = 0.01
 # Of the largest change, the change of a weight at its floor that is not worth leaving it.

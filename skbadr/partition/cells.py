@@ -282,7 +282,11 @@ def in_canonical_order(cells, groups, y, X, *, n_classes=None):
     if shared:
         cells = replace(cells, codes=groups.codes)
     # Cells are made of no more than targets and groups.
-    return replace(cells, keys=row_keys(X, y, groups.codes)), groups
+    try:
+        keys = row_keys(X, y, groups.codes)
+    except (TypeError, ValueError, AttributeError, IndexError):  # of a container of some other kind
+        keys = row_keys(np.empty((len(y), 0)), y, groups.codes)
+    return replace(cells, keys=keys), groups
 
 
 def target_bins(y, base_weight, n_bins):

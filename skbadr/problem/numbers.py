@@ -20,7 +20,7 @@ def as_numbers(X, single=False):
     return in_order(X, None, single)[0]
 
 
-def in_order(X, cells, single):
+def in_order(X, cells, single, *, n_parts=1):
     """Return X as floats, its rows in an order of their contents where that costs little.
 
     Rows of weight zero are then left out.
@@ -37,6 +37,8 @@ def in_order(X, cells, single):
         Of the rows.
     single : bool
         Whether these may be in single precision.
+    n_parts : int, default=1
+        Number of such X that share the room there is for sparse data made dense.
 
     Returns
     -------
@@ -49,13 +51,13 @@ def in_order(X, cells, single):
         return make_design(X), None
     if not sparse.issparse(X) and not (isinstance(X, np.ndarray) and X.dtype.kind == "f"):
         X = check_array(X, dtype="numeric", accept_sparse="csr")
-    if cells is not None and sparse.issparse(X) and _suits_dense(X):
+    if cells is not None and sparse.issparse(X) and _suits_dense(X, n_parts):
         X = X.toarray()
     if not single or sparse.issparse(X) or not _suits_single(X, cells):
         return X, None
     copied = X is not given or X.dtype != np.float32 or X.size <= FEW
     if cells is None or cells.keys is None or not copied or len(X) > MOST_ROWS:
-        return X.astype(np.float32, copy=False), None
+        return _as_single(X, cells), None
     rows = cells.ordered
     ordered = np.empty((len(rows), X.shape[1]), dtype=np.float32)
     for start in range(0, len(rows), BLOCK):
@@ -63,10 +65,22 @@ def in_order(X, cells, single):
     return ordered, rows
 
 
-def _suits_dense(X):
-    size = X.shape[0] * X.shape[1] * np.dtype(np.float32).itemsize
+def _as_single(X, cells):
+    if X.dtype == np.float32:
+        return X
+    with np.errstate(over="ignore"):
+        X = X.astype(np.float32)
+    if cells is not None and cells.n_seen < len(X):
+        X[cells.base_weight <= 0] = 0.0  # which may be too large, and times zero is not zero then
+    return X
+
+
+def _suits_dense(X, n_parts):
+    size = X.shape[0] * X.shape[1]
     stored = X.nnz * (X.dtype.itemsize + np.dtype(np.int32).itemsize)
-    return X.shape[1] <= DENSE_LIMIT and size <= min(DENSER * stored, MOST_BYTES)
+    # In single precision, after double.
+    few = 12 * size * n_parts <= MOST_BYTES
+    return X.shape[1] <= DENSE_LIMIT and few and 4 * size <= DENSER * stored
 
 
 def _suits_single(X, cells=None):

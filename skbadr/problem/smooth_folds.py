@@ -74,11 +74,13 @@ def read_fold(fold, evaluator, rows, single):
     rough = large and family.resolution > 0
     # Of few rows single precision saves little, and what it rounds off decides steps.
     single = large and (single or rough)
-    X, order = in_order(X, cells, single)
+    n_parts = len(evaluator.folds) * (1 if held_out is None else 2)
+    X, order = in_order(X, cells, single, n_parts=n_parts)
     if order is not None:
         y, cells = y[order], cells.permuted(order)
     if held_out is not None:
-        held_out, order = in_order(held_out, evaluator.cells.take(rows), single)
+        own = evaluator.cells.take(rows)
+        held_out, order = in_order(held_out, own, single, n_parts=n_parts)
     level = LinearLowerLevel(family, X, y, cells)
     return SmoothFold(level, held_out, space, large, rough, order)
 

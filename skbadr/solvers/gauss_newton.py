@@ -9,8 +9,9 @@ from scipy.optimize import minimize
 from skbadr.partition import settled
 from skbadr.simplex import project_simplex
 
-# Rows on which a step's model of the metric is evaluated, where there are more.
-MODEL_ROWS = 2_000
+# Rows on which a step's model of the metric is evaluated, where there are more: of smooth metrics,
+# and of kinked ones, as groups that tie on all rows do not on some.
+MODEL_ROWS, KINKED_ROWS = 2_000, 20_000
 # Longest step: a weight grows by at most this many natural logarithms at once.
 LARGEST_RADIUS = 3.0
 # Weights below this move on a linear scale.
@@ -225,8 +226,9 @@ class ScoreModel:
 
     def __init__(self, smooth, point, rng):
         self.smooth, self.rng = smooth, rng
+        most = KINKED_ROWS if smooth.evaluator.metric.kinked else MODEL_ROWS
         self.data, self.scores, self.moved, rows = smooth.linearised(
-            point.scores, point.parameters, MODEL_ROWS
+            point.scores, point.parameters, most
         )
         self.value, gradient = self._evaluate(np.zeros(len(point.weights)))
         self.correction = 0.0 if rows is None else point.gradient - gradient
