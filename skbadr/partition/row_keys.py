@@ -48,6 +48,8 @@ def row_keys(X, *columns):
     >>> bool(first == third), bool(first == second)
     (True, False)
     """
+    if sparse.issparse(X):
+        X = sparse.csr_array(X)
     keys = _hashed(X, columns, exact=False)
     rows = _tied(keys)
     if len(rows):
@@ -86,7 +88,7 @@ def _tied(keys):
 def _of_table(X, exact):
     """Return the sum of the hashed entries of each row, the same for all containers."""
     if sparse.issparse(X):
-        return _of_sparse(sparse.csr_array(X), exact)
+        return _of_sparse(X, exact)
     if not hasattr(X, "columns"):
         X = _as_array(X)
         X = X.reshape(len(X), -1)
