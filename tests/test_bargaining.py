@@ -282,7 +282,7 @@ def test_all_groups_gain_where_brute_force_finds_that_they_can(name, n_groups):
         for weights in simplex_grid(n_groups, 101 if n_groups == 2 else 16):
             states = smooth.solve(weights, states, tol=1e-8)
             possible = max(possible, ((plain - game.values(states)) / plain).min())
-        if possible > 2e-4:  # which the grid tells from nothing
+        if possible > 1e-4:
             improved += 1
             assert (gained > 0).all(), seed
     assert improved  # otherwise nothing was tested

@@ -15,9 +15,13 @@ MOST_ROWS, FEW, BLOCK = 100_000, 4_000_000, 16_384
 DENSER, MOST_BYTES = 4, 2**29
 
 
-def as_numbers(X, single=False):
+def as_numbers(X):
     """Return X as floats; the estimator's own validation would refuse what this refuses."""
-    return in_order(X, None, single)[0]
+    if is_dask_array(X):
+        return make_design(X)
+    if sparse.issparse(X) or (isinstance(X, np.ndarray) and X.dtype.kind == "f"):
+        return X
+    return check_array(X, dtype="numeric", accept_sparse="csr")
 
 
 def in_order(X, cells, single, *, n_parts=1):
@@ -33,7 +37,7 @@ def in_order(X, cells, single, *, n_parts=1):
     Parameters
     ----------
     X : array-like or sparse matrix of shape (n, d)
-    cells : Cells or None
+    cells : Cells
         Of the rows.
     single : bool
         Whether these may be in single precision.
@@ -46,17 +50,13 @@ def in_order(X, cells, single, *, n_parts=1):
     rows : ndarray of shape (m,) or None
         Which row of X each one is; None: as they come.
     """
-    given = X
-    if is_dask_array(X):
-        return make_design(X), None
-    if not sparse.issparse(X) and not (isinstance(X, np.ndarray) and X.dtype.kind == "f"):
-        X = check_array(X, dtype="numeric", accept_sparse="csr")
-    if cells is not None and sparse.issparse(X) and _suits_dense(X, n_parts):
+    given, X = X, as_numbers(X)
+    if sparse.issparse(X) and _suits_dense(X, n_parts):
         X = X.toarray()
-    if not single or sparse.issparse(X) or not _suits_single(X, cells):
+    if not single or not isinstance(X, np.ndarray) or not _suits_single(X, cells):
         return X, None
     copied = X is not given or X.dtype != np.float32 or X.size <= FEW
-    if cells is None or cells.keys is None or not copied or len(X) > MOST_ROWS:
+    if cells.keys is None or not copied or len(X) > MOST_ROWS:
         return _as_single(X, cells), None
     rows = cells.ordered
     ordered = np.empty((len(rows), X.shape[1]), dtype=np.float32)
@@ -70,7 +70,7 @@ def _as_single(X, cells):
         return X
     with np.errstate(over="ignore"):
         X = X.astype(np.float32)
-    if cells is not None and cells.n_seen < len(X):
+    if cells.n_seen < len(X):
         X[cells.base_weight <= 0] = 0.0  # which may be too large, and times zero is not zero then
     return X
 
@@ -83,8 +83,8 @@ def _suits_dense(X, n_parts):
     return X.shape[1] <= DENSE_LIMIT and few and 4 * size <= DENSER * stored
 
 
-def _suits_single(X, cells=None):
-    rows = np.arange(len(X)) if cells is None else cells.ordered
+def _suits_single(X, cells):
+    rows = cells.ordered
     some = X.take(rows[:: max(1, len(rows) // 2000)], axis=0).astype(float)
     offset, spread = np.abs(some.mean(axis=0)), some.std(axis=0)
     # Rare values may be missing from some of the rows.
