@@ -58,6 +58,16 @@ def test_a_repeated_fit_makes_no_fit(counts, tmp_path, n_jobs, cv):
     np.testing.assert_array_equal(plain.results_["metric"], first.results_["metric"])
 
 
+def test_every_place_is_complete_before_processes_share_it(counts, tmp_path):
+    # joblib remembers in a process that it wrote the code of a function, wherever that was;
+    # without the code, processes that start together empty what the others keep.
+    for place in ("first", "second"):
+        model = search(counts, tmp_path / place, max_iter=1).fit(X, y, sensitive_features=group)
+        (code,) = (tmp_path / place).rglob("func_code.py")
+        assert "fit_anew" in code.read_text(encoding="utf-8")
+    assert model.n_refits_ == n_fits(counts) // 2 == 1
+
+
 def test_other_searches_share_what_they_have_in_common(counts, tmp_path):
     search(counts, tmp_path).fit(X, y, sensitive_features=group)
     made = n_fits(counts)

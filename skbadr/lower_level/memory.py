@@ -38,9 +38,7 @@ class RememberedLowerLevel(RefitLowerLevel):
         super().__init__(*args, **kwargs)
         self.digest = self._digest()
         self._remembered = memory.cache(_fit, ignore=["lower_level"])
-        # The code of the function, by which joblib tells whether the cache is valid, is written
-        # here and not in several processes at once.
-        self._remembered(None, "", None)
+        _write_code(self._remembered)
 
     def fit(self, cell_weights):  # noqa: D102
         weights = np.asarray(cell_weights, dtype=float)
@@ -105,6 +103,23 @@ def _fit(lower_level, digest, weights):
         return pickle.dumps((model, found), protocol=5)
     except Exception as error:
         raise _NotKept(model, found, error) from None
+
+
+def _write_code(remembered):
+    """Have joblib write the code by which it tells whether a cache is valid.
+
+    Processes that find none would write it at once, and one that reads half of it empties the
+    cache under the others. joblib itself writes it once for a process, though that may know several
+    places.
+    """
+    remembered(None, "", None)
+    store = getattr(remembered, "store_backend", None)  # `memory` may be of another kind
+    if store is None:
+        return
+    try:
+        store.get_cached_func_code([remembered.func_id])
+    except OSError:
+        remembered.clear(warn=False)
 
 
 class _NotKept(Exception):
