@@ -228,16 +228,18 @@ class _Game:
         self._size = max(float(np.abs(self.losses).max()), 1e-300)
         # Inside the simplex, where solutions move smoothly with the weights.
         start = 0.9 * np.maximum(start, MIN_WEIGHT) + 0.1 * shares
-        minimize(
-            value_and_gains,
-            start / start.sum(),
-            jac=True,
-            method="SLSQP",
-            bounds=[(MIN_WEIGHT, 1.0)] * n_cells,
-            constraints={"type": "eq", "fun": lambda w: w.sum() - 1.0,
-                         "jac": lambda w: np.ones_like(w)},
-            options={"ftol": 1e-12, "maxiter": 100},
-        )  # fmt: skip
+        # What rounding takes over the bounds, of which some versions warn, is undone above.
+        with record_warnings():
+            minimize(
+                value_and_gains,
+                start / start.sum(),
+                jac=True,
+                method="SLSQP",
+                bounds=[(MIN_WEIGHT, 1.0)] * n_cells,
+                constraints={"type": "eq", "fun": lambda w: w.sum() - 1.0,
+                             "jac": lambda w: np.ones_like(w)},
+                options={"ftol": 1e-12, "maxiter": 100},
+            )  # fmt: skip
         return best[3], max(0.0, best[0])
 
     def fit(self, weights):
