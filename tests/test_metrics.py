@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.stats import ks_2samp
 from sklearn.exceptions import UndefinedMetricWarning
@@ -252,6 +252,8 @@ NAMES = [
 
 
 @given(st.sampled_from(NAMES), st.integers(0, 10**6))
+# A group that loses exactly what it would without an agreement.
+@example(named=("nash_welfare", "classification"), seed=141)
 def test_invariances(named, seed):
     """Order, names of groups, scale of weights do not matter; weight 2 is twice, 0 is not there."""
     metric = get_metric(*named)

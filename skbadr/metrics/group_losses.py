@@ -13,6 +13,8 @@ from skbadr.partition import from_labels, settled
 
 # What loss="own" stands for where no estimator is known.
 FALLBACK = {"classification": "zero_one", "regression": "squared_error"}
+# Share of a group's loss that is rounding.
+ROUNDING = 1e-12
 
 
 # A summary takes the metric, the losses of the groups that are present, and their shares of the
@@ -50,8 +52,14 @@ def _ratio(metric, losses, shares, data):
     return np.exp(distance), np.exp(distance) * gradient / losses
 
 
+def _room(disagreement, losses):
+    """Return what groups gain over no agreement: none where sums differ by rounding alone."""
+    room = disagreement - losses
+    return np.where(np.abs(room) > ROUNDING * np.abs(disagreement), room, 0.0)
+
+
 def _nash(metric, losses, shares, data):
-    room = metric.disagreement_losses(data)[data.present] - losses
+    room = _room(metric.disagreement_losses(data)[data.present], losses)
     if not (room > 0).all():
         # No agreement; the way to one lowers the losses that are too high.
         return np.inf, np.where(room > 0, 0.0, 1.0)
@@ -230,7 +238,7 @@ class GroupLossMetric(FairnessMetric):
             what = "infinite" if np.nanmax(losses) > 0 else "undefined (NaN)"
             return [f"{self.name}: group {named} has no loss, so that the ratio to it is {what}."]
         if self.summary == "nash_welfare":
-            room = self.disagreement_losses(evaluation_set) - losses
+            room = _room(self.disagreement_losses(evaluation_set), losses)
             return [
                 f"{self.name}: group {labels[g]!r} is no better off than without an agreement, so "
                 "that the welfare is infinitely bad."
