@@ -51,6 +51,8 @@ class FairnessMetric:
     additive = False
     # Whether `statistics` are the groups' confusion matrices, which a search can predict.
     uses_confusion = False
+    # The function of `skbadr.losses` whose means over groups are `statistics`, or None.
+    group_means_of = None
     # Whether it is a function of unknown cost, to be called once per refit at most.
     slow = False
     # Whether `value_and_gradient` exists, so that exact hypergradients can be used.

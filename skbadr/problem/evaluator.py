@@ -107,8 +107,8 @@ class Evaluator:
         `value` is the metric's, and `losses` are the samples', where these are known already.
         """
         data, cells = self.evaluation_set, self.cells
+        loss, method, _ = LOSSES[self.loss]
         if losses is None:
-            loss, method, _ = LOSSES[self.loss]
             losses = loss(data.y, responses[method])
         sums = np.bincount(cells.codes, weights=losses * cells.base_weight, minlength=cells.n_cells)
         evaluation.cell_losses = np.divide(
@@ -125,8 +125,11 @@ class Evaluator:
         if value is not None:
             evaluation.metric = value
             return
-        response = responses[self.metric.response_method]
-        statistics = np.ravel(self.metric.statistics(data, response))
+        if self.metric.group_means_of is loss:
+            statistics = evaluation.losses_by_group
+        else:
+            response = responses[self.metric.response_method]
+            statistics = np.ravel(self.metric.statistics(data, response))
         if self.metric.slow and data.sample_weight is not None:  # of sums of weights maybe
             statistics = settled(statistics, np.maximum(np.abs(statistics), 1.0))
         evaluation.statistics = statistics
