@@ -10,8 +10,8 @@ from scipy import sparse
 from skbadr._dask import blocks_of, is_dask_array, run_on_blocks
 from skbadr._sklearn import _safe_indexing
 
-# Words hashed at a time, in memory that is used again: fresh memory costs more than all else.
-BLOCK = 2**19
+# Words hashed at a time, which stay in the processor's cache.
+BLOCK = 2**16
 # Kinds of data whose bits can be taken for numbers.
 NUMBERS = "biufmM"
 # Bits of a key in which rows differ that single precision does not tell apart.
