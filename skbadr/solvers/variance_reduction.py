@@ -1,11 +1,15 @@
 """Descents on a sample of the rows that lead where all rows would."""
 
+import numpy as np
+
 from skbadr.solvers.single_loop import Pair, SingleLoop
 
 # Iterations of each descent on the sample.
 SHORT = 60
 # Share of what was gained below which a promise is not worth another solution on all rows.
 LITTLE = 5e-3
+# Tolerance of solutions for each share of the plain model's value that is gained.
+RESOLVED, LEAST_TOL = 0.02, 1e-4
 
 
 def follow_all_rows(sample, loop, plain, *, reference, tols, rounds):
@@ -46,13 +50,21 @@ def follow_all_rows(sample, loop, plain, *, reference, tols, rounds):
     """
     smooth, upper, conditions = sample.whole, loop.upper, loop.preconditioners
     tol, inner_tol = tols
+    # The less there is to gain, the more of it would what is left of solutions hide.
+    gained = (loop.reference - loop.best[0]) / max(abs(loop.reference), np.finfo(float).tiny)
+    inner_tol = float(np.clip(RESOLVED * gained, min(LEAST_TOL, inner_tol), inner_tol))
     own = solve_pairs(sample.smooth, loop.best[1], loop.best[3], inner_tol)
     weights, best = loop.best[1], None
     states = smooth.solve(weights, sample.lifted(own, plain, sample.plain), tol=inner_tol)
+    promised = np.inf
     for round_ in range(rounds + 1):
         value, slope = upper(smooth, smooth.scores(states))
         if best is not None and not value < best[0]:
             return best[1], best[2], best[0], False
+        enough = LITTLE * (reference - value)
+        if best is not None and loop.converged and abs(best[0] - value - promised) <= enough:
+            # Of what a descent promises, the next one can mend what it was wrong about.
+            return weights, states, value, True
         best = value, weights, states
         if round_ == rounds:
             break
@@ -62,10 +74,13 @@ def follow_all_rows(sample, loop, plain, *, reference, tols, rounds):
         pairs = [Pair(state.coef, 0.0 * state.coef) for state in own]
         loop = SingleLoop(sample.smooth, upper, weights, pairs, conditions, tol=tol, slant=slant)
         loop.run(SHORT)
-        if here - loop.best[0] <= LITTLE * (reference - value):
+        # Parameters that only follow would make more or less of what the descent promises.
+        moved = solve_pairs(sample.smooth, loop.best[1], loop.best[3], inner_tol)
+        there = upper(sample.smooth, sample.smooth.scores(moved))[0]
+        promised = here - there - float(slant @ (loop.best[1] - weights))
+        if promised <= enough:
             return weights, states, value, True
         weights = loop.best[1]
-        moved = solve_pairs(sample.smooth, weights, loop.best[3], inner_tol)
         states = smooth.solve(weights, sample.lifted(moved, states, own), tol=inner_tol)
         own = moved
     return best[1], best[2], best[0], False
