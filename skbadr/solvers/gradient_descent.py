@@ -69,6 +69,9 @@ class GDSolver(SmoothSolver):
     variance reduction algorithms", NeurIPS.
     """
 
+    # Whether few rows see every round of a surrogate where a sample comes after them.
+    sharpens_few = True
+
     def visit(self, smooth, finals, visited):  # noqa: D102
         problem, metric = smooth.problem, smooth.evaluator.metric
         rough = finals.tolerant
@@ -148,7 +151,9 @@ class GDSolver(SmoothSolver):
             few.smooth, few.states, size, tol=max(tol, RACE_TOL), most=SHORT,
             n_finalists=FINALISTS if exact else 1,
         )  # fmt: skip
-        starts = [self._sharpen(few.smooth, loop, size) for loop in finalists]
+        starts = finalists
+        if recorder.sample is None or self.sharpens_few:
+            starts = [self._sharpen(few.smooth, loop, size) for loop in finalists]
         for start in starts:
             value, weights, gradient, pairs = start.best
             # Of the solution on all rows, the last digits depend on the order of these.

@@ -5,12 +5,13 @@ import numpy as np
 from skbadr.problem.sampling import Minibatches
 from skbadr.simplex import project_simplex
 from skbadr.solvers.correction import is_cheap
-from skbadr.solvers.gradient_descent import RACE_TOL, SHORT, GDSolver
+from skbadr.solvers.gradient_descent import RACE_INNER_TOL, RACE_TOL, SHORT, GDSolver
 from skbadr.solvers.race import race
 from skbadr.solvers.simplex_model import SimplexModel
 from skbadr.solvers.single_loop import FIRST_RADIUS, Follower, Pair, felt
+from skbadr.solvers.variance_reduction import solve_pairs
 
-# Rows of a minibatch: of smooth metrics, and of rates.
+# Rows of a minibatch: usual, and of rates whose end no sample will mend.
 BATCH, RATE_BATCH = 8_192, 16_384
 # Rows of a minibatch for each column, with fewer of which its solution is another.
 PER_COLUMN = 16
@@ -22,6 +23,8 @@ DELAY, DECREASE = 10.0, 0.6
 BOLDER, SHYER = 1.2, 0.8
 # Iterations before, and between, tests of the hypergradients' mean.
 FIRST_TEST, NEXT_TEST = 40, 20
+# Iterations without any move, as at a vertex, after which no more are made.
+STILL = 5
 # Relative change of the medians between tests below which they rest.
 REST = 0.02
 # Share of the plain model's value that is rounding.
@@ -43,8 +46,8 @@ class SGDSolver(GDSolver):
     max_iter : int or None, default=None
         Iterations; None: 40. Half as many where steps on a sample follow, or of surrogates.
     batch_size : int or None, default=None
-        Rows of a minibatch; None: 8,192 (twice as many for rates), or 128 for
-        each cell, or 16 for each dense column, whichever is most.
+        Rows of a minibatch; None: 8,192 (twice as many for rates where no steps on a sample
+        follow), or 128 for each cell, or 16 for each dense column, whichever is most.
 
     References
     ----------
@@ -52,6 +55,9 @@ class SGDSolver(GDSolver):
     "Acceleration of stochastic approximation by averaging", SIAM Journal on Control and
     Optimization 30.
     """
+
+    # Minibatches from all over X say more of the next round than some rows do.
+    sharpens_few = False
 
     def __init__(self, max_iter=None, *, batch_size=None):
         super().__init__(max_iter)
@@ -75,8 +81,9 @@ class SGDSolver(GDSolver):
         # What a race on few rows learnt about curvature, far from here, would mislead.
         loop.model = SimplexModel(n_cells, smooth.min_weight)
         exact = loop.upper.is_exact
+        few = exact or recorder.sample is not None
         batch_size = self.batch_size or max(
-            BATCH if exact else RATE_BATCH, 128 * n_cells, PER_COLUMN * _dense_columns(smooth)
+            BATCH if few else RATE_BATCH, 128 * n_cells, PER_COLUMN * _dense_columns(smooth)
         )
         batch_size = min(batch_size, rows)
         if recorder.sample is None:
@@ -87,8 +94,8 @@ class SGDSolver(GDSolver):
         descent = StochasticLoop(loop, batches)
         # Half will do of a surrogate, as rows that stand for all have been searched before, and
         # where more steps follow on a sample.
-        few = recorder.sample is not None or not exact
-        descent.run((limit + 1) // 2 if few else limit, recorder.asked_to_stop)
+        short = recorder.sample is not None or not exact
+        descent.run((limit + 1) // 2 if short else limit, recorder.asked_to_stop)
         loop.best = (np.inf, descent.average, None, loop.pairs)
         loop.n_iter, loop.converged = descent.n_iter, False
         if not is_cheap(smooth):
@@ -102,9 +109,17 @@ class SGDSolver(GDSolver):
                 recorder.solve_best(loop, loop.n_iter)
         elif sample is not smooth:
             self._correct_sample(loop, tol)
-            if exact and not loop.best[0] <= loop.first_value:
-                loop.best = (loop.first_value, begun[0], None, begun[1])
+            if exact:
+                value = _value_at(loop, *begun)
+                if not loop.best[0] <= value:
+                    loop.best = (value, begun[0], None, begun[1])
         return loop
+
+
+def _value_at(loop, weights, pairs):
+    """Return the upper level's value at the solution for some weights, on the rows of a loop."""
+    states = solve_pairs(loop.smooth, weights, pairs, RACE_INNER_TOL)
+    return loop.upper(loop.smooth, loop.smooth.scores(states))[0]
 
 
 def _dense_columns(smooth):
@@ -133,6 +148,8 @@ class StochasticLoop:
         """Take at most so many iterations."""
         while self.n_iter < most and not self.converged and not until():
             self._iterate()
+            if self._is_still():
+                self.converged = True
             if self.n_iter >= FIRST_TEST and self.n_iter % NEXT_TEST == 0:
                 self.converged = self._is_stationary()
 
@@ -182,6 +199,11 @@ class StochasticLoop:
             onward = gradient @ (self._visited[-1] - self._visited[-2]) < 0
             self._boldness *= BOLDER if onward else SHYER
             self._boldness = float(np.clip(self._boldness, 0.05, 50.0))
+
+    def _is_still(self):
+        """Whether the weights have not moved for some time: every hypergradient holds them."""
+        last = self._visited[-STILL:]
+        return len(last) == STILL and all(np.array_equal(w, last[0]) for w in last)
 
     def _is_stationary(self):
         """Whether the mean hypergradient of the last half is no larger than chance makes it.
