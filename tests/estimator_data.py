@@ -12,6 +12,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
 from skbadr import BADRClassifier, BADRRegressor
+from skbadr.result import Archive
+from skbadr.solvers import UpperSolver
 
 
 def make_people(n=240, seed=0, n_classes=2):
@@ -43,6 +45,42 @@ def classifier(estimator=None, **params):
 def regressor(estimator=None, **params):
     """Return the regressor of the same kind."""
     return BADRRegressor(estimator, **({"solver": "alternating", "max_iter": 4} | params))
+
+
+class Capture(UpperSolver):
+    """A solver that visits the plain model alone and keeps the problem."""
+
+    def budget(self, problem):
+        return 1
+
+    def with_max_iter(self, max_iter):
+        return self
+
+    def solve(self, problem):
+        self.problem = problem
+        archive = Archive(problem.objective)
+        for evaluation in problem.evaluate([(problem.shares, "erm")], 1):
+            archive.add(evaluation)
+        return archive
+
+
+def bilevel_problem(
+    estimator, X, y, group, sample_weight=None, metric="worst_group_loss", **options
+):
+    """Return the problem that a fit states."""
+    solver = Capture()
+    kind = BADRClassifier if is_classifier(estimator) else BADRRegressor
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        kind(estimator, metric, solver=solver, **options).fit(
+            X, y, sensitive_features=group, sample_weight=sample_weight
+        )
+    solver.problem.monitor = None
+    return solver.problem
+
+
+def is_classifier(estimator):
+    return estimator.__sklearn_tags__().estimator_type == "classifier"
 
 
 class CountingClassifier(LogisticRegression):

@@ -1,11 +1,17 @@
 """The first stage: who gains, where it ends, and what the second stage may do with it."""
 
 import itertools
-import warnings
 
 import numpy as np
 import pytest
-from estimator_data import CountingClassifier, make_people, make_wages, scripted
+from estimator_data import (
+    Capture,
+    CountingClassifier,
+    bilevel_problem,
+    make_people,
+    make_wages,
+    scripted,
+)
 from scipy import sparse
 from scipy.optimize import nnls
 from sklearn.base import BaseEstimator, RegressorMixin
@@ -28,44 +34,9 @@ from skbadr.bargaining.stage_one import GroupLosses
 from skbadr.metrics import get_metric
 from skbadr.partition import by_label, from_labels
 from skbadr.problem import SmoothProblem, UpperObjective
-from skbadr.result import Archive, Evaluation
-from skbadr.solvers import UpperSolver
+from skbadr.result import Evaluation
 
 TIGHT = {"tol": 1e-10, "max_iter": 10_000}
-
-
-class Capture(UpperSolver):
-    """A solver that visits the plain model alone and keeps the problem."""
-
-    def budget(self, problem):
-        return 1
-
-    def with_max_iter(self, max_iter):
-        return self
-
-    def solve(self, problem):
-        self.problem = problem
-        archive = Archive(problem.objective)
-        for evaluation in problem.evaluate([(problem.shares, "erm")], 1):
-            archive.add(evaluation)
-        return archive
-
-
-def bilevel_problem(estimator, X, y, group, sample_weight=None, **options):
-    """Return the problem that a fit states."""
-    solver = Capture()
-    kind = BADRClassifier if is_classifier(estimator) else BADRRegressor
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        kind(estimator, "worst_group_loss", solver=solver, **options).fit(
-            X, y, sensitive_features=group, sample_weight=sample_weight
-        )
-    solver.problem.monitor = None
-    return solver.problem
-
-
-def is_classifier(estimator):
-    return estimator.__sklearn_tags__().estimator_type == "classifier"
 
 
 def sampled_weights(n_cells, n=40, seed=0):

@@ -25,7 +25,8 @@ def is_cheap(smooth):
 
 
 def correct(
-    smooth, weights, starts, *, reference, steps, tol, inner_tol, visited=None, radius=EXACT_RADIUS
+    smooth, weights, starts, *, reference, steps, tol, inner_tol, visited=None, radius=EXACT_RADIUS,
+    sample=None,
 ):  # fmt: skip
     """Move on from where a loop ended; return the weights, their solutions and the cost.
 
@@ -50,6 +51,8 @@ def correct(
         Receives the exact values of a piecewise-constant metric; None: nothing does.
     radius : float, default=0.3
         First change of a log weight in each step for such a metric.
+    sample : SmoothProblem or None, default=None
+        Rows that stand for all, of which such a metric's steps are tried first.
 
     Returns
     -------
@@ -76,6 +79,7 @@ def correct(
         max_refits=float("inf"),
         tol=min(problem.tol, EXACT_TOL * abs(reference)),
         inner_tol=inner_tol,
+        sample=sample,
     )
     states, start = search.refit(weights, starts, "single_loop")
     found, tried = start, []
@@ -83,14 +87,17 @@ def correct(
         left = _share_left(problem.objective, found, reference)
         if left <= CLOSE:
             break
-        before = found
+        before, sampled = found, search.sample is not None
         # The less there is left, the nearer it is likely to be; then everywhere, or nearby.
         nearer = min(radius, max(CLOSE_BY, 6.0 * left))
         untried = [r for r in (nearer, radius, CLOSE_BY) if r not in tried]
         if not untried:
             break
         states, found = search.run(states, found, radius=untried[0], max_steps=1)
-        tried = [*tried, untried[0]] if found is before else []
+        if found is not before:
+            tried = []
+        elif not sampled:
+            tried = [*tried, untried[0]]
     return found.cell_weights, states, problem.objective.cost(found.metric), found is start
 
 

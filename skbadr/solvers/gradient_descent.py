@@ -43,6 +43,8 @@ LITTLE_LEFT, MUCH_LEFT = 0.02, 0.1
 STARTS = 4
 # Share of what was gained below which a move is not made: on some rows, and where that is rough.
 RACE_TOL, ROUGH_TOL = 1e-2, 5e-3
+# The same of corrections where they cost little, and tolerance of their solutions.
+FINE_TOL = 1e-3
 
 
 class GDSolver(SmoothSolver):
@@ -125,11 +127,14 @@ class GDSolver(SmoothSolver):
         """Take steps on all rows by the parameters' derivatives; see `correct`."""
         counted = recorder.smooth.evaluator.metric.uses_confusion
         rows = sum(level.cells.n_seen for level in recorder.smooth.levels)
-        steps = MOST_STEPS if rows >= FAR_MORE * SAMPLE_ROWS else MANY_STEPS
+        steps, inner_tol = MOST_STEPS, recorder.rate_tol if counted else recorder.tol
+        if rows < FAR_MORE * SAMPLE_ROWS:
+            # Many small steps add up along a valley.
+            steps, tol, inner_tol = MANY_STEPS, min(tol, FINE_TOL), min(inner_tol, FINE_TOL)
+        sample = None if recorder.sample is None else recorder.sample.smooth
         return correct(
             recorder.smooth, weights, starts, reference=reference, steps=steps, tol=tol,
-            inner_tol=recorder.rate_tol if counted else recorder.tol, visited=recorder.visited,
-            **options,
+            inner_tol=inner_tol, visited=recorder.visited, sample=sample, **options,
         )  # fmt: skip
 
     def _search_all(self, smooth, plain, size, recorder):
@@ -213,8 +218,8 @@ class GDSolver(SmoothSolver):
             p.warm(weights, pair) for p, pair in zip(loop.preconditioners, pairs, strict=True)
         ]
         weights, states, value, _ = correct(
-            loop.smooth, weights, starts, reference=loop.reference, steps=MOST_STEPS, tol=tol,
-            inner_tol=RACE_INNER_TOL,
+            loop.smooth, weights, starts, reference=loop.reference, steps=MOST_STEPS,
+            tol=min(tol, FINE_TOL), inner_tol=FINE_TOL,
         )  # fmt: skip
         pairs = [Pair(own.coef, pair.adjoint) for own, pair in zip(states, pairs, strict=True)]
         loop.best = value, weights, None, pairs

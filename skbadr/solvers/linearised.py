@@ -7,7 +7,7 @@ import numpy as np
 
 from skbadr.problem.smooth_folds import MANY_ROWS
 from skbadr.solvers.surrogate import from_log_coordinates, log_coordinates, weight_unit
-from skbadr.solvers.trials import Trials, counts_signs, near_trials
+from skbadr.solvers.trials import Trials, counts_signs, near_trials, sampled_trials
 
 # Log weights within which nothing more is looked for.
 SMALLEST_RADIUS = 0.03
@@ -54,10 +54,16 @@ class LinearisedSearch:
         Called with the plain model's evaluation; raises to end the search.
     keep : bool, default=False
         Whether the parameters of every refit are kept, for `states_of`.
+    sample : SmoothProblem or None, default=None
+        Rows that stand for all in the search for the first move, which is the longest.
     """
 
-    def __init__(self, smooth, archive, *, max_refits, tol, inner_tol=3e-4, check=None, keep=False):
+    def __init__(
+        self, smooth, archive, *, max_refits, tol, inner_tol=3e-4, check=None, keep=False,
+        sample=None,
+    ):  # fmt: skip
         self.smooth, self.problem = smooth, smooth.problem
+        self.sample = sample if counts_signs(smooth) else None
         self.objective, self.archive = smooth.problem.objective, archive
         self.max_refits, self.inner_tol = max_refits, inner_tol
         counted = smooth.evaluator.metric.uses_confusion
@@ -110,6 +116,7 @@ class LinearisedSearch:
         for step in range(max_steps):
             if self.done or self.objective.is_ideal(evaluation):
                 break
+            sampled = self.sample is not None
             trials, parameters, known = self._look(states, radius)
             while not self.done:
                 move, predicted, current = self._best_move(trials, evaluation, radius, step)
@@ -131,7 +138,7 @@ class LinearisedSearch:
                 if actual > 0:
                     states, evaluation = new_states, new
                     break
-                if radius < SMALLEST_RADIUS:
+                if sampled or radius < SMALLEST_RADIUS:
                     return states, evaluation
         return states, evaluation
 
@@ -243,6 +250,9 @@ class LinearisedSearch:
         The scores only where all of these are known.
         """
         smooth = self.smooth
+        if self.sample is not None:
+            sample, self.sample = self.sample, None
+            return *sampled_trials(smooth, states, sample), None
         alone = len(states) == 1 and smooth.held_out[0] is None
         if alone and smooth.levels[0].cells.n_seen >= MANY_ROWS and counts_signs(smooth):
             return *near_trials(smooth, states, radius), None

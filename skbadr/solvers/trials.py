@@ -197,9 +197,39 @@ def near_trials(smooth, states, radius):
     moved = level.sensitivities(state, exact=False)
     sensitivities = level.forward(moved[:, 0])
     rows = np.flatnonzero(np.abs(state.scores[:, 0]) <= radius * _sizes(sensitivities))
-    counts = smooth.data.confusion((state.scores[:, 0] > 0).astype(np.intp))
+    counts = _confusion(smooth, state)
     own = sensitivities.take(rows, axis=0)[:, None]
     return Trials(smooth, state.scores[rows], own, (rows, counts)), [moved]
+
+
+def sampled_trials(smooth, states, sample):
+    """Return `Trials` of a sample of the rows, which count from where all rows are.
+
+    What a move changes is then known but for the chance of the rows that it moves across.
+
+    Parameters
+    ----------
+    smooth : SmoothProblem
+        Of one fold, evaluated on its training rows, that `counts_signs`.
+    states : list of LinearState
+    sample : SmoothProblem
+        Of rows that stand for all.
+
+    Returns
+    -------
+    trials : Trials
+    parameters : list of ndarray of shape (p, m, K)
+        Derivatives of the parameters in the log weights, by the sample.
+    """
+    level, counts = sample.levels[0], _confusion(smooth, states[0])
+    own = level.state_at(states[0].cell_weights, states[0].coef)
+    moved = level.sensitivities(own)
+    sensitivities = level.forward(moved[:, 0])[:, None]
+    return Trials(sample, own.scores, sensitivities, (np.arange(level.n), counts)), [moved]
+
+
+def _confusion(smooth, state):
+    return smooth.data.confusion((state.scores[:, 0] > 0).astype(np.intp))
 
 
 def _sizes(sensitivities):
