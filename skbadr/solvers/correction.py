@@ -52,7 +52,7 @@ def correct(
     radius : float, default=0.3
         First change of a log weight in each step for such a metric.
     sample : SmoothProblem or None, default=None
-        Rows that stand for all, of which such a metric's steps are tried first.
+        Rows that stand for all in the first step for such a metric, and in derivatives.
 
     Returns
     -------
@@ -87,7 +87,7 @@ def correct(
         left = _share_left(problem.objective, found, reference)
         if left <= CLOSE:
             break
-        before, sampled = found, search.sample is not None
+        before, sampled = found, search.is_sampling
         # The less there is left, the nearer it is likely to be; then everywhere, or nearby.
         nearer = min(radius, max(CLOSE_BY, 6.0 * left))
         untried = [r for r in (nearer, radius, CLOSE_BY) if r not in tried]

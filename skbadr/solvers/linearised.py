@@ -55,7 +55,8 @@ class LinearisedSearch:
     keep : bool, default=False
         Whether the parameters of every refit are kept, for `states_of`.
     sample : SmoothProblem or None, default=None
-        Rows that stand for all in the search for the first move, which is the longest.
+        Rows that stand for all in the search for the first move, which is the longest, and in
+        derivatives.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class LinearisedSearch:
     ):  # fmt: skip
         self.smooth, self.problem = smooth, smooth.problem
         self.sample = sample if counts_signs(smooth) else None
+        self.is_sampling = self.sample is not None
         self.objective, self.archive = smooth.problem.objective, archive
         self.max_refits, self.inner_tol = max_refits, inner_tol
         counted = smooth.evaluator.metric.uses_confusion
@@ -116,7 +118,7 @@ class LinearisedSearch:
         for step in range(max_steps):
             if self.done or self.objective.is_ideal(evaluation):
                 break
-            sampled = self.sample is not None
+            sampled = self.is_sampling
             trials, parameters, known = self._look(states, radius)
             while not self.done:
                 move, predicted, current = self._best_move(trials, evaluation, radius, step)
@@ -250,12 +252,12 @@ class LinearisedSearch:
         The scores only where all of these are known.
         """
         smooth = self.smooth
-        if self.sample is not None:
-            sample, self.sample = self.sample, None
-            return *sampled_trials(smooth, states, sample), None
+        if self.is_sampling:
+            self.is_sampling = False
+            return *sampled_trials(smooth, states, self.sample), None
         alone = len(states) == 1 and smooth.held_out[0] is None
         if alone and smooth.levels[0].cells.n_seen >= MANY_ROWS and counts_signs(smooth):
-            return *near_trials(smooth, states, radius), None
+            return *near_trials(smooth, states, radius, self.sample), None
         scores = smooth.scores(states)
         sensitivities, parameters = smooth.sensitivities(states)
         trials = Trials(smooth, scores, sensitivities)

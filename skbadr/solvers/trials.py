@@ -176,7 +176,7 @@ def counts_signs(smooth):
     )
 
 
-def near_trials(smooth, states, radius):
+def near_trials(smooth, states, radius, sample=None):
     """Return `Trials` of the rows alone whose sign moves within a radius may change.
 
     Parameters
@@ -186,6 +186,8 @@ def near_trials(smooth, states, radius):
     states : list of LinearState
     radius : float
         Largest change of a log weight.
+    sample : SmoothProblem or None, default=None
+        Rows that stand for all in the derivatives of the parameters.
 
     Returns
     -------
@@ -194,7 +196,10 @@ def near_trials(smooth, states, radius):
         Derivatives of the parameters in the log weights.
     """
     level, state = smooth.levels[0], states[0]
-    moved = level.sensitivities(state, exact=False)
+    if sample is None:
+        moved = level.sensitivities(state, exact=False)
+    else:
+        moved, _ = _derivatives(sample, state)
     sensitivities = level.forward(moved[:, 0])
     rows = np.flatnonzero(np.abs(state.scores[:, 0]) <= radius * _sizes(sensitivities))
     counts = _confusion(smooth, state)
@@ -222,10 +227,16 @@ def sampled_trials(smooth, states, sample):
         Derivatives of the parameters in the log weights, by the sample.
     """
     level, counts = sample.levels[0], _confusion(smooth, states[0])
-    own = level.state_at(states[0].cell_weights, states[0].coef)
-    moved = level.sensitivities(own)
+    moved, own = _derivatives(sample, states[0])
     sensitivities = level.forward(moved[:, 0])[:, None]
     return Trials(sample, own.scores, sensitivities, (np.arange(level.n), counts)), [moved]
+
+
+def _derivatives(sample, state):
+    """Return derivatives of the parameters by a sample's rows, and the state on these."""
+    level = sample.levels[0]
+    own = level.state_at(state.cell_weights, state.coef)
+    return level.sensitivities(own), own
 
 
 def _confusion(smooth, state):
