@@ -290,7 +290,7 @@ class GroupLossMetric(FairnessMetric):
         means = evaluation_set.group_means(losses)
         present = evaluation_set.present
         value, by_loss = self._summary(evaluation_set, means)
-        by_group = np.zeros(len(means))
+        by_group = np.zeros(len(means), dtype=slopes.dtype)
         by_group[present] = by_loss / evaluation_set.group_totals[present]
         factor = by_group[evaluation_set.groups.codes]
         if evaluation_set.sample_weight is not None:
