@@ -327,3 +327,17 @@ def test_many_statistics_at_once_are_one_after_the_other(summary, rho):
     statistics = rng.gamma(2.0, size=(20, 3))
     expected = [metric.from_statistics(data, row) for row in statistics]
     np.testing.assert_allclose(metric.from_many_statistics(data, statistics), expected, rtol=1e-14)
+
+
+def test_a_group_without_weight_bargains_for_nothing():
+    rng = np.random.default_rng(0)
+    y, predicted, group = rng.integers(0, 2, 60), np.zeros(60, int), np.repeat(["a", "b", "c"], 20)
+    y[:40], predicted[:40] = np.tile([0, 1], 20), np.tile([0, 1], 20)
+    weight = np.where(group == "c", 0.0, 1.0)
+    # Warnings are errors: none of the groups that count is without an agreement.
+    value = get_metric("nash_welfare")(y, predicted, sensitive_features=group, sample_weight=weight)
+    seen = weight > 0
+    expected = get_metric("nash_welfare")(y[seen], predicted[seen], sensitive_features=group[seen])
+    assert value == pytest.approx(expected)
+    endless = GroupLossMetric("nash_welfare", disagreement=np.inf)
+    assert endless(y, predicted, sensitive_features=group) == -np.inf

@@ -118,7 +118,7 @@ def _write_code(remembered):
         return
     try:
         store.get_cached_func_code([remembered.func_id])
-    except OSError:
+    except FileNotFoundError:
         remembered.clear(warn=False)
 
 

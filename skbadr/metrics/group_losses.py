@@ -55,7 +55,8 @@ def _ratio(metric, losses, shares, data):
 def _room(disagreement, losses):
     """Return what groups gain over no agreement: none where sums differ by rounding alone."""
     room = disagreement - losses
-    return np.where(np.abs(room) > ROUNDING * np.abs(disagreement), room, 0.0)
+    size = np.where(np.isfinite(disagreement), np.abs(disagreement), 0.0)
+    return np.where(np.abs(room) <= ROUNDING * size, 0.0, room)
 
 
 def _nash(metric, losses, shares, data):

@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch, check_array, check_consistent_length
 
-from skbadr._warnings import record_warnings
+from skbadr._warnings import record_warnings, warn_user
 from skbadr.estimators import BADRClassifier, BADRRegressor
 from skbadr.estimators.base import BaseBADR
 from skbadr.estimators.checks import check_weight
@@ -229,7 +229,7 @@ class _Game:
         # Inside the simplex, where solutions move smoothly with the weights.
         start = 0.9 * np.maximum(start, MIN_WEIGHT) + 0.1 * shares
         # What rounding takes over the bounds, of which some versions warn, is undone above.
-        with record_warnings():
+        with record_warnings() as found:
             minimize(
                 value_and_gains,
                 start / start.sum(),
@@ -240,6 +240,9 @@ class _Game:
                              "jac": lambda w: np.ones_like(w)},
                 options={"ftol": 1e-12, "maxiter": 100},
             )  # fmt: skip
+        for message, category in found:
+            if not issubclass(category, RuntimeWarning):
+                warn_user(message, category)
         return best[3], max(0.0, best[0])
 
     def fit(self, weights):

@@ -52,7 +52,8 @@ def correct(
     radius : float, default=0.3
         First change of a log weight in each step for such a metric.
     sample : SmoothProblem or None, default=None
-        Rows that stand for all in the first step for such a metric, and in derivatives.
+        Rows that stand for all in the first step for such a metric, and in derivatives, where
+        it counts signs.
 
     Returns
     -------

@@ -130,7 +130,8 @@ class GDSolver(SmoothSolver):
         steps, inner_tol = MOST_STEPS, recorder.rate_tol if counted else recorder.tol
         if rows < FAR_MORE * SAMPLE_ROWS:
             # Many small steps add up along a valley.
-            steps, tol, inner_tol = MANY_STEPS, min(tol, FINE_TOL), min(inner_tol, FINE_TOL)
+            steps, inner_tol = MANY_STEPS, min(inner_tol, FINE_TOL)
+            tol = _finer(tol, recorder.smooth.problem)
         sample = None if recorder.sample is None else recorder.sample.smooth
         return correct(
             recorder.smooth, weights, starts, reference=reference, steps=steps, tol=tol,
@@ -219,7 +220,7 @@ class GDSolver(SmoothSolver):
         ]
         weights, states, value, _ = correct(
             loop.smooth, weights, starts, reference=loop.reference, steps=MOST_STEPS,
-            tol=min(tol, FINE_TOL), inner_tol=FINE_TOL,
+            tol=_finer(tol, loop.smooth.problem), inner_tol=FINE_TOL,
         )  # fmt: skip
         pairs = [Pair(own.coef, pair.adjoint) for own, pair in zip(states, pairs, strict=True)]
         loop.best = value, weights, None, pairs
@@ -256,6 +257,11 @@ class GDSolver(SmoothSolver):
             if recorder is not None:
                 recorder.solve_best(loop, n_iter)
         return loop
+
+
+def _finer(tol, problem):
+    """Return a tolerance as fine as corrections can afford, and no finer than the user's."""
+    return min(tol, max(problem.tol, FINE_TOL))
 
 
 def _is_doubtful(few, recorder):

@@ -5,10 +5,11 @@ import numpy as np
 from skbadr.problem.sampling import Minibatches
 from skbadr.simplex import project_simplex
 from skbadr.solvers.correction import is_cheap
-from skbadr.solvers.gradient_descent import RACE_INNER_TOL, RACE_TOL, SHORT, GDSolver
+from skbadr.solvers.gradient_descent import FINE_TOL, RACE_TOL, SHORT, GDSolver
 from skbadr.solvers.race import race
 from skbadr.solvers.simplex_model import SimplexModel
 from skbadr.solvers.single_loop import FIRST_RADIUS, Follower, Pair, felt
+from skbadr.solvers.smooth import is_smooth
 from skbadr.solvers.variance_reduction import solve_pairs
 
 # Rows of a minibatch: usual, and of rates whose end no sample will mend.
@@ -81,9 +82,9 @@ class SGDSolver(GDSolver):
         # What a race on few rows learnt about curvature, far from here, would mislead.
         loop.model = SimplexModel(n_cells, smooth.min_weight)
         exact = loop.upper.is_exact
-        few = exact or recorder.sample is not None
+        usual = exact or recorder.sample is not None
         batch_size = self.batch_size or max(
-            BATCH if few else RATE_BATCH, 128 * n_cells, PER_COLUMN * _dense_columns(smooth)
+            BATCH if usual else RATE_BATCH, 128 * n_cells, PER_COLUMN * _dense_columns(smooth)
         )
         batch_size = min(batch_size, rows)
         if recorder.sample is None:
@@ -109,7 +110,7 @@ class SGDSolver(GDSolver):
                 recorder.solve_best(loop, loop.n_iter)
         elif sample is not smooth:
             self._correct_sample(loop, tol)
-            if exact:
+            if is_smooth(smooth.problem):
                 value = _value_at(loop, *begun)
                 if not loop.best[0] <= value:
                     loop.best = (value, begun[0], None, begun[1])
@@ -118,7 +119,7 @@ class SGDSolver(GDSolver):
 
 def _value_at(loop, weights, pairs):
     """Return the upper level's value at the solution for some weights, on the rows of a loop."""
-    states = solve_pairs(loop.smooth, weights, pairs, RACE_INNER_TOL)
+    states = solve_pairs(loop.smooth, weights, pairs, FINE_TOL)
     return loop.upper(loop.smooth, loop.smooth.scores(states))[0]
 
 
@@ -149,8 +150,8 @@ class StochasticLoop:
         while self.n_iter < most and not self.converged and not until():
             self._iterate()
             if self._is_still():
-                self.converged = True
-            if self.n_iter >= FIRST_TEST and self.n_iter % NEXT_TEST == 0:
+                self.converged, self.average = True, self.weights
+            elif self.n_iter >= FIRST_TEST and self.n_iter % NEXT_TEST == 0:
                 self.converged = self._is_stationary()
 
     def _iterate(self):

@@ -52,7 +52,8 @@ def follow_all_rows(sample, loop, plain, *, reference, tols, rounds):
     tol, inner_tol = tols
     # The less there is to gain, the more of it would what is left of solutions hide.
     gained = (loop.reference - loop.best[0]) / max(abs(loop.reference), np.finfo(float).tiny)
-    inner_tol = float(np.clip(RESOLVED * gained, min(LEAST_TOL, inner_tol), inner_tol))
+    if np.isfinite(gained):
+        inner_tol = float(np.clip(RESOLVED * gained, min(LEAST_TOL, inner_tol), inner_tol))
     own = solve_pairs(sample.smooth, loop.best[1], loop.best[3], inner_tol)
     weights, best = loop.best[1], None
     states = smooth.solve(weights, sample.lifted(own, plain, sample.plain), tol=inner_tol)
