@@ -113,12 +113,13 @@ class Cells:
         Of shape (m,): every so many of them are a sample of all.
         """
         weight = self.base_weight
+        kind = np.int32 if len(weight) < 2**31 else np.intp
         if self.keys is None:
-            return np.flatnonzero(weight > 0)
+            return np.flatnonzero(weight > 0).astype(kind)
         if weight.min() == weight.max():
-            return np.argsort(self.keys)
+            return np.argsort(self.keys).astype(kind)
         order = np.lexsort((weight, self.keys))
-        return order[weight[order] > 0]
+        return order[weight[order] > 0].astype(kind)
 
     def reordered(self, order, groups):
         """Return the same cells in another order, from that of their labels.

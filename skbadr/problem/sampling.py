@@ -25,8 +25,7 @@ class StratifiedSampler:
             codes = codes * (int(groups.max()) + 1) + groups
         codes = codes.astype(np.min_scalar_type(int(codes.max())))[rows]  # which sorts faster
         counts = np.bincount(codes)
-        order = rows[np.argsort(codes, kind="stable")]
-        self._order = order.astype(np.int32) if len(cells.codes) < 2**31 else order
+        self._order = rows[np.argsort(codes, kind="stable")]
         starts = np.cumsum(counts) - counts
         self._starts, self._counts = starts[counts > 0], counts[counts > 0]
 

@@ -102,8 +102,10 @@ class GDSolver(SmoothSolver):
             if _is_doubtful(few, recorder):
                 # What is best on some rows by chance may lead nowhere on all of them.
                 self._correct(problem.shares, plain, reference, tol, recorder, radius=1.0)
-        # The loop itself keeps vectors of the length of the data, which fits need the room of.
-        finals.inside = lambda: recorder.retreat(weights, pairs)
+        # Fits need the room of what is as long as the data, which is made again where it is wanted.
+        recorder.smooth = recorder.sample = None
+        if weights.min() < 0.5 * smooth.resolved_weight:
+            finals.inside = lambda: recorder.retreat(self.smooth_problem(problem), weights, pairs)
 
     def _end(self, loop, plain, reference, tol, recorder):
         """Take the last steps on all rows; return the weights and their solutions."""
@@ -335,10 +337,9 @@ class Recorder:
         states = self.smooth.solve(loop.best[1], self.starts(loop, None), tol=self.tol)
         return self.add(loop.best[1], states, "single_loop", begin, 1 + iteration)
 
-    def retreat(self, weights, pairs):
+    def retreat(self, smooth, weights, pairs):
         """Visit a point a little inside, where the best one is at an edge of the simplex."""
-        lowest = self.smooth.resolved_weight
-        if weights.min() < 0.5 * lowest:
-            begin, inside = time.perf_counter(), project_simplex(weights, minimum=lowest)
-            states = solve_pairs(self.smooth, inside, pairs, self.tol)
-            self.add(inside, states, "inside", begin, 1 + self.visited.n_iter)
+        self.smooth, begin = smooth, time.perf_counter()
+        inside = project_simplex(weights, minimum=smooth.resolved_weight)
+        states = solve_pairs(smooth, inside, pairs, self.tol)
+        self.add(inside, states, "inside", begin, 1 + self.visited.n_iter)

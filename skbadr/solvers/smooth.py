@@ -67,6 +67,7 @@ class SmoothSolver(UpperSolver):
             )
         except NOT_SMOOTH:
             trusted = False
+        smooth = None  # fits need the room of what it holds
         try:
             if trusted:
                 trusted = finals.choose(visited.evaluations) or archive.interrupted
