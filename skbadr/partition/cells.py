@@ -113,13 +113,15 @@ class Cells:
         Of shape (m,): every so many of them are a sample of all.
         """
         weight = self.base_weight
-        kind = np.int32 if len(weight) < 2**31 else np.intp
         if self.keys is None:
-            return np.flatnonzero(weight > 0).astype(kind)
-        if weight.min() == weight.max():
-            return np.argsort(self.keys).astype(kind)
-        order = np.lexsort((weight, self.keys))
-        return order[weight[order] > 0].astype(kind)
+            order = np.flatnonzero(weight > 0)
+        elif weight.min() == weight.max():
+            order = np.argsort(self.keys)
+        else:
+            order = np.lexsort((weight, self.keys))
+            order = order[weight[order] > 0]
+        # Kept as long as the cells, so in half the room where that does.
+        return order.astype(np.int32) if len(weight) < 2**31 else order
 
     def reordered(self, order, groups):
         """Return the same cells in another order, from that of their labels.

@@ -57,6 +57,7 @@ def follow_all_rows(sample, loop, plain, *, reference, tols, rounds):
     own = solve_pairs(sample.smooth, loop.best[1], loop.best[3], inner_tol)
     weights, best = loop.best[1], None
     states = smooth.solve(weights, sample.lifted(own, plain, sample.plain), tol=inner_tol)
+    here, own_slope = upper(sample.smooth, sample.smooth.scores(own))
     promised = np.inf
     for round_ in range(rounds + 1):
         value, slope = upper(smooth, smooth.scores(states))
@@ -70,20 +71,19 @@ def follow_all_rows(sample, loop, plain, *, reference, tols, rounds):
         if round_ == rounds:
             break
         wanted = sample.hypergradient(states, slope, own)
-        here, slope = upper(sample.smooth, sample.smooth.scores(own))
-        slant = wanted - _hypergradient(sample.smooth, own, slope)
+        slant = wanted - _hypergradient(sample.smooth, own, own_slope)
         pairs = [Pair(state.coef, 0.0 * state.coef) for state in own]
         loop = SingleLoop(sample.smooth, upper, weights, pairs, conditions, tol=tol, slant=slant)
         loop.run(SHORT)
         # Parameters that only follow would make more or less of what the descent promises.
         moved = solve_pairs(sample.smooth, loop.best[1], loop.best[3], inner_tol)
-        there = upper(sample.smooth, sample.smooth.scores(moved))[0]
+        there, own_slope = upper(sample.smooth, sample.smooth.scores(moved))
         promised = here - there - float(slant @ (loop.best[1] - weights))
         if promised <= enough:
             return weights, states, value, True
         weights = loop.best[1]
         states = smooth.solve(weights, sample.lifted(moved, states, own), tol=inner_tol)
-        own = moved
+        own, here = moved, there
     return best[1], best[2], best[0], False
 
 
