@@ -107,8 +107,9 @@ def log_loss_and_gradient(y, scores):
         # log(1 + exp(z)) and its derivative from one exp, without overflow
         small, target = np.exp(-np.abs(scores)), y[:, None].astype(scores.dtype)
         loss = np.maximum(scores, 0.0) + _log_one_plus(small) - target * scores
-        one = scores.dtype.type(1.0)
-        return loss[:, 0], np.where(scores >= 0, one, small) / (one + small) - target
+        # That exp is at most 1, which takes its place where scores are positive.
+        top = np.maximum(small, scores >= 0, dtype=scores.dtype)
+        return loss[:, 0], top / (1.0 + small) - target
     rows = np.arange(len(y))
     shifted = scores - scores.max(axis=1, keepdims=True)
     gradient = np.exp(shifted)

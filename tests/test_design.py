@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
+from skbadr import BADRClassifier
 from skbadr.lower_level import LinearLowerLevel, design, find_family
 from skbadr.lower_level.design import make_design
+from skbadr.metrics import get_metric
 from skbadr.partition import make_cells, make_groups
 
 
@@ -96,3 +98,26 @@ def test_a_memory_map_is_trained_on_without_a_copy(tmp_path):
     expected = LogisticRegression(tol=1e-8).fit(np.asarray(X, dtype=float), y)
     np.testing.assert_allclose(state.coef[:-1, 0], expected.coef_[0], atol=1e-4)
     assert X.tobytes() == before
+
+
+def test_beside_a_memory_map_no_codes_of_rows_are_held_during_fits(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    X = as_memmap(rng.normal(size=(3_000, 4)).astype(np.float32), tmp_path)
+    y, group = (X[:, 0] + rng.logistic(size=3_000) > 0).astype(int), rng.integers(0, 3, 3_000)
+    metric, seen, held, fit = get_metric("individual"), {}, [], LogisticRegression.fit
+
+    class Watching(type(metric)):
+        def value_and_gradient(self, evaluation_set, scores):
+            seen[len(evaluation_set.y)] = evaluation_set
+            return super().value_and_gradient(evaluation_set, scores)
+
+    def watched(self, X, y, sample_weight=None):
+        held.append(3_000 in seen and "pair" in vars(seen[3_000]))
+        return fit(self, X, y, sample_weight)
+
+    monkeypatch.setattr(LogisticRegression, "fit", watched)
+    model = BADRClassifier(LogisticRegression(), Watching(), solver="gd")
+    model.fit(X, y, sensitive_features=group)
+    assert held and not any(held)
+    expected = metric.value(seen[3_000], model.estimator_.decision_function(X))
+    assert model.metric_value_ == pytest.approx(expected)

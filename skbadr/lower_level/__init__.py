@@ -3,7 +3,7 @@
 from skbadr.lower_level.base import LowerLevel
 from skbadr.lower_level.dask_fit import is_solved_on_blocks, respond_on_blocks
 from skbadr.lower_level.dask_refit import DaskRefitLowerLevel
-from skbadr.lower_level.design import Design, make_design, release
+from skbadr.lower_level.design import Design, is_shared_map, make_design, release
 from skbadr.lower_level.families import (
     LinearFamily,
     find_family,
@@ -25,6 +25,7 @@ __all__ = [
     "RefitLowerLevel",
     "RememberedLowerLevel",
     "find_family",
+    "is_shared_map",
     "is_solved_on_blocks",
     "known_estimators",
     "make_design",

@@ -37,7 +37,7 @@ def make_design(X):
     if sparse.issparse(X):
         X = X.tocsr()
         return SparseDesign(X if X.dtype.kind == "f" else X.astype(float))
-    if X.dtype.kind == "f" and _is_shared_map(X):
+    if X.dtype.kind == "f" and is_shared_map(X):
         return MappedDesign(X)
     X = np.asarray(X)
     return DenseDesign(X if X.dtype.kind == "f" else X.astype(float))
@@ -48,11 +48,12 @@ def release(X):
 
     Nothing where X is anything else, or pages of a private map hold changes.
     """
-    if _is_shared_map(X) and hasattr(mmap, "MADV_DONTNEED"):
+    if is_shared_map(X) and hasattr(mmap, "MADV_DONTNEED"):
         X._mmap.madvise(mmap.MADV_DONTNEED)
 
 
-def _is_shared_map(X):
+def is_shared_map(X):
+    """Whether X is a memory map of which nothing in memory differs from the file."""
     return isinstance(X, np.memmap) and X.mode in ("r", "r+") and X._mmap is not None
 
 

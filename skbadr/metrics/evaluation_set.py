@@ -132,6 +132,11 @@ class EvaluationSet:
     def _row_offset(self):
         return self.pair * self.n_classes
 
+    def release(self):
+        """Give back the room of codes as long as the data, which are made again when wanted."""
+        for name in ("pair", "_row_offset"):
+            vars(self).pop(name, None)
+
     def confusion(self, predicted):
         """Return the weighted confusion matrix of every group in one pass.
 

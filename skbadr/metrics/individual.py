@@ -55,7 +55,7 @@ class IndividualFairness(FairnessMetric):
         # ordered pairs is 2 sum_i w_i f_i (f_i A0_i - A1_i).
         gradient = np.empty_like(scores)
         for column, out in zip(scores.T, gradient.T, strict=True):
-            kernel.spread(column, 4.0 / n_pairs, out)
+            kernel.spread(evaluation_set, column, 4.0 / n_pairs, out)
         return 0.5 * float(np.einsum("nm,nm->", scores, gradient)), gradient
 
 
@@ -65,7 +65,6 @@ class _ClassKernel:
     def __init__(self, evaluation_set):
         data = evaluation_set
         self.weight, self.shape = data.sample_weight, data.class_totals.shape
-        self.pair = data.pair
         self.kernel = np.full((data.n_classes, data.n_classes), np.exp(-1.0))
         np.fill_diagonal(self.kernel, 1.0)
         self.mass = self._over_others(data.class_totals)
@@ -73,12 +72,13 @@ class _ClassKernel:
     def _over_others(self, sums):
         return ((sums.sum(axis=0) - sums) @ self.kernel).ravel()
 
-    def spread(self, scores, factor, out):
+    def spread(self, data, scores, factor, out):
         """Write ``factor w_i (f_i A0_i - A1_i)`` to `out`."""
         values = scores if self.weight is None else self.weight * scores
-        sums = np.bincount(self.pair, values, minlength=len(self.mass)).reshape(self.shape)
-        np.multiply(scores, (factor * self.mass)[self.pair], out=out)
-        out -= (factor * self._over_others(sums))[self.pair]
+        pair = data.pair  # of the length of the data, which alone keep it
+        sums = np.bincount(pair, values, minlength=len(self.mass)).reshape(self.shape)
+        np.multiply(scores, (factor * self.mass)[pair], out=out)
+        out -= (factor * self._over_others(sums))[pair]
         if self.weight is not None:
             out *= self.weight
 
@@ -106,7 +106,7 @@ class _TargetKernel:
                 result[rows] -= sums(values[rows])
         return result
 
-    def spread(self, scores, factor, out):
+    def spread(self, data, scores, factor, out):
         """Write ``factor w_i (f_i A0_i - A1_i)`` to `out`."""
         values = scores if self.weight is None else self.weight * scores
         np.multiply(scores, self.mass, out=out)

@@ -11,7 +11,7 @@ from skbadr._dask import is_dask_array
 from skbadr._sklearn import _safe_indexing
 from skbadr._warnings import record_warnings
 from skbadr.losses import LOSSES
-from skbadr.lower_level import release, respond_on_blocks
+from skbadr.lower_level import is_shared_map, release, respond_on_blocks
 from skbadr.metrics.responses import get_response, predicts_likeliest
 from skbadr.partition import settled
 from skbadr.result import Evaluation
@@ -76,6 +76,9 @@ class Evaluator:
         parts, scores, masses = [], [], []
         for fold in self.folds:
             evaluation.n_refits += 1
+            if is_shared_map(fold.X_final):
+                # The estimator may want all of it in memory, beside vectors of its own.
+                self.evaluation_set.release()
             start = time.perf_counter()
             model = fold.lower_level.fit(evaluation.cell_weights)
             evaluation.refit_time += time.perf_counter() - start
