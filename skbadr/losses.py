@@ -7,6 +7,8 @@ from functools import partial
 import numpy as np
 from scipy.special import expit, softmax, xlogy
 
+from skbadr._rows import steps
+
 
 @dataclass(frozen=True)
 class Loss:
@@ -71,12 +73,13 @@ def log_loss(y, proba):
     proba : ndarray of shape (n, C)
     """
     proba = np.asarray(proba)
-    if proba.shape[1] == 2:
-        picked = np.where(y == 1, proba[:, 1], proba[:, 0])
-    else:
-        picked = proba[np.arange(len(y)), y]
-    eps = np.finfo(proba.dtype).eps
-    return -np.log(np.clip(picked, eps, 1.0 - eps)).astype(float)
+    losses, eps = np.empty(len(y)), np.finfo(proba.dtype).eps
+    flat, n_classes = np.ascontiguousarray(proba).reshape(-1), proba.shape[1]
+    for rows in steps(len(y)):
+        places = np.arange(rows.start, rows.stop) * n_classes
+        picked = flat.take(places + y[rows].astype(np.intp, copy=False))
+        losses[rows] = -np.log(np.clip(picked, eps, 1.0 - eps))
+    return losses
 
 
 def softplus(z):

@@ -14,7 +14,7 @@ PACKAGE = ROOT / "skbadr"
 
 # From bottom to top. A name stands for the module and, if it is a package, for all within.
 LAYERS = [
-    ["skbadr._sklearn", "skbadr._warnings", "skbadr._dask"],
+    ["skbadr._sklearn", "skbadr._warnings", "skbadr._dask", "skbadr._rows"],
     ["skbadr._parallel"],
     ["skbadr.losses", "skbadr.simplex", "skbadr.partition"],
     ["skbadr.metrics"],

@@ -20,7 +20,7 @@ from sklearn.svm import LinearSVC
 
 from skbadr import BADRClassifier, BADRRegressor
 from skbadr.lower_level import LinearLowerLevel, find_family
-from skbadr.lower_level.linear import LinearState
+from skbadr.lower_level.state import LinearState
 from skbadr.metrics import EvaluationSet, get_metric
 from skbadr.partition import make_cells, make_groups
 from skbadr.problem.sampling import StratifiedSampler

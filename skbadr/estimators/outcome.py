@@ -62,7 +62,8 @@ def store_outcome(model, archive, evaluator, setup):
     model.weight_response_ = archive.response
     model.weights_move_ = archive.moved
     model.small_groups_ = small_groups(evaluator.evaluation_set)
-    residual = pareto_residual(lower, final, evaluator.evaluation_set.classes)
+    data = evaluator.evaluation_set
+    residual = pareto_residual(lower, final, data.classes, None if held_out else data.y)
     if residual is not None:
         model.pareto_residual_ = residual
     store_precision(

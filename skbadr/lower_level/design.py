@@ -6,6 +6,7 @@ import numpy as np
 from scipy import linalg, sparse
 
 from skbadr._dask import is_dask_array
+from skbadr._rows import STEP_ROWS, steps
 
 # Bytes of X that one product reads: enough for BLAS, little beside the vectors of length n.
 BLOCK = 1 << 24
@@ -132,10 +133,15 @@ class Design:
         """
         n_outputs, d = values.shape[1], self.shape[1]
         sums = np.zeros((n_cells * n_outputs, d))
-        for rows in self._blocks():
-            indicator = self._indicator(self._part(values, rows), codes[rows], n_cells)
-            product = indicator @ self._block(rows)
-            sums += product.toarray() if sparse.issparse(product) else product
+        for block in self._blocks():
+            X = self._block(block)
+            # Of more rows at once, indicators would not stay in the cache.
+            size = block.stop - block.start if self.is_sparse else STEP_ROWS
+            for part in steps(block.stop - block.start, size):
+                rows = slice(block.start + part.start, block.start + part.stop)
+                indicator = self._indicator(self._part(values, rows), codes[rows], n_cells)
+                product = indicator @ (X if self.is_sparse else X[part])
+                sums += product.toarray() if sparse.issparse(product) else product
         return np.moveaxis(sums.reshape(n_cells, n_outputs, d), 1, 2)
 
     def _indicator(self, values, codes, n_cells):

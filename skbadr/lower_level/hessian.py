@@ -9,6 +9,16 @@ def factorise(level, state):
     return _cholesky(_dense_hessian(level, state))
 
 
+def solve(factor, rhs):
+    """Return the solution of a factorised system, for right-hand sides of shape (q,) or (q, r).
+
+    Without the checks of `scipy.linalg.cho_solve`, which take as long where systems are small.
+    """
+    matrix, lower = factor
+    (potrs,) = linalg.get_lapack_funcs(("potrs",), (matrix, rhs))
+    return potrs(matrix, rhs, lower=lower)[0]
+
+
 def _dense_hessian(level, state):
     """Return the Hessian in the parameters that are trained, output by output."""
     p, m = level.p, level.m

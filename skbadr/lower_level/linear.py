@@ -1,55 +1,22 @@
 """Smooth lower levels that are linear in their parameters, with exact derivatives."""
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
-from scipy import linalg
 from scipy.sparse.linalg import LinearOperator, cg
 
+from skbadr._rows import steps
 from skbadr.lower_level.certificate import distance_to_hull
 from skbadr.lower_level.design import make_design
-from skbadr.lower_level.hessian import factorise
+from skbadr.lower_level.hessian import factorise, solve
 from skbadr.lower_level.newton import newton
+from skbadr.lower_level.state import LinearState
 
 # Largest number of parameters for which a dense Hessian is formed and factorised.
 DENSE_LIMIT = 1500
 # Log ratio of weights up to which a factorised Hessian is tried again.
 NEARBY = 1.2
-
-
-@dataclass
-class LinearState:
-    """The lower-level solution at some weights.
-
-    Attributes
-    ----------
-    cell_weights : ndarray of shape (K,)
-    coef : ndarray of shape (p, m)
-        Parameters: features, then the intercept where there is one; m outputs.
-    scores : ndarray of shape (n, m)
-        ``X coef`` on the training rows.
-    weight : ndarray of shape (n,)
-        Sample weights, with the family's own factors.
-    n_iter : int
-        Newton steps taken from the start.
-    factor : object or None
-        Factorised Hessian, near this solution or at it.
-    left : float or None
-        Share of a step's length that is left to go after it, where that is known of `factor`.
-    """
-
-    cell_weights: np.ndarray
-    coef: np.ndarray
-    scores: np.ndarray
-    weight: np.ndarray
-    n_iter: int = 0
-    factor: object = None
-    left: float | None = None
-
-    def moved_to(self, level):
-        """Return these parameters as a starting point on other rows."""
-        return level.state_at(self.cell_weights, self.coef)
 
 
 class LinearLowerLevel:
@@ -133,15 +100,25 @@ class LinearLowerLevel:
 
     def objective(self, coef, scores, weight):
         """Return the estimator's training objective."""
-        loss = weight @ self.family.loss(self.target, scores)
+        loss = float(weight @ self.losses(scores))
         penalty = 0.5 * float((self.penalty * coef**2).sum())
         if self.gauge:
             penalty += 0.5 * self.gauge * float((coef.sum(axis=1) ** 2).sum())
         return self.scale * loss + penalty
 
+    def losses(self, scores):
+        """Return the loss of each training row, of shape (n,)."""
+        losses = np.empty(self.n, dtype=scores.dtype)
+        for rows in steps(self.n):
+            losses[rows] = self.family.loss(self.target[rows], scores[rows])
+        return losses
+
     def gradient(self, coef, scores, weight):
         """Return the gradient of the objective, of shape (p, m)."""
-        residual = weight[:, None] * self.family.gradient(self.target, scores)
+        residual = np.empty_like(scores)
+        for rows in steps(self.n):
+            slopes = self.family.gradient(self.target[rows], scores[rows])
+            np.multiply(weight[rows, None], slopes, out=residual[rows])
         return self._with_penalty(self.scale * self.backward(residual), coef)
 
     def _with_penalty(self, product, coef):
@@ -179,10 +156,12 @@ class LinearLowerLevel:
 
     def score_size(self, scores):
         """Return the largest root mean square of some scores over any cell."""
-        squared = np.einsum("nm,nm->n", scores, scores)
-        if self._base is not None:
-            squared = squared * self.cells.base_weight
-        sums = np.bincount(self.cells.codes, squared, minlength=self.cells.n_cells)
+        sums = np.zeros(self.cells.n_cells)
+        for rows in steps(self.n):
+            squared = np.einsum("nm,nm->n", scores[rows], scores[rows])
+            if self._base is not None:
+                squared = squared * self.cells.base_weight[rows]
+            sums += np.bincount(self.cells.codes[rows], squared, minlength=len(sums))
         present = self.cells.totals > 0
         return float(np.sqrt((sums[present] / self.cells.totals[present]).max()))
 
@@ -230,7 +209,7 @@ class LinearLowerLevel:
             if state.factor is None:
                 state.factor, state.left = factorise(self, state), None
             solution = np.zeros_like(rhs)
-            solution[self.free] = linalg.cho_solve(state.factor, rhs[self.free])
+            solution[self.free] = solve(state.factor, rhs[self.free])
             return solution
         return self._conjugate_gradients(state, rhs, tol)
 
@@ -261,19 +240,21 @@ class LinearLowerLevel:
 
     def cell_gradients(self, state):
         """Return the gradients J_k of all cells' mean losses, of shape (K, p, m), in one pass."""
-        residual = self.family.gradient(self.target, state.scores)
-        factor = (1.0 / self.cells.totals).astype(self.X.dtype)[self.cells.codes]
-        if self._base is not None:
-            factor *= self._base
-        residual = factor[:, None] * residual
         n_cells, codes = self.cells.n_cells, self.cells.codes
+        residual, totals = np.empty_like(state.scores), np.zeros((n_cells, self.m))
+        for rows in steps(self.n):
+            slopes = self.family.gradient(self.target[rows], state.scores[rows])
+            if self._base is not None:
+                slopes = self._base[rows, None] * slopes
+            residual[rows] = slopes
+            for a, column in enumerate(slopes.T):
+                totals[:, a] += np.bincount(codes[rows], column, minlength=n_cells)
         self.n_passes += 1
-        gradients = np.empty((n_cells, self.p, self.m))
-        gradients[:, : self.d] = self.X.by_cell(residual, codes, n_cells)
+        gradients = self.X.by_cell(residual, codes, n_cells)
         if self.family.fit_intercept:
-            for a in range(self.m):
-                sums = np.bincount(codes, residual[:, a], minlength=n_cells)
-                gradients[:, self.d, a] = self.family.intercept_scaling * sums
+            totals = self.family.intercept_scaling * totals[:, None]
+            gradients = np.concatenate([gradients, totals], axis=1)
+        gradients /= self.cells.totals[:, None, None]
         return np.where(self.free, gradients, 0.0)
 
     def pareto_residual(self, coef):
@@ -348,11 +329,13 @@ class LinearLowerLevel:
 
         No pass over X, whatever the number of cells.
         """
-        along = self.family.gradient(self.target, state.scores) * along
-        per_sample = along.sum(axis=1)
-        if self._base is not None:
-            per_sample = per_sample * self._base
-        sums = np.bincount(self.cells.codes, weights=per_sample, minlength=self.cells.n_cells)
+        sums = np.zeros(self.cells.n_cells)
+        for rows in steps(self.n):
+            slopes = self.family.gradient(self.target[rows], state.scores[rows])
+            per_sample = np.einsum("nm,nm->n", slopes, along[rows])
+            if self._base is not None:
+                per_sample = per_sample * self._base[rows]
+            sums += np.bincount(self.cells.codes[rows], per_sample, minlength=len(sums))
         return -self.scale * self.cells.totals.sum() * sums / self.cells.totals
 
     def adjoint_gradient(self, state, adjoint, along, score_gradient=None):

@@ -5,6 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
+from skbadr._rows import steps
 from skbadr.partition import Groups, settled
 
 
@@ -160,14 +161,25 @@ class EvaluationSet:
         return counts if self.sample_weight is None else settled(counts, counts)
 
     def group_sums(self, values):
-        """Return the weighted sum of `values` (None: of ones) over each group."""
-        weights = self.sample_weight
+        """Return the weighted sum of `values` over each group.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n,), callable ``rows -> ndarray``, or None
+            The second makes those of a slice of the rows; None stands for ones.
+        """
+        weights, codes = self.sample_weight, self.groups.codes
+        if callable(values):
+            sums = np.zeros(self.n_groups)
+            for rows in steps(len(codes)):
+                own = values(rows) if weights is None else values(rows) * weights[rows]
+                sums += np.bincount(codes[rows], weights=own, minlength=self.n_groups)
+            return sums
         if values is not None:
             weights = values if weights is None else values * weights
-        sums = np.bincount(self.groups.codes, weights=weights, minlength=self.n_groups)
-        return sums.astype(float)
+        return np.bincount(codes, weights=weights, minlength=self.n_groups).astype(float)
 
     def group_means(self, values):
-        """Return the weighted mean of `values` over each group; NaN where a group is absent."""
+        """Return the mean of values, as of `group_sums`, by group; NaN where a group is absent."""
         sums, totals = self.group_sums(values), self.group_totals
         return np.divide(sums, totals, out=np.full(self.n_groups, np.nan), where=totals > 0)

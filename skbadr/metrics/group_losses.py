@@ -4,6 +4,7 @@ import copy
 
 import numpy as np
 
+from skbadr._rows import steps
 from skbadr.losses import get_loss, soft_zero_one
 from skbadr.metrics.aggregate import check_option, largest, smallest
 from skbadr.metrics.ambiguity import BALLS, worst_expectation
@@ -287,13 +288,22 @@ class GroupLossMetric(FairnessMetric):
         return sharp or self._loss.kinked
 
     def value_and_gradient(self, evaluation_set, scores):  # noqa: D102
-        losses, slopes = self._loss.gradient(evaluation_set.y, scores)
-        means = evaluation_set.group_means(losses)
-        present = evaluation_set.present
-        value, by_loss = self._summary(evaluation_set, means)
+        data, slopes = (
+            evaluation_set,
+            np.empty(np.shape(scores), np.result_type(scores, np.float32)),
+        )
+
+        def losses(rows):
+            own, slopes[rows] = self._loss.gradient(data.y[rows], scores[rows])
+            return own
+
+        means, present = data.group_means(losses), data.present
+        value, by_loss = self._summary(data, means)
         by_group = np.zeros(len(means), dtype=slopes.dtype)
-        by_group[present] = by_loss / evaluation_set.group_totals[present]
-        factor = by_group[evaluation_set.groups.codes]
-        if evaluation_set.sample_weight is not None:
-            factor = factor * evaluation_set.sample_weight
-        return float(value), factor[:, None] * slopes
+        by_group[present] = by_loss / data.group_totals[present]
+        for rows in steps(len(slopes)):
+            factor = by_group[data.groups.codes[rows]]
+            if data.sample_weight is not None:
+                factor = factor * data.sample_weight[rows]
+            slopes[rows] *= factor[:, None]
+        return float(value), slopes

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.linalg import solve_banded
 
+from skbadr._rows import steps
 from skbadr.metrics.base import FairnessMetric
 
 # Range of targets within which exp of their differences is well inside that of floats.
@@ -74,13 +75,19 @@ class _ClassKernel:
 
     def spread(self, data, scores, factor, out):
         """Write ``factor w_i (f_i A0_i - A1_i)`` to `out`."""
-        values = scores if self.weight is None else self.weight * scores
-        pair = data.pair  # of the length of the data, which alone keep it
-        sums = np.bincount(pair, values, minlength=len(self.mass)).reshape(self.shape)
-        np.multiply(scores, (factor * self.mass)[pair], out=out)
-        out -= (factor * self._over_others(sums))[pair]
-        if self.weight is not None:
-            out *= self.weight
+        pair, weight = data.pair, self.weight  # of the length of the data, which alone keep them
+        sums = np.zeros(len(self.mass))
+        for rows in steps(len(pair)):
+            values = scores[rows] if weight is None else weight[rows] * scores[rows]
+            sums += np.bincount(pair[rows], values, minlength=len(sums))
+        mass, others = factor * self.mass, factor * self._over_others(sums.reshape(self.shape))
+        for rows in steps(len(pair)):
+            own = pair[rows]
+            values = scores[rows] * mass[own]
+            values -= others[own]
+            if weight is not None:
+                values *= weight[rows]
+            out[rows] = values
 
 
 class _TargetKernel:

@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
+from skbadr._rows import steps
 from skbadr.partition.groups import Groups, make_groups
 from skbadr.partition.order import canonical_order, sorted_labels
 from skbadr.partition.row_keys import row_keys
@@ -87,6 +88,16 @@ class Cells:
     def is_plain(self, cell_weights):
         """Whether these weights are the cells' shares, hence the plain estimator."""
         return bool(np.array_equal(cell_weights, self.shares))
+
+    def means(self, values):
+        """Return the weighted mean of values of the samples in each cell; NaN where it is empty."""
+        sums = np.zeros(self.n_cells)
+        for rows in steps(len(values)):
+            weighted = values[rows] * self.base_weight[rows]
+            sums += np.bincount(self.codes[rows], weighted, minlength=self.n_cells)
+        return np.divide(
+            sums, self.totals, out=np.full(self.n_cells, np.nan), where=self.totals > 0
+        )
 
     def take(self, rows):
         """Return the cells of a subset of the samples; a cell may become empty."""

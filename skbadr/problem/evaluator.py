@@ -109,14 +109,11 @@ class Evaluator:
 
         `value` is the metric's, and `losses` are the samples', where these are known already.
         """
-        data, cells = self.evaluation_set, self.cells
+        data = self.evaluation_set
         loss, method, _ = LOSSES[self.loss]
         if losses is None:
             losses = loss(data.y, responses[method])
-        sums = np.bincount(cells.codes, weights=losses * cells.base_weight, minlength=cells.n_cells)
-        evaluation.cell_losses = np.divide(
-            sums, cells.totals, out=np.full(cells.n_cells, np.nan), where=cells.totals > 0
-        )
+        evaluation.cell_losses = self.cells.means(losses)
         evaluation.losses_by_group = data.group_means(losses)
         predicted = responses["predict"]
         if evaluation.origin == "erm":
@@ -179,7 +176,7 @@ class Evaluator:
             asked = self.methods - {"predict"} if known else self.methods
             responses = {name: self._respond(model, X, name) for name in asked}
             if known:
-                responses["predict"] = responses["predict_proba"].argmax(axis=1)
+                responses["predict"] = _likeliest(responses["predict_proba"])
             return responses
         scores = self._respond(model, X, "decision_function")
         columns = scores.reshape(len(scores), -1)
@@ -196,6 +193,13 @@ class Evaluator:
         else:
             response = get_response(model, X, method, data.task)
         return code_response(response, method, data.classes, *known_of(model))
+
+
+def _likeliest(proba):
+    """Return the code of the most probable class, the first of equals."""
+    if proba.shape[1] == 2:  # one comparison, where a search takes ten times as long
+        return (proba[:, 1] > proba[:, 0]).astype(np.intp)
+    return proba.argmax(axis=1)
 
 
 def known_of(model):
@@ -254,12 +258,12 @@ def _check_defined(response, name, method):
         return
     # Infinite scores have a sign, infinite predictions no use.
     undefined = ~np.isfinite(response) if method == "predict" else np.isnan(response)
-    undefined = undefined.reshape(len(response), -1).any(axis=1)
-    if undefined.any():
-        raise ValueError(
-            f"{method} of {name} is not finite for {int(undefined.sum())} of {len(response)} "
-            "samples."
-        )
+    if not undefined.any():
+        return
+    n_undefined = int(undefined.reshape(len(response), -1).any(axis=1).sum())
+    raise ValueError(
+        f"{method} of {name} is not finite for {n_undefined} of {len(response)} samples."
+    )
 
 
 def _with_every_class(scores, known, classes):

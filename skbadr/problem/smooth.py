@@ -306,13 +306,16 @@ class SmoothProblem:
         evaluation.n_refits = len(states)
         evaluation.refit_time = time.perf_counter() - start_time
         scores, losses = self.scores(states), None
-        needed = {self.evaluator.metric.response_method, "predict"}
+        loss, method, _ = LOSSES[self.evaluator.loss]
+        metric, needed = self.evaluator.metric, {"predict"}
         alone = len(self.held_out) == 1 and self.held_out[0] is None
         if self.evaluator.loss == "log_loss" and alone:
             # The training loss of every family that has probabilities.
-            losses = self.family.loss(self.levels[0].target, scores)
+            losses = self.levels[0].losses(scores)
         else:
-            needed.add(LOSSES[self.evaluator.loss][1])
+            needed.add(method)
+        if value is None and metric.group_means_of is not loss:
+            needed.add(metric.response_method)
         if value is not None and self.evaluator.metric.greater_is_better:
             value = -value
         self.evaluator.measure(evaluation, self.responses(scores, needed), value, losses)
@@ -355,7 +358,7 @@ def implicit_obstacle(estimator, classes, *, loss, scoring, fit_params, held_out
     return None
 
 
-def pareto_residual(lower_level, model, classes):
+def pareto_residual(lower_level, model, classes, codes=None):
     """Return the Pareto certificate of a fitted last step, or None where it has none.
 
     Parameters
@@ -364,6 +367,8 @@ def pareto_residual(lower_level, model, classes):
         Of all training rows.
     model : fitted estimator
     classes : ndarray of shape (C,) or None
+    codes : ndarray of shape (n,) or None, default=None
+        Class codes of the training rows, where they are known.
 
     Returns
     -------
@@ -373,7 +378,9 @@ def pareto_residual(lower_level, model, classes):
     family = find_family(lower_level.peeled.final, classes)
     if isinstance(family, str) or lower_level.final_params:
         return None
-    y = lower_level.y if classes is None else np.searchsorted(classes, lower_level.y)
+    y = lower_level.y
+    if classes is not None:
+        y = np.searchsorted(classes, y) if codes is None else codes
     # Two passes cost less than a copy in single precision would.
     level = LinearLowerLevel(family, as_numbers(lower_level.X), y, lower_level.cells)
     try:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from skbadr.lower_level.linear import LinearState
+from skbadr.lower_level.state import LinearState
 from skbadr.partition import settled
 from skbadr.problem.sampling import StratifiedSampler
 from skbadr.solvers.simplex_model import SimplexModel

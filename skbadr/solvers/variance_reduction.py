@@ -49,6 +49,8 @@ def follow_all_rows(sample, loop, plain, *, reference, tols, rounds):
     ICML, equation 9: minimising a part of the data that is corrected so.
     """
     smooth, upper, conditions = sample.whole, loop.upper, loop.preconditioners
+    objective = smooth.problem.objective
+    ideal = -np.inf if objective.ideal is None else objective.cost(objective.ideal)
     tol, inner_tol = tols
     # The less there is to gain, the more of it would what is left of solutions hide.
     gained = (loop.reference - loop.best[0]) / max(abs(loop.reference), np.finfo(float).tiny)
@@ -68,6 +70,8 @@ def follow_all_rows(sample, loop, plain, *, reference, tols, rounds):
             # Of what a descent promises, the next one can mend what it was wrong about.
             return weights, states, value, True
         best = value, weights, states
+        if value - ideal <= enough:
+            return weights, states, value, True
         if round_ == rounds:
             break
         wanted = sample.hypergradient(states, slope, own)
