@@ -16,7 +16,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from skbadr import BADRClassifier, BADRRegressor
 from skbadr.partition import in_canonical_order, make_cells, make_groups
-from skbadr.partition.row_keys import row_keys
+from skbadr.partition.row_keys import key_order, row_keys
 from skbadr.problem.sampling import StratifiedSampler
 
 RNG = np.random.default_rng(0)
@@ -258,3 +258,13 @@ def check_rows_do_not_matter(model, X, y, groups, *, zeros=True):
         wide = X[rows] + np.float32(7) * (weight == 0)[:, None]
         model.fit(wide, y[rows], sensitive_features=groups[rows], sample_weight=weight)
         np.testing.assert_allclose(model.group_weights_, one, **close)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 1000])
+@pytest.mark.parametrize("most", [1, 7, 2**12, 2**64 - 1])
+def test_keys_are_ordered_whatever_their_lowest_bits(n, most):
+    rng = np.random.default_rng(0)
+    keys = rng.integers(0, most, n, dtype=np.uint64, endpoint=True)
+    order = key_order(keys)
+    np.testing.assert_array_equal(np.sort(order), np.arange(n))
+    np.testing.assert_array_equal(keys[order], np.sort(keys))

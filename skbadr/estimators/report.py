@@ -23,16 +23,12 @@ def small_groups(evaluation_set):
         Rows of positive weight of the group, or of its rarest class where it is a matter of
         classes: fewer than 30.
     """
-    codes, weight = evaluation_set.groups.codes, evaluation_set.sample_weight
-    counted = np.ones(len(codes), dtype=bool) if weight is None else weight > 0
-    n_groups = evaluation_set.n_groups
-    if evaluation_set.classes is None:
-        rows = np.bincount(codes[counted], minlength=n_groups)
-    else:
-        pair = codes * evaluation_set.n_classes + evaluation_set.y
-        size = n_groups * evaluation_set.n_classes
-        rows = np.bincount(pair[counted], minlength=size).reshape(n_groups, -1).min(axis=1)
-    groups = evaluation_set.groups
+    counted = evaluation_set
+    if evaluation_set.sample_weight is not None:
+        counted = evaluation_set.take(evaluation_set.sample_weight > 0)
+        counted.sample_weight = None
+    totals = counted.group_totals if counted.classes is None else counted.class_totals.min(axis=1)
+    rows, groups = totals.astype(int), evaluation_set.groups
     labels, rows = sorted_labels(groups.labels, groups.order), by_label(rows, groups.order)
     return {labels[g]: int(rows[g]) for g in np.flatnonzero(rows < FEW_ROWS)}
 

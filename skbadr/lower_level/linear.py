@@ -145,7 +145,10 @@ class LinearLowerLevel:
         -------
         state : LinearState
         """
-        weight = self.sample_weight(cell_weights)
+        if start is not None and np.array_equal(start.cell_weights, cell_weights):
+            weight = start.weight
+        else:
+            weight = self.sample_weight(cell_weights)
         coef = self.family.start(self.target, weight, self.p) if start is None else start.coef
         scores = self.forward(coef) if start is None else start.scores
         state = LinearState(cell_weights, coef, scores, weight)
@@ -192,10 +195,17 @@ class LinearLowerLevel:
 
     # The Hessian.
 
-    def hessian_product(self, state, direction):
-        """Return the Hessian times a direction, of shape (p, m): two passes over X."""
+    def curvature_at(self, state):
+        """Return the losses' curvature at a state, as a function of directions of the scores."""
+        return self.family.curvature_operator(self.target, state.scores)
+
+    def hessian_product(self, state, direction, curve=None):
+        """Return the Hessian times a direction, of shape (p, m): two passes over X.
+
+        `curve` is the `curvature_at` the state, where it is known.
+        """
         moved = self.forward(direction)
-        curved = self.family.apply_curvature(self.target, state.scores, moved)
+        curved = (curve or self.curvature_at(state))(moved)
         product = self.scale * self.backward(state.weight[:, None] * curved)
         return self._with_penalty(product, direction)
 
@@ -215,10 +225,10 @@ class LinearLowerLevel:
 
     def _conjugate_gradients(self, state, rhs, tol):
         size = self.p * self.m
-        preconditioner = self.hessian_diagonal(state).ravel()
+        preconditioner, curve = self.hessian_diagonal(state).ravel(), self.curvature_at(state)
 
         def product(vector):
-            return self.hessian_product(state, vector.reshape(self.p, self.m)).ravel()
+            return self.hessian_product(state, vector.reshape(self.p, self.m), curve).ravel()
 
         operator = LinearOperator((size, size), matvec=product, dtype=float)
         inverse = LinearOperator((size, size), matvec=lambda v: v.ravel() / preconditioner)
@@ -320,9 +330,13 @@ class LinearLowerLevel:
         -------
         gradient : ndarray of shape (K,)
         """
-        state.factor = None  # the adjoint needs the Hessian at the solution itself
-        adjoint = self.hessian_solve(state, parameter_gradient, tol=tol)
+        adjoint = self.adjoint(state, parameter_gradient, tol=tol)
         return self.hypergradient_along(state, self.forward(adjoint))
+
+    def adjoint(self, state, parameter_gradient, *, tol=1e-10):
+        """Return u of ``H u = grad Phi``, of shape (p, m), as of `hypergradient`."""
+        state.factor = None  # it needs the Hessian at the solution itself
+        return self.hessian_solve(state, parameter_gradient, tol=tol)
 
     def hypergradient_along(self, state, along):
         """Return d Phi / d lam, of shape (K,), from the adjoint's image ``X u``, of shape (n, m).
@@ -338,7 +352,7 @@ class LinearLowerLevel:
             sums += np.bincount(self.cells.codes[rows], per_sample, minlength=len(sums))
         return -self.scale * self.cells.totals.sum() * sums / self.cells.totals
 
-    def adjoint_gradient(self, state, adjoint, along, score_gradient=None):
+    def adjoint_gradient(self, state, adjoint, along, score_gradient=None, curve=None):
         """Return ``H u - X' score_gradient``, of shape (p, m), in one pass.
 
         Parameters
@@ -348,14 +362,16 @@ class LinearLowerLevel:
         along : ndarray of shape (n, m)
             ``X u``.
         score_gradient : ndarray of shape (n, m) or None, default=None
+        curve : callable or None, default=None
+            The `curvature_at` the state, where it is known.
         """
-        curved = self.family.apply_curvature(self.target, state.scores, along)
+        curved = (curve or self.curvature_at(state))(along)
         residual = self.scale * state.weight[:, None] * curved
         if score_gradient is not None:
             residual -= score_gradient
         return self._with_penalty(self.backward(residual), adjoint)
 
-    def second_derivative(self, state, directions, images):
+    def second_derivative(self, state, directions, images, curve=None):
         """Return the second derivative of the objective along directions, of shape (q, q).
 
         Parameters
@@ -364,11 +380,13 @@ class LinearLowerLevel:
         directions : list of ndarray of shape (p, m)
         images : list of ndarray of shape (n, m)
             ``X d`` of each: no pass over X is needed.
+        curve : callable or None, default=None
+            The `curvature_at` the state, where it is known.
         """
+        curve = curve or self.curvature_at(state)
         result = np.empty((len(directions), len(directions)))
         for j, (direction, image) in enumerate(zip(directions, images, strict=True)):
-            curved = self.family.apply_curvature(self.target, state.scores, image)
-            curved = state.weight[:, None] * curved
+            curved = state.weight[:, None] * curve(image)
             stiff = self._with_penalty(np.zeros_like(direction), direction)
             for i in range(j + 1):
                 along = self.scale * float(np.vdot(images[i], curved))

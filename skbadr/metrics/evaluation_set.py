@@ -107,8 +107,12 @@ class EvaluationSet:
     @cached_property
     def class_totals(self):
         """Weight of each group and true class, of shape (n_groups, n_classes)."""
-        size = self.n_groups * self.n_classes
-        counts = self._counts(self.pair, size)
+        weight, counts = self.sample_weight, np.zeros(self.n_groups * self.n_classes)
+        for rows in steps(len(self.y)):
+            pair = self.groups.codes[rows] * self.n_classes + self.y[rows]
+            own = None if weight is None else weight[rows]
+            counts += np.bincount(pair, own, minlength=len(counts))
+        counts = counts if weight is None else settled(counts, counts)
         return counts.reshape(self.n_groups, self.n_classes)
 
     @cached_property
@@ -168,16 +172,14 @@ class EvaluationSet:
         values : ndarray of shape (n,), callable ``rows -> ndarray``, or None
             The second makes those of a slice of the rows; None stands for ones.
         """
-        weights, codes = self.sample_weight, self.groups.codes
-        if callable(values):
-            sums = np.zeros(self.n_groups)
-            for rows in steps(len(codes)):
-                own = values(rows) if weights is None else values(rows) * weights[rows]
-                sums += np.bincount(codes[rows], weights=own, minlength=self.n_groups)
-            return sums
-        if values is not None:
-            weights = values if weights is None else values * weights
-        return np.bincount(codes, weights=weights, minlength=self.n_groups).astype(float)
+        weights, codes, sums = self.sample_weight, self.groups.codes, np.zeros(self.n_groups)
+        for rows in steps(len(codes)):
+            own = None if weights is None else weights[rows]
+            if values is not None:
+                part = values(rows) if callable(values) else values[rows]
+                own = part if own is None else part * own
+            sums += np.bincount(codes[rows], weights=own, minlength=self.n_groups)
+        return sums
 
     def group_means(self, values):
         """Return the mean of values, as of `group_sums`, by group; NaN where a group is absent."""

@@ -9,7 +9,7 @@ import numpy as np
 from skbadr._rows import steps
 from skbadr.partition.groups import Groups, make_groups
 from skbadr.partition.order import canonical_order, sorted_labels
-from skbadr.partition.row_keys import row_keys
+from skbadr.partition.row_keys import key_order, row_keys
 
 PARTITIONS = ("group", "group_target")
 
@@ -127,7 +127,7 @@ class Cells:
         if self.keys is None:
             order = np.flatnonzero(weight > 0)
         elif weight.min() == weight.max():
-            order = np.argsort(self.keys)
+            order = key_order(self.keys)
         else:
             order = np.lexsort((weight, self.keys))
             order = order[weight[order] > 0]

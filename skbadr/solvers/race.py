@@ -8,6 +8,8 @@ from skbadr.solvers.upper_value import UpperValue
 
 # Iterations that each runner gets before half of them are dropped.
 LAP = 5
+# Difference of weights up to which a starting point says nothing new.
+NEAR = 0.01
 # Share of what the best gained that another finalist must have gained.
 CLOSE = 0.5
 
@@ -65,10 +67,24 @@ def value_of(loop):
 def _points(problem, upper):
     """Return where to start: rates of whole classes are 0 or 1 near the vertices."""
     if upper.is_exact or problem.cells.target_of_cell is None:
-        return vertices_and_edges(problem, vertices=True, edges=True)
+        points = vertices_and_edges(problem, vertices=True, edges=True)
+        return _distinct(points)
     points = [problem.shares, problem.initial, *tilts(problem.cells, (1.0, 0.5, 1.5))]
     points = [problem.project(point) for point in points]
     return [np.array(point) for point in dict.fromkeys(map(tuple, points))]
+
+
+def _distinct(points):
+    """Return the points that are not next to an earlier one, as equal weights are to even shares.
+
+    Vertices are kept: an optimum may lie there.
+    """
+    chosen = []
+    for point in points:
+        near = any(np.abs(point - other).max() <= NEAR for other in chosen)
+        if not near or point.max() > 1.0 - NEAR:
+            chosen.append(point)
+    return chosen
 
 
 def _apart(runners, distance=0.02):

@@ -100,35 +100,45 @@ def minimise_in_box(curvature, gradient, lower, upper):
     -------
     step : ndarray of shape (K,)
     """
-    n = len(gradient)
-    step = _minimise_separately(np.diag(curvature), gradient, lower, upper)
+    step = _minimise_separately(curvature.diagonal(), gradient, lower, upper)
     free = (step > lower) & (step < upper)
     if not free.any():
         free[np.argmax(upper - lower)] = True
     size = max(float(np.abs(gradient).max()), np.finfo(float).tiny)
-    for _ in range(6 * n):
+    for _ in range(6 * len(gradient)):
         target, multiplier = _on_free(curvature, gradient, step, free)
         direction = target - step
-        with np.errstate(divide="ignore", invalid="ignore"):
-            room = np.where(direction > 0, upper - step, lower - step) / direction
-        room = np.where(free & (np.abs(direction) > 0), np.maximum(room, 0.0), np.inf)
-        blocking = int(np.argmin(room))
-        if room[blocking] < 1.0:
-            step = step + room[blocking] * direction
+        blocking, room = _first_bound(step, direction, free, lower, upper)
+        if room < 1.0:
+            step = step + room * direction
             step[blocking] = upper[blocking] if direction[blocking] > 0 else lower[blocking]
             free[blocking] = False
             if not free.any():
                 break
             continue
         step = target
+        if free.all():
+            break
         slope = gradient + curvature @ step + multiplier
-        at_upper = step >= upper
-        wish = np.where(free, 0.0, np.where(at_upper, slope, -slope))
+        wish = np.where(step >= upper, slope, -slope)
+        wish[free] = 0.0
         worst = int(np.argmax(wish))
         if wish[worst] <= 1e-10 * size:
             break
         free[worst] = True
     return step
+
+
+def _first_bound(step, direction, free, lower, upper):
+    """Return which entry meets its bound first along a direction, and after what share of it."""
+    moving = np.flatnonzero(free & (direction != 0.0))
+    if len(moving) == 0:
+        return 0, np.inf
+    along = direction[moving]
+    bound = np.where(along > 0, upper[moving], lower[moving])
+    room = np.maximum((bound - step[moving]) / along, 0.0)
+    first = int(np.argmin(room))
+    return int(moving[first]), float(room[first])
 
 
 def _minimise_separately(diagonal, gradient, lower, upper):
@@ -155,12 +165,13 @@ def _minimise_separately(diagonal, gradient, lower, upper):
 
 def _on_free(curvature, gradient, step, free):
     """Return the best step with the entries that are not free as they are, and its multiplier."""
-    m = int(free.sum())
-    system = np.zeros((m + 1, m + 1))
-    system[:m, :m] = curvature[np.ix_(free, free)]
-    system[:m, m] = system[m, :m] = 1.0
-    fixed = step[~free]
-    right = np.r_[-gradient[free] - curvature[np.ix_(free, ~free)] @ fixed, -fixed.sum()]
+    inside, outside = np.flatnonzero(free), np.flatnonzero(~free)
+    m, rows = len(inside), curvature[inside]
+    system = np.ones((m + 1, m + 1))
+    system[:m, :m], system[m, m] = rows[:, inside], 0.0
+    right = np.empty(m + 1)
+    right[:m] = -gradient[inside] - rows[:, outside] @ step[outside]
+    right[m] = -step[outside].sum()
     # In units in which both parts of the system are of one size.
     unit = max(float(np.abs(system[:m, :m]).max()), np.finfo(float).tiny)
     system[:m, :m] /= unit
@@ -170,5 +181,5 @@ def _on_free(curvature, gradient, step, free):
     except np.linalg.LinAlgError:
         solution = np.linalg.lstsq(system, right, rcond=None)[0]
     target = step.copy()
-    target[free] = solution[:m]
+    target[inside] = solution[:m]
     return target, solution[m] * unit

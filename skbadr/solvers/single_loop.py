@@ -1,5 +1,6 @@
 """One loop over parameters, adjoint and weights, each a step at a time."""
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -106,6 +107,7 @@ class Follower:
     precondition: Preconditioner
     pair: Pair
     state: LinearState = None
+    _curve: object = None
     _along: np.ndarray = None
     _last: dict = field(default_factory=dict)
 
@@ -133,7 +135,7 @@ class Follower:
         while not level.family.admissible(state.coef + rate * step) and rate > 1e-10:
             rate *= 0.5
         self.pair.coef = state.coef = state.coef + rate * step
-        state.scores = state.scores + (rate * image).astype(image.dtype)
+        state.scores, self._curve = state.scores + (rate * image).astype(image.dtype), None
         return rate * self._remember("coef", step, image, level.score_scale)
 
     def move_adjoint(self, score_gradient, rate=1.0):
@@ -142,7 +144,7 @@ class Follower:
         if self._along is None:
             self._along = level.forward(pair.adjoint)
         own = score_gradient if self.held_out is None else None
-        gradient = level.adjoint_gradient(state, pair.adjoint, self._along, own)
+        gradient = level.adjoint_gradient(state, pair.adjoint, self._along, own, self._curvature())
         if own is None:
             gradient = gradient - level.pull_back(score_gradient, self.held_out)
         step, image = self._best_step("adjoint", gradient)
@@ -161,12 +163,18 @@ class Follower:
         if not self.level.dense and kind in self._last:
             directions.append(self._last[kind][0])
             images.append(self._last[kind][1])
-        curvature = self.level.second_derivative(self.state, directions, images)
+        curvature = self.level.second_derivative(self.state, directions, images, self._curvature())
         slopes = np.array([np.vdot(gradient, direction) for direction in directions])
         lengths = _minimise(curvature, slopes)
         step = sum(length * d for length, d in zip(lengths, directions, strict=True))
         image = sum(image.dtype.type(s) * im for s, im in zip(lengths, images, strict=True))
         return step, image
+
+    def _curvature(self):
+        """Return the losses' curvature at the scores as they are, which several steps share."""
+        if self._curve is None:
+            self._curve = self.level.curvature_at(self.state)
+        return self._curve
 
     def _remember(self, kind, step, image, unit):
         """Keep a step as a direction of the next one; return its size in some unit."""
@@ -178,9 +186,10 @@ class Follower:
 
     def _size(self, values):
         """Return the root mean square of values of the training rows, of shape (n, m)."""
-        weight = self.level.cells.base_weight
+        cells = self.level.cells
         squares = np.einsum("nm,nm->n", values, values)
-        return float(np.sqrt(weight @ squares / (weight.sum() * values.shape[1])))
+        total = float(cells.base_weight @ squares)
+        return math.sqrt(total / (float(cells.totals.sum()) * values.shape[1]))
 
 
 class SingleLoop:

@@ -74,9 +74,8 @@ def follow_all_rows(sample, loop, plain, *, reference, tols, rounds):
             return weights, states, value, True
         if round_ == rounds:
             break
-        wanted = sample.hypergradient(states, slope, own)
-        slant = wanted - _hypergradient(sample.smooth, own, own_slope)
-        pairs = [Pair(state.coef, 0.0 * state.coef) for state in own]
+        pairs, known = _hypergradient(sample.smooth, own, own_slope)
+        slant = sample.hypergradient(states, slope, own) - known
         loop = SingleLoop(sample.smooth, upper, weights, pairs, conditions, tol=tol, slant=slant)
         loop.run(SHORT)
         # Parameters that only follow would make more or less of what the descent promises.
@@ -100,8 +99,10 @@ def solve_pairs(smooth, weights, pairs, tol):
 
 
 def _hypergradient(smooth, states, slope):
-    """Return d Phi / d lam at solutions, of shape (K,)."""
-    gradient = 0.0
+    """Return solutions with their adjoints, per fold, and d Phi / d lam there, of shape (K,)."""
+    pairs, gradient = [], 0.0
     for level, state in zip(smooth.levels, states, strict=True):
-        gradient = gradient + level.hypergradient(state, level.pull_back(slope), tol=1e-4)
-    return gradient
+        adjoint = level.adjoint(state, level.pull_back(slope), tol=1e-4)
+        gradient = gradient + level.hypergradient_along(state, level.forward(adjoint))
+        pairs.append(Pair(state.coef, adjoint))
+    return pairs, gradient

@@ -75,12 +75,12 @@ class LinearFamily:
         curvature = self.curvature(target, z)
         return curvature if curvature.ndim == 2 else np.einsum("naa->na", curvature)
 
-    def apply_curvature(self, target, z, direction):
-        """Return the second derivative times a direction, of shape (n, m)."""
+    def curvature_operator(self, target, z):
+        """Return the second derivative as a function of directions, both of shape (n, m)."""
         curvature = self.curvature(target, z)
         if curvature.ndim == 2:
-            return curvature * direction
-        return np.einsum("nab,nb->na", curvature, direction)
+            return lambda direction: curvature * direction
+        return lambda direction: np.einsum("nab,nb->na", curvature, direction)
 
     # The estimator's conventions.
 

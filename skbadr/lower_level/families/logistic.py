@@ -67,9 +67,11 @@ class Multinomial(LinearFamily):
         proba = softmax(z, axis=1)
         return proba * (1.0 - proba)
 
-    def apply_curvature(self, target, z, direction):  # noqa: D102
+    def curvature_operator(self, target, z):  # noqa: D102
         proba = softmax(z, axis=1)
-        return proba * (direction - (proba * direction).sum(axis=1, keepdims=True))
+        return lambda direction: (
+            proba * (direction - (proba * direction).sum(axis=1, keepdims=True))
+        )
 
     def predict_proba(self, z):  # noqa: D102
         return softmax(z, axis=1)
