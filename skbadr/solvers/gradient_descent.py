@@ -80,7 +80,9 @@ class GDSolver(SmoothSolver):
         recorder = Recorder(smooth, visited, finals, ROUGH_INNER_TOL if rough else INNER_TOL)
         begin = time.perf_counter()
         smooth_metric = metric.differentiable and not problem.objective.uses_score
-        few = FewRows(smooth, RACE_ROWS if smooth_metric else RATE_ROWS, tol=RACE_INNER_TOL)
+        rows = sum(level.cells.n_seen for level in smooth.levels)
+        few_rows = RACE_ROWS if smooth_metric else max(RACE_ROWS, min(RATE_ROWS, rows // 4))
+        few = FewRows(smooth, few_rows, tol=RACE_INNER_TOL)
         recorder.sample = sample = self._sample(smooth, few)
         starts = few.plain_starts(finals.plain_model)
         starts = starts if sample is None else sample.lifted(sample.plain)

@@ -12,8 +12,8 @@ from skbadr.solvers.single_loop import FIRST_RADIUS, Follower, Pair, felt
 from skbadr.solvers.smooth import is_smooth
 from skbadr.solvers.variance_reduction import solve_pairs
 
-# Rows of a minibatch: usual, and of rates whose end no sample will mend.
-BATCH, RATE_BATCH = 8_192, 16_384
+# Rows of a minibatch.
+BATCH = 8_192
 # Rows of a minibatch for each column, with fewer of which its solution is another.
 PER_COLUMN = 16
 # Iterations.
@@ -47,8 +47,8 @@ class SGDSolver(GDSolver):
     max_iter : int or None, default=None
         Iterations; None: 40. Half as many where steps on a sample follow, or of surrogates.
     batch_size : int or None, default=None
-        Rows of a minibatch; None: 8,192 (twice as many for rates where no steps on a sample
-        follow), or 128 for each cell, or 16 for each dense column, whichever is most.
+        Rows of a minibatch; None: 8,192, or 128 for each cell, or 16 for each dense column,
+        whichever is most.
 
     References
     ----------
@@ -82,9 +82,8 @@ class SGDSolver(GDSolver):
         # What a race on few rows learnt about curvature, far from here, would mislead.
         loop.model = SimplexModel(n_cells, smooth.min_weight)
         exact = loop.upper.is_exact
-        usual = exact or recorder.sample is not None
         batch_size = self.batch_size or max(
-            BATCH if usual else RATE_BATCH, 128 * n_cells, PER_COLUMN * _dense_columns(smooth)
+            BATCH, 128 * n_cells, PER_COLUMN * _dense_columns(smooth)
         )
         batch_size = min(batch_size, rows)
         if recorder.sample is None:
