@@ -19,7 +19,7 @@ from sklearn.linear_model import (
 from sklearn.svm import LinearSVC
 
 from skbadr import BADRClassifier, BADRRegressor
-from skbadr.lower_level import LinearLowerLevel, find_family
+from skbadr.lower_level import LinearLowerLevel, families, find_family
 from skbadr.lower_level.state import LinearState
 from skbadr.metrics import EvaluationSet, get_metric
 from skbadr.partition import make_cells, make_groups
@@ -195,6 +195,31 @@ def test_an_estimator_that_does_not_converge_is_refitted_instead():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(X, y, sensitive_features=group)
     assert model.metric_value_ <= model.erm_metric_value_
+
+
+class HardOfHearing(LogisticRegression):
+    """Fits with weights that differ by far less than those it was given."""
+
+    def fit(self, X, y, sample_weight=None):
+        return super().fit(X, y, None if sample_weight is None else sample_weight**0.05)
+
+
+@pytest.mark.parametrize("solver", ["implicit", "gd", "sgd"])
+def test_a_fit_that_keeps_little_of_its_promise_sends_the_search_to_refits(solver, monkeypatch):
+    monkeypatch.setitem(families._FACTORIES, HardOfHearing, families.logistic.logistic_regression)
+    rng = np.random.default_rng(0)
+    group, X = rng.integers(0, 3, 1_500), rng.normal(size=(1_500, 4))
+    signal = X[:, 0] + 1.5 * group * X[:, 1] + rng.logistic(size=1_500)
+    y = (signal > 0.3 * group).astype(int)
+    model = BADRClassifier(HardOfHearing(), "individual", solver=solver, random_state=0)
+    model.fit(X, y, sensitive_features=group)
+    # Refits find weights that it does hear.
+    refits = BADRClassifier(HardOfHearing(), "individual", solver="alternating", random_state=0)
+    refits.fit(X, y, sensitive_features=group)
+    assert model.metric_value_ <= refits.metric_value_ * (1 + 1e-9)
+    results = model.results_
+    kept = model.erm_metric_value_ - results["metric"][results["origin"] == "final"].min()
+    assert model.erm_metric_value_ - model.metric_value_ > 1.2 * kept
 
 
 @pytest.mark.parametrize("solver", ["gd", "sgd"])

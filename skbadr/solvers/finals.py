@@ -4,6 +4,8 @@ import numpy as np
 
 # Share of a metric below which that tolerance decides, not the weights.
 NOISE = 3e-3
+# Share of a promised gain that fits have to keep, and of the metric from which on one counts.
+KEPT, WORTH = 0.5, 0.01
 # By how much the tolerance of the estimator's own solver may move a metric or a loss.
 ALIKE = 0.03
 
@@ -93,7 +95,19 @@ class Finals:
                 self.inside()
                 self.inside = None
         plain = self.fit_plain()
-        return objective.is_met(plain) or self.archive.best is not plain
+        if not objective.is_met(plain) and self.archive.best is plain:
+            return False
+        return not tried or self._keeps_enough(plain, visited)
+
+    def _keeps_enough(self, plain, visited):
+        """Whether the best fit does a fair share of what the best solution promises."""
+        objective, best = self.archive.objective, self.archive.best
+        if objective.bound is not None:
+            return True
+        promised = objective.gain(plain, min(visited, key=objective.key))
+        if promised <= WORTH * abs(plain.metric):
+            return True
+        return objective.gain(plain, best) >= KEPT * promised
 
     def _next(self, visited, number):
         """Return a candidate by its place in the order of promise, or None."""

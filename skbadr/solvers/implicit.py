@@ -41,7 +41,8 @@ class ImplicitSolver(SmoothSolver):
     because the derivative of the scores in the weights predicts each of them. The wrapped
     estimator itself is fitted at the weights found and, below 10,000 rows or where the
     improvement is small, plain. Where its own solver does not return the solutions (it stops
-    early, say), alternating refits take over.
+    early, say), or its fits keep less than half of what they promise, alternating refits take
+    over.
 
     Parameters
     ----------

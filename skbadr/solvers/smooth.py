@@ -19,8 +19,8 @@ NOT_SMOOTH = (NotTheEstimators, LinAlgError, ValueError, FloatingPointError, Mem
 class SmoothSolver(UpperSolver):
     """Search among solutions of the lower level, then fit the estimator itself at the best.
 
-    Where the estimator's own solver does not return the solutions (it stops early, say),
-    alternating refits take over.
+    Where the estimator's own solver does not return the solutions (it stops early, say), or its
+    fits keep less than half of what they promise, alternating refits take over.
     """
 
     def budget(self, problem):
