@@ -8,7 +8,7 @@ from skbadr.solvers.upper_value import UpperValue
 
 # Iterations that each runner gets before half of them are dropped.
 LAP = 5
-# Difference of weights up to which a starting point says nothing new.
+# Difference of weights up to which a starting point says nothing new, as a share of the largest.
 NEAR = 0.01
 # Share of what the best gained that another finalist must have gained.
 CLOSE = 0.5
@@ -80,12 +80,11 @@ def _points(problem, upper):
 def _distinct(points):
     """Return the points that are not next to an earlier one, as equal weights are to even shares.
 
-    Vertices are kept: an optimum may lie there.
+    Next to it is what differs in no weight by more than a share of the largest.
     """
     chosen = []
     for point in points:
-        near = any(np.abs(point - other).max() <= NEAR for other in chosen)
-        if not near or point.max() > 1.0 - NEAR:
+        if all(np.abs(point - other).max() > NEAR * point.max() for other in chosen):
             chosen.append(point)
     return chosen
 
