@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from skbadr._rows import STEP_ROWS
 from skbadr.partition import Cells, make_cells, make_groups
 from skbadr.partition.cells import target_bins
 
@@ -223,3 +224,14 @@ def test_rows_taken():
     # A cell that lost all its rows weighs nothing, and nothing is divided by zero.
     weight = part.sample_weight(np.array([0.5, 0.25, 0.25]))
     np.testing.assert_allclose(weight, 11 * np.array([0.25 * 2 / 7, 0.25 * 5 / 7, 0.5]))
+
+
+def test_means_of_more_rows_than_a_step():
+    rng = np.random.default_rng(0)
+    n = 2 * STEP_ROWS + 5
+    groups, weight, values = make_groups(rng.integers(0, 3, n)), rng.random(n), rng.normal(size=n)
+    cells = make_cells("group", np.zeros(n, int), groups, weight, classes=CLASSES)
+    expected = [
+        np.average(values[cells.codes == k], weights=weight[cells.codes == k]) for k in range(3)
+    ]
+    np.testing.assert_allclose(cells.means(values), expected)

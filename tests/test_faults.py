@@ -15,6 +15,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from skbadr import BADRClassifier, pareto_path
 from skbadr.lower_level import RefitLowerLevel
+from skbadr.metrics import get_metric
 from skbadr.problem import SmoothProblem
 
 X, Y, GROUP = make_people()
@@ -58,6 +59,19 @@ def test_refit_with_undefined_probabilities_is_skipped():
         fitted(model)
     assert 0 < model.results_["failed"].sum() < len(model.results_["failed"])
     assert not model.estimator_.broken_
+
+
+class OneRowTooMany(LogisticRegression):
+    """Answers with a row more than it was asked for."""
+
+    def predict_proba(self, X):
+        return np.vstack([[[0.5, 0.5]], super().predict_proba(X)])
+
+
+def test_predictions_of_other_rows_than_asked_for_are_an_error():
+    model = classifier(OneRowTooMany(), metric=get_metric("worst_group_loss", loss="log_loss"))
+    with pytest.raises(ValueError, match="OneRowTooMany has 241 rows for 240 samples"):
+        fitted(model)
 
 
 class Diverging(RegressorMixin, BaseEstimator):

@@ -35,6 +35,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC, LinearSVR
 
 from skbadr import BADRClassifier, BADRRegressor
+from skbadr._rows import STEP_ROWS
 from skbadr.estimators.own_loss import own_loss
 from skbadr.losses import LOSSES, get_loss, soft_zero_one
 from skbadr.metrics import EvaluationSet, GroupLossMetric, get_metric
@@ -341,3 +342,26 @@ def test_a_group_without_weight_bargains_for_nothing():
     assert value == pytest.approx(expected)
     endless = GroupLossMetric("nash_welfare", disagreement=np.inf)
     assert endless(y, predicted, sensitive_features=group) == -np.inf
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    "metric",
+    [get_metric("individual"), get_metric("group_loss_variance", loss="log_loss")],
+    ids=str,
+)
+def test_gradients_of_more_rows_than_a_step(metric, weighted):
+    rng = np.random.default_rng(0)
+    n = 2 * STEP_ROWS + 5
+    weight = rng.integers(0, 3, n).astype(float) if weighted else None
+    y, scores = rng.integers(0, 2, n), rng.normal(size=(n, 1))
+    data = EvaluationSet(y, make_groups(rng.integers(0, 3, n)), np.arange(2), weight)
+    _, gradient = metric.value_and_gradient(data, scores)
+    for rows in (slice(0, STEP_ROWS), slice(STEP_ROWS, 2 * STEP_ROWS), slice(2 * STEP_ROWS, n)):
+        direction = np.zeros((n, 1))
+        direction[rows] = 1e-4 * (1 + y[rows, None])
+        up, down = (
+            metric.value_and_gradient(data, scores + sign * direction)[0] for sign in (1.0, -1.0)
+        )
+        slope = float((gradient * direction).sum())
+        assert slope == pytest.approx((up - down) / 2, rel=1e-4, abs=1e-10)

@@ -338,3 +338,12 @@ def test_sure_mistakes_on_a_rare_value_take_few_steps():
     assert state.n_iter <= 12
     reference = level.solve(cells.shares)
     np.testing.assert_allclose(state.coef, reference.coef, atol=1e-7)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_derivatives_that_are_not_finite_are_refused(value):
+    level, lam, _ = make_problem(Ridge(), 0, "group", "dense")
+    state = level.solve(lam)
+    rhs = np.full((level.p, level.m), value)
+    with pytest.raises(ValueError, match="not finite"):
+        level.hessian_solve(state, rhs)

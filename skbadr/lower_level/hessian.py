@@ -12,8 +12,15 @@ def factorise(level, state):
 def solve(factor, rhs):
     """Return the solution of a factorised system, for right-hand sides of shape (q,) or (q, r).
 
-    Without the checks of `scipy.linalg.cho_solve`, which take as long where systems are small.
+    Without what else `scipy.linalg.cho_solve` does, which takes far longer where systems are small.
+
+    Raises
+    ------
+    ValueError
+        If right-hand sides are not finite, as where the lower level diverged.
     """
+    if not np.isfinite(rhs).all():
+        raise ValueError("the lower level's derivatives are not finite.")
     matrix, lower = factor
     (potrs,) = linalg.get_lapack_funcs(("potrs",), (matrix, rhs))
     return potrs(matrix, rhs, lower=lower)[0]

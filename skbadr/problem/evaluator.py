@@ -8,7 +8,7 @@ from sklearn import config_context, get_config
 from sklearn.utils import indexable
 
 from skbadr._dask import is_dask_array
-from skbadr._sklearn import _safe_indexing
+from skbadr._sklearn import _num_samples, _safe_indexing
 from skbadr._warnings import record_warnings
 from skbadr.losses import LOSSES
 from skbadr.lower_level import is_shared_map, release, respond_on_blocks
@@ -192,6 +192,11 @@ class Evaluator:
             response = respond_on_blocks(model, X, respond)
         else:
             response = get_response(model, X, method, data.task)
+        if len(response) != _num_samples(X):
+            raise ValueError(
+                f"{method} of {type(model).__name__} has {len(response)} rows for "
+                f"{_num_samples(X)} samples."
+            )
         return code_response(response, method, data.classes, *known_of(model))
 
 
