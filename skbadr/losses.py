@@ -111,7 +111,7 @@ def log_loss_and_gradient(y, scores):
         small, target = np.exp(-np.abs(scores)), y[:, None].astype(scores.dtype)
         loss = np.maximum(scores, 0.0) + _log_one_plus(small) - target * scores
         # That exp is at most 1, which takes its place where scores are positive.
-        top = np.maximum(small, scores >= 0, dtype=scores.dtype)
+        top = np.maximum(small, scores >= 0)
         return loss[:, 0], top / (1.0 + small) - target
     rows = np.arange(len(y))
     shifted = scores - scores.max(axis=1, keepdims=True)

@@ -26,6 +26,7 @@ from skbadr.partition import make_cells, make_groups
 from skbadr.problem.sampling import StratifiedSampler
 from skbadr.solvers import GDSolver, SGDSolver, get_solver
 from skbadr.solvers.gauss_newton import GaussNewton
+from skbadr.solvers.single_loop import Follower, Pair, Preconditioner
 from skbadr.solvers.stochastic import StochasticLoop
 
 EXACT = LogisticRegression(tol=1e-9, max_iter=10_000)
@@ -244,6 +245,22 @@ def test_max_iter_is_a_budget():
         model.fit(X, y, sensitive_features=group)
         assert model.n_iter_ <= 6
         assert model.metric_value_ <= model.erm_metric_value_
+
+
+def test_curvature_follows_the_parameters():
+    X, y, group = people(n=400)
+    classes = np.arange(2)
+    cells = make_cells("group", y, make_groups(group), np.ones(400), classes=classes)
+    level = LinearLowerLevel(find_family(EXACT, classes), X, y, cells)
+    coef, direction = np.zeros((level.p, 1)), np.ones((400, 1))
+    condition = Preconditioner(level)
+    follower = Follower(level, None, condition, Pair(coef, np.zeros_like(coef)))
+    follower.at(cells.shares)
+    for _ in range(2):
+        follower.move_adjoint(np.ones((400, 1)))
+        seen = follower._curvature()(direction)
+        np.testing.assert_allclose(seen, level.curvature_at(follower.state)(direction))
+        assert follower.move_parameters() > 1e-3
 
 
 def test_a_sample_stands_for_all_rows():

@@ -5,7 +5,7 @@ from scipy import linalg
 
 
 def factorise(level, state):
-    """Return a factor of the Hessian of a `LinearLowerLevel` at a state, for `cho_solve`."""
+    """Return a factor of the Hessian of a `LinearLowerLevel` at a state, for `solve`."""
     return _cholesky(_dense_hessian(level, state))
 
 

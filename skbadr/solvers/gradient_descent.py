@@ -16,7 +16,7 @@ from skbadr.solvers.smooth import SmoothSolver, is_smooth
 from skbadr.solvers.upper_value import UpperValue
 from skbadr.solvers.variance_reduction import follow_all_rows, solve_pairs
 
-# Rows of the race that picks a valley, where there are many: of smooth metrics, and of rates.
+# Rows of the race that picks a valley, where there are many: of smooth metrics, and most of rates.
 RACE_ROWS, RATE_ROWS = 5_000, 20_000
 # Rows of the sample on which its finalists go on, where there are at least twice as many, and how
 # many times as many there are where counts are searched for on it.
@@ -81,7 +81,8 @@ class GDSolver(SmoothSolver):
         begin = time.perf_counter()
         smooth_metric = metric.differentiable and not problem.objective.uses_score
         rows = sum(level.cells.n_seen for level in smooth.levels)
-        few_rows = RACE_ROWS if smooth_metric else max(RACE_ROWS, min(RATE_ROWS, rows // 4))
+        # Rates of fewer rows lead elsewhere.
+        few_rows = RACE_ROWS if smooth_metric else max(2 * RACE_ROWS, min(RATE_ROWS, rows // 2))
         few = FewRows(smooth, few_rows, tol=RACE_INNER_TOL)
         recorder.sample = sample = self._sample(smooth, few)
         starts = few.plain_starts(finals.plain_model)

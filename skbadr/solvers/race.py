@@ -2,13 +2,14 @@
 
 import numpy as np
 
+from skbadr.solvers.simplex_model import SMALL_WEIGHT
 from skbadr.solvers.single_loop import Pair, Preconditioner, SingleLoop
 from skbadr.solvers.starts import tilts, vertices_and_edges
 from skbadr.solvers.upper_value import UpperValue
 
 # Iterations that each runner gets before half of them are dropped.
 LAP = 5
-# Difference of weights up to which a starting point says nothing new, as a share of the largest.
+# Relative difference of weights up to which a starting point says nothing new.
 NEAR = 0.01
 # Share of what the best gained that another finalist must have gained.
 CLOSE = 0.5
@@ -78,13 +79,11 @@ def _points(problem, upper):
 
 
 def _distinct(points):
-    """Return the points that are not next to an earlier one, as equal weights are to even shares.
-
-    Next to it is what differs in no weight by more than a share of the largest.
-    """
+    """Return the points that are not next to an earlier one, as equal weights are to shares."""
     chosen = []
     for point in points:
-        if all(np.abs(point - other).max() > NEAR * point.max() for other in chosen):
+        moves = [(point - other) / np.maximum(other, SMALL_WEIGHT) for other in chosen]
+        if all(np.abs(move).max() > NEAR for move in moves):
             chosen.append(point)
     return chosen
 
