@@ -1,5 +1,7 @@
 """Rows in steps whose vectors stay in the processor's cache."""
 
+import numpy as np
+
 # Rows of a step at most: fresh memory for all rows would cost more than most arithmetic on them.
 STEP_ROWS = 1 << 14
 
@@ -8,3 +10,20 @@ def steps(n_rows, size=STEP_ROWS):
     """Yield slices that cover so many rows; an empty one where there are none."""
     for start in range(0, max(n_rows, 1), size):
         yield slice(start, min(start + size, n_rows))
+
+
+def sums_by(codes, n_codes, values=None):
+    """Return the sums of values of rows by the rows' codes, of shape (n_codes,).
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n,), intp
+    n_codes : int
+    values : ndarray of shape (n,), callable ``rows -> ndarray``, or None
+        The second makes those of a slice of the rows; None stands for ones.
+    """
+    sums = np.zeros(n_codes)
+    for rows in steps(len(codes)):
+        own = values(rows) if callable(values) else values if values is None else values[rows]
+        sums += np.bincount(codes[rows], own, minlength=n_codes)
+    return sums

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, cg
 
-from skbadr._rows import steps
+from skbadr._rows import steps, sums_by
 from skbadr.lower_level.certificate import distance_to_hull
 from skbadr.lower_level.design import make_design
 from skbadr.lower_level.hessian import factorise, solve
@@ -115,11 +115,16 @@ class LinearLowerLevel:
 
     def gradient(self, coef, scores, weight):
         """Return the gradient of the objective, of shape (p, m)."""
-        residual = np.empty_like(scores)
-        for rows in steps(self.n):
-            slopes = self.family.gradient(self.target[rows], scores[rows])
-            np.multiply(weight[rows, None], slopes, out=residual[rows])
+        residual = self._slopes(scores, weight)
         return self._with_penalty(self.scale * self.backward(residual), coef)
+
+    def _slopes(self, scores, weight):
+        """Return the slopes of the losses, times weights (None: ones), of shape (n, m)."""
+        slopes = np.empty_like(scores)
+        for rows in steps(self.n):
+            own = self.family.gradient(self.target[rows], scores[rows])
+            slopes[rows] = own if weight is None else weight[rows, None] * own
+        return slopes
 
     def _with_penalty(self, product, coef):
         """Add the derivative of the penalty, in place of 0 for what is not trained."""
@@ -159,12 +164,12 @@ class LinearLowerLevel:
 
     def score_size(self, scores):
         """Return the largest root mean square of some scores over any cell."""
-        sums = np.zeros(self.cells.n_cells)
-        for rows in steps(self.n):
-            squared = np.einsum("nm,nm->n", scores[rows], scores[rows])
-            if self._base is not None:
-                squared = squared * self.cells.base_weight[rows]
-            sums += np.bincount(self.cells.codes[rows], squared, minlength=len(sums))
+
+        def squared(rows):
+            squares = np.einsum("nm,nm->n", scores[rows], scores[rows])
+            return squares if self._base is None else squares * self.cells.base_weight[rows]
+
+        sums = sums_by(self.cells.codes, self.cells.n_cells, squared)
         present = self.cells.totals > 0
         return float(np.sqrt((sums[present] / self.cells.totals[present]).max()))
 
@@ -251,19 +256,13 @@ class LinearLowerLevel:
     def cell_gradients(self, state):
         """Return the gradients J_k of all cells' mean losses, of shape (K, p, m), in one pass."""
         n_cells, codes = self.cells.n_cells, self.cells.codes
-        residual, totals = np.empty_like(state.scores), np.zeros((n_cells, self.m))
-        for rows in steps(self.n):
-            slopes = self.family.gradient(self.target[rows], state.scores[rows])
-            if self._base is not None:
-                slopes = self._base[rows, None] * slopes
-            residual[rows] = slopes
-            for a, column in enumerate(slopes.T):
-                totals[:, a] += np.bincount(codes[rows], column, minlength=n_cells)
+        residual = self._slopes(state.scores, self._base)
         self.n_passes += 1
         gradients = self.X.by_cell(residual, codes, n_cells)
         if self.family.fit_intercept:
-            totals = self.family.intercept_scaling * totals[:, None]
-            gradients = np.concatenate([gradients, totals], axis=1)
+            totals = np.stack([sums_by(codes, n_cells, column) for column in residual.T], axis=1)
+            totals *= self.family.intercept_scaling
+            gradients = np.concatenate([gradients, totals[:, None]], axis=1)
         gradients /= self.cells.totals[:, None, None]
         return np.where(self.free, gradients, 0.0)
 
@@ -343,13 +342,13 @@ class LinearLowerLevel:
 
         No pass over X, whatever the number of cells.
         """
-        sums = np.zeros(self.cells.n_cells)
-        for rows in steps(self.n):
+
+        def per_sample(rows):
             slopes = self.family.gradient(self.target[rows], state.scores[rows])
-            per_sample = np.einsum("nm,nm->n", slopes, along[rows])
-            if self._base is not None:
-                per_sample = per_sample * self._base[rows]
-            sums += np.bincount(self.cells.codes[rows], per_sample, minlength=len(sums))
+            products = np.einsum("nm,nm->n", slopes, along[rows])
+            return products if self._base is None else products * self._base[rows]
+
+        sums = sums_by(self.cells.codes, self.cells.n_cells, per_sample)
         return -self.scale * self.cells.totals.sum() * sums / self.cells.totals
 
     def adjoint_gradient(self, state, adjoint, along, score_gradient=None, curve=None):

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from skbadr._rows import steps
+from skbadr._rows import steps, sums_by
 from skbadr.partition import Groups, settled
 
 
@@ -172,14 +172,13 @@ class EvaluationSet:
         values : ndarray of shape (n,), callable ``rows -> ndarray``, or None
             The second makes those of a slice of the rows; None stands for ones.
         """
-        weights, codes, sums = self.sample_weight, self.groups.codes, np.zeros(self.n_groups)
-        for rows in steps(len(codes)):
-            own = None if weights is None else weights[rows]
+        weight, own = self.sample_weight, values
+        if weight is not None:
+            own = weight
             if values is not None:
-                part = values(rows) if callable(values) else values[rows]
-                own = part if own is None else part * own
-            sums += np.bincount(codes[rows], weights=own, minlength=self.n_groups)
-        return sums
+                make = values if callable(values) else values.__getitem__
+                own = lambda rows: make(rows) * weight[rows]  # noqa: E731
+        return sums_by(self.groups.codes, self.n_groups, own)
 
     def group_means(self, values):
         """Return the mean of values, as of `group_sums`, by group; NaN where a group is absent."""

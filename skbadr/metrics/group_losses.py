@@ -288,10 +288,8 @@ class GroupLossMetric(FairnessMetric):
         return sharp or self._loss.kinked
 
     def value_and_gradient(self, evaluation_set, scores):  # noqa: D102
-        data, slopes = (
-            evaluation_set,
-            np.empty(np.shape(scores), np.result_type(scores, np.float32)),
-        )
+        data = evaluation_set
+        slopes = np.empty(np.shape(scores), np.result_type(scores, np.float32))
 
         def losses(rows):
             own, slopes[rows] = self._loss.gradient(data.y[rows], scores[rows])

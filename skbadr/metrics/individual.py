@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.linalg import solve_banded
 
-from skbadr._rows import steps
+from skbadr._rows import steps, sums_by
 from skbadr.metrics.base import FairnessMetric
 
 # Range of targets within which exp of their differences is well inside that of floats.
@@ -65,7 +65,7 @@ class _ClassKernel:
 
     def __init__(self, evaluation_set):
         data = evaluation_set
-        self.weight, self.shape = data.sample_weight, data.class_totals.shape
+        self.shape = data.class_totals.shape
         self.kernel = np.full((data.n_classes, data.n_classes), np.exp(-1.0))
         np.fill_diagonal(self.kernel, 1.0)
         self.mass = self._over_others(data.class_totals)
@@ -75,11 +75,12 @@ class _ClassKernel:
 
     def spread(self, data, scores, factor, out):
         """Write ``factor w_i (f_i A0_i - A1_i)`` to `out`."""
-        pair, weight = data.pair, self.weight  # of the length of the data, which alone keep them
-        sums = np.zeros(len(self.mass))
-        for rows in steps(len(pair)):
-            values = scores[rows] if weight is None else weight[rows] * scores[rows]
-            sums += np.bincount(pair[rows], values, minlength=len(sums))
+        pair, weight = data.pair, data.sample_weight
+
+        def weighted(rows):
+            return scores[rows] if weight is None else weight[rows] * scores[rows]
+
+        sums = sums_by(pair, len(self.mass), weighted)
         mass, others = factor * self.mass, factor * self._over_others(sums.reshape(self.shape))
         for rows in steps(len(pair)):
             own = pair[rows]
@@ -95,14 +96,14 @@ class _TargetKernel:
 
     def __init__(self, evaluation_set):
         y, codes = evaluation_set.y, evaluation_set.groups.codes
-        self.weight = evaluation_set.sample_weight
+        weight = evaluation_set.sample_weight
         order = np.argsort(y, kind="stable")
         sorted_codes = codes[order]
         # All samples first, then those of each group, to be taken off again.
         self.rows = [order]
         self.rows += [order[sorted_codes == g] for g in np.flatnonzero(evaluation_set.present)]
         self.sums = [_ExponentialSums(y[rows]) for rows in self.rows]
-        self.mass = self._over_others(np.ones(len(y)) if self.weight is None else self.weight)
+        self.mass = self._over_others(np.ones(len(y)) if weight is None else weight)
 
     def _over_others(self, values):
         result = np.empty(len(values))
@@ -115,12 +116,13 @@ class _TargetKernel:
 
     def spread(self, data, scores, factor, out):
         """Write ``factor w_i (f_i A0_i - A1_i)`` to `out`."""
-        values = scores if self.weight is None else self.weight * scores
+        weight = data.sample_weight
+        values = scores if weight is None else weight * scores
         np.multiply(scores, self.mass, out=out)
         out -= self._over_others(values)
         out *= factor
-        if self.weight is not None:
-            out *= self.weight
+        if weight is not None:
+            out *= weight
 
 
 class _ExponentialSums:

@@ -194,12 +194,10 @@ class _Game:
     def cell_losses(self, scores):
         """Return the mean losses of the cells, of shape (K,)."""
         level = self.level
-        losses = level.family.loss(level.target, scores).astype(float)
+        losses = level.losses(scores).astype(float)
         if level.loss_weight is not None:
             losses = losses * level.loss_weight
-        cells = level.cells
-        sums = np.bincount(cells.codes, losses * cells.base_weight, minlength=cells.n_cells)
-        return sums / cells.totals
+        return level.cells.means(losses)
 
     def penalty(self, coef):
         """Return the regularisation in units of the mean losses."""

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from skbadr._rows import steps
+from skbadr._rows import sums_by
 from skbadr.partition.groups import Groups, make_groups
 from skbadr.partition.order import canonical_order, sorted_labels
 from skbadr.partition.row_keys import key_order, row_keys
@@ -91,10 +91,8 @@ class Cells:
 
     def means(self, values):
         """Return the weighted mean of values of the samples in each cell; NaN where it is empty."""
-        sums = np.zeros(self.n_cells)
-        for rows in steps(len(values)):
-            weighted = values[rows] * self.base_weight[rows]
-            sums += np.bincount(self.codes[rows], weighted, minlength=self.n_cells)
+        weight = self.base_weight
+        sums = sums_by(self.codes, self.n_cells, lambda rows: values[rows] * weight[rows])
         return np.divide(
             sums, self.totals, out=np.full(self.n_cells, np.nan), where=self.totals > 0
         )

@@ -82,7 +82,7 @@ class DaskEvaluator(Evaluator):
         X = self.sample.X if rows is None else self.sample.X[rows]
         method = self.metric.response_method
         blocks = response_blocks(model, da.from_array(X, chunks=X.shape), method, X.shape[:1])
-        return _Measure.of(self, model).responses({method: blocks[0].compute()})[method]
+        return _Measure.of(self, model).responses({method: blocks[0].compute()}, X.shape[0])[method]
 
 
 @dataclass
@@ -194,21 +194,19 @@ class _Measure:
             (None if known is None else np.asarray(known), name),
         )  # fmt: skip
 
-    def responses(self, raw):
-        """Return the responses of the model to a block as metrics take them."""
+    def responses(self, raw, n_rows):
+        """Return the responses of the model to a block of so many rows as metrics take them."""
         classes, (known, name) = self.whole.classes, self.model
         return {
-            method: code_response(np.asarray(response), method, classes, known, name)
+            method: code_response(np.asarray(response), n_rows, method, classes, known, name)
             for method, response in raw.items()
         }
 
 
 def _measure(rows, responses, places, measure):
     """Return sums over a block, and responses to some of its rows where these are wanted."""
-    responses = measure.responses(responses)
+    responses = measure.responses(responses, len(rows.y))
     predicted, whole = responses["predict"], measure.whole
-    if len(predicted) != len(rows.y):
-        raise ValueError(f"predict returned {len(predicted)} values for {len(rows.y)} rows.")
     part = whole.part(rows.y, measure.place[rows.groups], rows.weight)
     loss, method, _ = LOSSES[measure.loss]
     losses = loss(rows.y, responses[method])

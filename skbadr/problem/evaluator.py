@@ -192,12 +192,8 @@ class Evaluator:
             response = respond_on_blocks(model, X, respond)
         else:
             response = get_response(model, X, method, data.task)
-        if len(response) != _num_samples(X):
-            raise ValueError(
-                f"{method} of {type(model).__name__} has {len(response)} rows for "
-                f"{_num_samples(X)} samples."
-            )
-        return code_response(response, method, data.classes, *known_of(model))
+        known, name = known_of(model)
+        return code_response(response, _num_samples(X), method, data.classes, known, name)
 
 
 def _likeliest(proba):
@@ -212,12 +208,14 @@ def known_of(model):
     return getattr(model, "classes_", None), type(model).__name__
 
 
-def code_response(response, method, classes, known, name):
+def code_response(response, n_rows, method, classes, known, name):
     """Return a model's response as metrics take it: class codes, a column for every class.
 
     Parameters
     ----------
     response : ndarray of shape (n,) or (n, m)
+    n_rows : int
+        Number n of rows that were asked for.
     method : {"predict", "predict_proba", "decision_function"}
     classes : ndarray of shape (C,) or None
         All of them; None for regression.
@@ -233,8 +231,10 @@ def code_response(response, method, classes, known, name):
     Raises
     ------
     ValueError
-        If the response is not finite.
+        If the response is not finite, or of other rows.
     """
+    if len(response) != n_rows:
+        raise ValueError(f"{method} of {name} has {len(response)} rows for {n_rows} samples.")
     _check_defined(response, name, method)
     if classes is None:
         return response.astype(float).ravel()

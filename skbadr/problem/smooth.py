@@ -110,6 +110,11 @@ class SmoothProblem:
         smaller.evaluator.evaluation_set, smaller.evaluator.cells = data, cells
         return smaller
 
+    @property
+    def n_seen(self):
+        """Number of training rows of positive weight, over all folds."""
+        return sum(level.cells.n_seen for level in self.levels)
+
     def state_of(self, model, fold=0):
         """Return a fitted model of the user's class as a state at the plain weights."""
         level, space = self.levels[fold], self._spaces[fold]

@@ -80,9 +80,9 @@ class GDSolver(SmoothSolver):
         recorder = Recorder(smooth, visited, finals, ROUGH_INNER_TOL if rough else INNER_TOL)
         begin = time.perf_counter()
         smooth_metric = metric.differentiable and not problem.objective.uses_score
-        rows = sum(level.cells.n_seen for level in smooth.levels)
         # Rates of fewer rows lead elsewhere.
-        few_rows = RACE_ROWS if smooth_metric else max(2 * RACE_ROWS, min(RATE_ROWS, rows // 2))
+        rates = max(2 * RACE_ROWS, min(RATE_ROWS, smooth.n_seen // 2))
+        few_rows = RACE_ROWS if smooth_metric else rates
         few = FewRows(smooth, few_rows, tol=RACE_INNER_TOL)
         recorder.sample = sample = self._sample(smooth, few)
         starts = few.plain_starts(finals.plain_model)
@@ -131,9 +131,8 @@ class GDSolver(SmoothSolver):
     def _correct(self, weights, starts, reference, tol, recorder, **options):
         """Take steps on all rows by the parameters' derivatives; see `correct`."""
         counted = recorder.smooth.evaluator.metric.uses_confusion
-        rows = sum(level.cells.n_seen for level in recorder.smooth.levels)
         steps, inner_tol = MOST_STEPS, recorder.rate_tol if counted else recorder.tol
-        if rows < FAR_MORE * SAMPLE_ROWS:
+        if recorder.smooth.n_seen < FAR_MORE * SAMPLE_ROWS:
             # Many small steps add up along a valley.
             steps, inner_tol = MANY_STEPS, min(inner_tol, FINE_TOL)
             tol = _finer(tol, recorder.smooth.problem)
@@ -212,8 +211,11 @@ class GDSolver(SmoothSolver):
 
     def _sample(self, smooth, few):
         """Return a sample of the rows, or None where there are few, or no corrections."""
-        rows = sum(level.cells.n_seen for level in smooth.levels)
-        if rows < 2 * SAMPLE_ROWS or not is_cheap(smooth) or smooth.held_out[0] is not None:
+        if (
+            smooth.n_seen < 2 * SAMPLE_ROWS
+            or not is_cheap(smooth)
+            or smooth.held_out[0] is not None
+        ):
             return None
         return Sample(smooth, SAMPLE_ROWS, starts=few.states, tol=RACE_INNER_TOL)
 

@@ -1,6 +1,5 @@
 """One loop over parameters, adjoint and weights, each a step at a time."""
 
-import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -188,8 +187,8 @@ class Follower:
         """Return the root mean square of values of the training rows, of shape (n, m)."""
         cells = self.level.cells
         squares = np.einsum("nm,nm->n", values, values)
-        total = float(cells.base_weight @ squares)
-        return math.sqrt(total / (float(cells.totals.sum()) * values.shape[1]))
+        mean = cells.base_weight @ squares / (cells.totals.sum() * values.shape[1])
+        return float(np.sqrt(mean))
 
 
 class SingleLoop:

@@ -78,14 +78,14 @@ class SGDSolver(GDSolver):
         loops = [self._continue(sample, start, size, tol, plain=plain) for start in starts]
         loop = min(loops, key=lambda loop: loop.first_value)
         begun = loop.weights, [Pair(pair.coef, pair.adjoint) for pair in loop.pairs]
-        rows, n_cells = sum(level.cells.n_seen for level in smooth.levels), smooth.problem.n_cells
+        n_cells = smooth.problem.n_cells
         # What a race on few rows learnt about curvature, far from here, would mislead.
         loop.model = SimplexModel(n_cells, smooth.min_weight)
         exact = loop.upper.is_exact
         batch_size = self.batch_size or max(
             BATCH, 128 * n_cells, PER_COLUMN * _dense_columns(smooth)
         )
-        batch_size = min(batch_size, rows)
+        batch_size = min(batch_size, smooth.n_seen)
         if recorder.sample is None:
             batches = Minibatches(smooth, batch_size, smooth.problem.seed)
         else:
