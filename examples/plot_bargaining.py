@@ -2,7 +2,7 @@
 Let the groups bargain first
 ============================
 
-On data that a model has not seen, the plain estimator often is not efficient: other weights are
+On data that a model has not seen, the baseline estimator often is not efficient: other weights are
 better for *every* group. ``init="nash"`` finds such weights before any fairness metric is looked
 at (Zeng et al. 2024): the groups bargain over their held-out losses, and a step is taken only if
 all of them gain by it. The search for the metric then starts from their agreement.
@@ -12,7 +12,7 @@ all of them gain by it. The search for the metric then starts from their agreeme
 # The largest hospital has the worst instrument
 # ---------------------------------------------
 # Three hospitals measure the same thing with different precision, and most patients are those of
-# the least precise. A plain fit counts all patients alike, and so listens to the noise;
+# the least precise. A baseline fit counts all patients alike, and so listens to the noise;
 # down-weighting it serves all three.
 
 import matplotlib.pyplot as plt
@@ -40,18 +40,18 @@ X, _, y, hospital = draw(300, 0)
 # %%
 # Bargaining, and then a goal
 # ---------------------------
-# The goal of the search is that the hospitals' losses be alike. It is looked for from the plain
+# The goal of the search is that the hospitals' losses be alike. It is looked for from the baseline
 # model ("one stage"), and after bargaining, with the promise that no hospital loses what was
 # agreed on (``stage2_tolerance``: by how much a loss may rise again). Losses are those of five
 # folds left out.
 
 options = {"metric": "group_loss_gap", "cv": 5, "random_state": 0}
 models = {
-    "plain": Ridge(),
+    "baseline": Ridge(),
     "one stage": BADRRegressor(Ridge(), **options),
     "two stages": BADRRegressor(Ridge(), init="nash", stage2_tolerance=0.05, **options),
 }
-models["plain"].fit(X, y)
+models["baseline"].fit(X, y)
 for name in ("one stage", "two stages"):
     models[name].fit(X, y, sensitive_features=hospital)
 
@@ -59,8 +59,8 @@ bargain = models["two stages"].bargaining_
 print(f"the bargaining ended: {bargain.reason}, after {bargain.n_refits} fits")
 for label, values in (
     ("shares of the patients", shares),
-    ("weights agreed on", bargain.group_weights),
-    ("held-out losses, plain", bargain.erm_losses),
+    ("weights agreed on", bargain.cell_weights),
+    ("held-out losses, baseline", bargain.baseline_losses),
     ("held-out losses, agreed", bargain.losses),
 ):
     print(f"{label:24}", np.round(values, 3))
@@ -73,7 +73,7 @@ for label, values in (
 
 X_new, truth, _, new_hospital = draw(20_000, 1)
 fig, ax = plt.subplots(figsize=(7.5, 3.8), layout="constrained")
-colors = {"plain": "0.6", "one stage": "#56B4E9", "two stages": "#0072B2"}
+colors = {"baseline": "0.6", "one stage": "#56B4E9", "two stages": "#0072B2"}
 for offset, (name, model) in enumerate(models.items()):
     squared = (model.predict(X_new) - truth) ** 2
     error = [np.sqrt(squared[new_hospital == n].mean()) for n in names]
@@ -97,5 +97,5 @@ ax.spines[["top", "right"]].set_visible(False)
 # %%
 # In one stage the search makes the hospitals' losses more alike by serving all of them badly: the
 # good ones can always be made worse. After bargaining every hospital's error is a fifth to a third
-# below the plain model's, and the promise keeps it there. An agreement over few held-out rows may
+# below the baseline model's, and the promise keeps it there. An agreement over few held-out rows may
 # not carry over to new ones: bargain over folds.

@@ -26,7 +26,7 @@ from skbadr import BADRClassifier, pareto_certificate
 X, y = make_loans(6000)
 sex = X["sex"].to_numpy()
 X, y = loan_encoder().fit_transform(X), y.to_numpy()
-plain = LogisticRegression().fit(X, y)
+baseline = LogisticRegression().fit(X, y)
 
 
 def penalised(strength):
@@ -58,7 +58,7 @@ cells = BADRClassifier(
     LogisticRegression(), metric="covariance", partition="group_target", bound=0.07
 )
 models = {
-    "plain": plain,
+    "baseline": baseline,
     "penalty": penalised(0.1),
     "BADR, groups": groups.fit(X, y, sensitive_features=sex),
     "BADR, groups x targets": cells.fit(X, y, sensitive_features=sex),
@@ -92,7 +92,7 @@ for share in np.linspace(0.001, 0.999, 41):
 fig, ax = plt.subplots(figsize=(6.5, 4.4), layout="constrained")
 ax.plot(*np.transpose(curve), color="0.6", label="all weights of the groups", zorder=1)
 styles = {
-    "plain": ("#000000", "s"),
+    "baseline": ("#000000", "s"),
     "penalty": ("#CC79A7", "v"),
     "BADR, groups": ("#0072B2", "o"),
     "BADR, groups x targets": ("#D55E00", "D"),
@@ -120,6 +120,6 @@ ax.grid(color="0.92")
 # The penalty lowered the difference of rates, and both groups pay for it: with weights of the
 # groups alone another model is better for women and men at once. BADR over groups stays on the
 # curve, and so hardly changes the rates: what the two groups want is nearly the same model. Over
-# groups x targets it leaves that curve, too, for a smaller difference at the plain model's
+# groups x targets it leaves that curve, too, for a smaller difference at the baseline model's
 # accuracy; but it wastes nothing between the cells, those who repay and those who do not of either
 # sex.

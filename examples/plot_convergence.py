@@ -57,7 +57,7 @@ values = np.array([value(np.clip(weights, 1e-3, None)) for weights in lattice])
 # %%
 # Four ways down
 # --------------
-# All start at the plain estimator, whose weights are the clinics' shares.
+# All start at the baseline estimator, whose weights are the clinics' shares.
 
 solvers = {"implicit": {}, "gd": {}, "sgd": {"random_state": 0}, "alternating": {"max_iter": 30}}
 fitted = {}
@@ -66,8 +66,8 @@ for solver, options in solvers.items():
     model = BADRClassifier(LogisticRegression(), metric, solver=solver, **options)
     fitted[solver] = model.fit(X, y, sensitive_features=clinic)
     print(
-        f"{solver:12} {model.erm_metric_value_:.2e} -> {model.metric_value_:.2e}, weights "
-        f"{model.group_weights_.round(3)}, {model.n_refits_:2d} fits of the estimator, "
+        f"{solver:12} {model.baseline_metric_value_:.2e} -> {model.metric_value_:.2e}, weights "
+        f"{model.cell_weights_.round(3)}, {model.n_refits_:2d} fits of the estimator, "
         f"{time.perf_counter() - begin:.2f} s"
     )
 
@@ -98,7 +98,7 @@ for solver, model in fitted.items():
     color, marker = styles[solver]
     results = model.results_
     left.scatter(
-        *corner(results["group_weights"]),
+        *corner(results["cell_weights"]),
         s=26,
         color=color,
         marker=marker,
@@ -116,7 +116,9 @@ for solver, model in fitted.items():
         drawstyle="steps-post",
         label=solver,
     )
-left.scatter(*corner(shares), s=150, marker="*", color="black", label="plain estimator", zorder=3)
+left.scatter(
+    *corner(shares), s=150, marker="*", color="black", label="baseline estimator", zorder=3
+)
 for name, (x, height), where in zip(
     clinics, zip(*corner(np.eye(3)), strict=True), ("right", "left", "center"), strict=True
 ):

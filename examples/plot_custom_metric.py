@@ -60,7 +60,7 @@ fair = BADRClassifier(
 )
 fair.fit(X_train, y_train)
 print(
-    f"training rows: {fair.erm_metric_value_:.3f} -> {fair.metric_value_:.3f} "
+    f"training rows: {fair.baseline_metric_value_:.3f} -> {fair.metric_value_:.3f} "
     f"after {fair.n_refits_} fits"
 )
 
@@ -69,11 +69,13 @@ print(
 # -------------------
 # The same function is a scorer, too: ``fairness_scorer(cost_gap, sensitive_columns="age_band")``.
 
-plain = boosting.fit(X_train, y_train)
+baseline = boosting.fit(X_train, y_train)
 scorer = fairness_scorer(cost_gap, sensitive_columns="age_band")
 bands = ["under 30", "30 to 49", "50 and over"]
 fig, ax = plt.subplots(figsize=(6.5, 3.8), layout="constrained")
-for offset, (name, model, color) in enumerate((("plain", plain, "0.6"), ("fair", fair, "#0072B2"))):
+for offset, (name, model, color) in enumerate(
+    (("baseline", baseline, "0.6"), ("fair", fair, "#0072B2"))
+):
     found = costs(y_test, model.predict(X_test), X_test["age_band"])
     gap = -scorer(model, X_test, y_test)
     label = f"{name} (accuracy {model.score(X_test, y_test):.1%}, gap {gap:.2f})"

@@ -43,8 +43,8 @@ def timed(name, function):
     return result
 
 
-plain = timed("plain model", lambda: LogisticRegression().fit(X_train, y_train))
-predictions["plain model"] = plain.predict(X_test)
+baseline = timed("baseline model", lambda: LogisticRegression().fit(X_train, y_train))
+predictions["baseline model"] = baseline.predict(X_test)
 
 # %%
 # BADR: one walk along all bounds
@@ -84,7 +84,10 @@ timed("GridSearch", lambda: grid.fit(X_train, y_train, sensitive_features=sex_tr
 predictions["GridSearch"] = grid.predict(X_test)
 
 thresholds = ThresholdOptimizer(
-    estimator=plain, constraints="demographic_parity", prefit=True, predict_method="predict_proba"
+    estimator=baseline,
+    constraints="demographic_parity",
+    prefit=True,
+    predict_method="predict_proba",
 )
 timed("ThresholdOptimizer", lambda: thresholds.fit(X_train, y_train, sensitive_features=sex_train))
 predictions["ThresholdOptimizer"] = thresholds.predict(
@@ -97,7 +100,7 @@ predictions["ThresholdOptimizer"] = thresholds.predict(
 
 fig, ax = plt.subplots(figsize=(7.5, 5), layout="constrained")
 styles = {
-    "plain model": ("#000000", "o"),
+    "baseline model": ("#000000", "o"),
     "BADR": ("#D55E00", "D"),
     "ExponentiatedGradient": ("#009E73", "^"),
     "GridSearch": ("#CC79A7", "v"),

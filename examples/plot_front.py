@@ -95,7 +95,7 @@ ax.set_ylabel("equalized odds difference")
 ax.legend(frameon=False, fontsize="small")
 ax.grid(color="0.92")
 ax.set_axisbelow(True)
-for name, i in (("plain", 0), ("chosen", chosen)):
+for name, i in (("baseline", 0), ("chosen", chosen)):
     print(f"{name:7} on test rows: accuracy {test[0][i]:.3f}, equalized odds {test[1][i]:.3f}")
 
 # %%

@@ -35,7 +35,7 @@ X_train[columns].value_counts(sort=False)
 model = make_pipeline(loan_encoder(), LogisticRegression())
 options = {"metric": "equal_opportunity", "bound": 0.08, "partition": "group_target"}
 models = {
-    "plain": model.fit(X_train, y_train),
+    "baseline": model.fit(X_train, y_train),
     "fair by sex": BADRClassifier(model, sensitive_columns="sex", **options),
     "fair by sex and age": BADRClassifier(model, sensitive_columns=columns, **options),
 }

@@ -33,7 +33,7 @@ y = (signal + rng.logistic(size=n_rows) > 0.7).astype(int)
 print(f"{n_rows:,} rows, {X.nbytes / 1e6:.0f} MB")
 
 # %%
-# Fits, in units of a plain fit
+# Fits, in units of a baseline fit
 # -----------------------------
 
 
@@ -44,7 +44,7 @@ def timed(model, **fit_params):
     return time.perf_counter() - begin
 
 
-plain_seconds = timed(LogisticRegression())
+baseline_seconds = timed(LogisticRegression())
 goals = {
     "individual fairness": {"metric": "individual"},
     "covariance of\nscore and group": {"metric": "covariance"},
@@ -59,18 +59,18 @@ for goal, options in goals.items():
     for solver in ("implicit", "gd"):
         model = BADRClassifier(LogisticRegression(), solver=solver, **options)
         seconds = timed(model, sensitive_features=region)
-        rows.append((goal, solver, seconds, model.erm_metric_value_, model.metric_value_))
+        rows.append((goal, solver, seconds, model.baseline_metric_value_, model.metric_value_))
         name = goal.replace("\n", " ")
         print(
-            f"{name:34} {solver:9} {seconds:5.1f} s = {seconds / plain_seconds:4.1f} plain fits, "
-            f"metric {model.erm_metric_value_:.3g} -> {model.metric_value_:.3g}"
+            f"{name:34} {solver:9} {seconds:5.1f} s = {seconds / baseline_seconds:4.1f} baseline fits, "
+            f"metric {model.baseline_metric_value_:.3g} -> {model.metric_value_:.3g}"
         )
 
 # %%
 
 fig, ax = plt.subplots(figsize=(7, 3.6), layout="constrained")
 for offset, (solver, color) in enumerate((("implicit", "#0072B2"), ("gd", "#D55E00"))):
-    values = [seconds / plain_seconds for _, name, seconds, _, _ in rows if name == solver]
+    values = [seconds / baseline_seconds for _, name, seconds, _, _ in rows if name == solver]
     bars = ax.bar(
         np.arange(3) + 0.38 * offset - 0.19,
         values,
@@ -81,7 +81,7 @@ for offset, (solver, color) in enumerate((("implicit", "#0072B2"), ("gd", "#D55E
     ax.bar_label(bars, fmt="{:.1f}", padding=2)
 ax.axhline(1, color="0.4", linestyle=":", linewidth=1)
 ax.set_xticks(range(3), goals)
-ax.set_ylabel(f"plain fits ({plain_seconds:.1f} s each)")
+ax.set_ylabel(f"baseline fits ({baseline_seconds:.1f} s each)")
 ax.set_title(
     f"{n_rows:,} rows of 10 features, one fit of the wrapped model at the end included",
     fontsize="medium",
@@ -91,6 +91,6 @@ ax.legend(frameon=False)
 ax.spines[["top", "right"]].set_visible(False)
 
 # %%
-# A fair model for a million rows takes some two to five times what the plain one takes, its own
+# A fair model for a million rows takes some two to five times what the baseline one takes, its own
 # last fit included. ``solver="auto"`` chooses "gd" here for metrics with a gradient, and
 # "implicit" for bounds.

@@ -28,11 +28,11 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 X_train.head()
 
 # %%
-# The plain model
+# The baseline model
 # ---------------
 
-plain = make_pipeline(loan_encoder(), LogisticRegression())
-plain.fit(X_train, y_train)
+baseline = make_pipeline(loan_encoder(), LogisticRegression())
+baseline.fit(X_train, y_train)
 
 # %%
 # The fair model
@@ -43,14 +43,14 @@ plain.fit(X_train, y_train)
 # groups are; they are needed to fit, not to predict.
 
 fair = BADRClassifier(
-    plain,
+    baseline,
     metric="equal_opportunity",
     bound=0.05,
     partition="group_target",
     sensitive_columns="sex",
 )
 fair.fit(X_train, y_train)
-for group, weight in zip(fair.groups_, fair.group_weights_, strict=True):
+for group, weight in zip(fair.cells_, fair.cell_weights_, strict=True):
     print(f"weight of {group}: {weight:.3f}")
 
 # %%
@@ -59,13 +59,13 @@ for group, weight in zip(fair.groups_, fair.group_weights_, strict=True):
 
 coefficients = fair.estimator_[-1].coef_.ravel()
 print("income and working part-time:", coefficients[[0, 4]].round(2))
-print("in the plain model:          ", plain[-1].coef_.ravel()[[0, 4]].round(2))
+print("in the baseline model:          ", baseline[-1].coef_.ravel()[[0, 4]].round(2))
 
 # %%
 # On rows that neither model has seen
 # -----------------------------------
 
-models = {"plain": plain, "fair": fair}
+models = {"baseline": baseline, "fair": fair}
 rates = {}
 for name, model in models.items():
     frame = MetricFrame(
@@ -80,7 +80,7 @@ for name, model in models.items():
     )
 
 fig, ax = plt.subplots(figsize=(6, 3.4), layout="constrained")
-for offset, (name, color) in enumerate({"plain": "0.6", "fair": "#0072B2"}.items()):
+for offset, (name, color) in enumerate({"baseline": "0.6", "fair": "#0072B2"}.items()):
     accuracy = models[name].score(X_test, y_test)
     bars = ax.bar(
         [g + 0.36 * offset - 0.18 for g in range(2)],

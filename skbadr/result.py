@@ -39,7 +39,7 @@ class Evaluation:
     model : object or None
         The fitted last step, dropped as soon as a better point is known.
     proba : ndarray of shape (n, C) or None
-        Probabilities on the evaluated samples, kept of the plain estimator alone.
+        Probabilities on the evaluated samples, kept of the baseline estimator alone.
     predicted : ndarray of shape (n,) or None
         Likewise its predictions: class codes, or real values.
     predicted_metric, predicted_score : float
@@ -119,7 +119,7 @@ class Archive:
         return improved
 
     def absorb(self, evaluations, candidates):
-        """Record what was visited before this search, right after the plain model.
+        """Record what was visited before this search, right after the baseline model.
 
         Parameters
         ----------
@@ -135,14 +135,14 @@ class Archive:
 
     @property
     def moved(self):
-        """Whether any refit differs from the plain estimator in what is measured."""
-        plain = self.evaluations[0]
+        """Whether any refit differs from the baseline estimator in what is measured."""
+        baseline = self.evaluations[0]
         return any(
             not e.failed
             and (
-                e.metric != plain.metric
-                or e.score != plain.score
-                or not np.array_equal(e.cell_losses, plain.cell_losses, equal_nan=True)
+                e.metric != baseline.metric
+                or e.score != baseline.score
+                or not np.array_equal(e.cell_losses, baseline.cell_losses, equal_nan=True)
             )
             for e in self.evaluations[1:]
         )
@@ -164,10 +164,10 @@ class Archive:
         costs = np.array([self.objective.cost(e.metric) for e in visited])
         scores = np.array([e.score for e in visited])
         return {
-            "group_weights": by_label(np.array([e.cell_weights for e in visited]), order),
+            "cell_weights": by_label(np.array([e.cell_weights for e in visited]), order),
             "metric": np.array([e.metric for e in visited]),
             "score": scores,
-            "group_losses": by_label(np.array([e.cell_losses for e in visited]), order),
+            "cell_losses": by_label(np.array([e.cell_losses for e in visited]), order),
             "refit_time": np.array([e.refit_time for e in visited]),
             "pareto_optimal": non_dominated(costs, -scores),
             "iteration": np.array([e.iteration for e in visited]),

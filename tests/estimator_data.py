@@ -48,7 +48,7 @@ def regressor(estimator=None, **params):
 
 
 class Capture(UpperSolver):
-    """A solver that visits the plain model alone and keeps the problem."""
+    """A solver that visits the baseline model alone and keeps the problem."""
 
     def budget(self, problem):
         return 1
@@ -59,7 +59,7 @@ class Capture(UpperSolver):
     def solve(self, problem):
         self.problem = problem
         archive = Archive(problem.objective)
-        for evaluation in problem.evaluate([(problem.shares, "erm")], 1):
+        for evaluation in problem.evaluate([(problem.shares, "baseline")], 1):
             archive.add(evaluation)
         return archive
 

@@ -327,7 +327,7 @@ def problems(
         "partition": draw(st.sampled_from(["group", "group_target"])),
         "max_iter": draw(st.integers(2, 5)),
         "min_weight": draw(st.sampled_from([1e-6, 1e-6, 1e-3, 0.02])),
-        "init": draw(st.sampled_from(["erm", "erm", "uniform"])),
+        "init": draw(st.sampled_from(["baseline", "baseline", "uniform"])),
         "cv": held_out,
         "random_state": draw(st.sampled_from([None, 0])),
     }

@@ -66,10 +66,10 @@ def test_nash_product_of_two_quadratics():
         model.fit(X, y, sensitive_features=group)
     bargain = model.bargaining_
     assert bargain.method == "nash_product" and bargain.reason == "no_gain"
-    np.testing.assert_allclose(bargain.group_weights, [0.8, 0.2], atol=1e-5)
+    np.testing.assert_allclose(bargain.cell_weights, [0.8, 0.2], atol=1e-5)
     np.testing.assert_allclose(bargain.losses, [1.0, 4.0], atol=1e-4)
     assert np.log([4, 16] - bargain.losses).sum() == pytest.approx(np.log(36), abs=1e-5)
-    np.testing.assert_allclose(bargain.erm_losses, [(-0.6 - 1) ** 2, 4 * 0.4**2])
+    np.testing.assert_allclose(bargain.baseline_losses, [(-0.6 - 1) ** 2, 4 * 0.4**2])
 
 
 def corners(points, hopes):
@@ -94,10 +94,10 @@ def test_held_out_quadratics_agree_where_both_gain(estimator):
     model = BADRRegressor(estimator, "worst_group_loss", init="nash", cv=cv, max_iter=6)
     model.fit(X, y, sensitive_features=group)
     bargain = model.bargaining_
-    w = bargain.group_weights @ [1, -1]
-    np.testing.assert_allclose(bargain.erm_losses, [0.36, 0.04])
+    w = bargain.cell_weights @ [1, -1]
+    np.testing.assert_allclose(bargain.baseline_losses, [0.36, 0.04])
     np.testing.assert_allclose(bargain.losses, [(w - 0.6) ** 2, (w - 0.2) ** 2], atol=1e-9)
-    assert (bargain.losses < bargain.erm_losses).all()
+    assert (bargain.losses < bargain.baseline_losses).all()
     if bargain.method == "gradients":
         assert bargain.reason == "stationary"
         assert 0.2 - 1e-6 <= w <= 0.6
@@ -122,8 +122,8 @@ def test_three_groups_end_within_their_hopes(seed):
     estimator = LinearRegression(fit_intercept=False)
     model = BADRRegressor(estimator, "worst_group_loss", init="nash", cv=cv, max_iter=2)
     bargain = model.fit(X, y, sensitive_features=group).bargaining_
-    assert (bargain.losses < bargain.erm_losses).all()
-    assert hull_distance(bargain.group_weights @ points, hopes) < 1e-2
+    assert (bargain.losses < bargain.baseline_losses).all()
+    assert hull_distance(bargain.cell_weights @ points, hopes) < 1e-2
     assert bargain.reason in ("stationary", "no_gain")
 
 
@@ -138,7 +138,7 @@ def test_weights_stop_at_their_floor_and_slide_along_it(minimum):
         min_weight=minimum, max_iter=2,
     )  # fmt: skip
     bargain = model.fit(X, y, sensitive_features=group).bargaining_
-    assert bargain.group_weights[2] == pytest.approx(minimum, rel=1e-6)
+    assert bargain.cell_weights[2] == pytest.approx(minimum, rel=1e-6)
     assert bargain.reason in ("stationary", "no_gain")
     weights = minimum + (1 - 3 * minimum) * sampled_weights(3, 3000)
     losses = np.square((weights @ points)[:, None] - hopes).mean(axis=2)
@@ -152,8 +152,8 @@ def test_opposed_groups_stay_where_they_are():
         model = BADRRegressor(estimator, "worst_group_loss", init="nash", cv=cv, max_iter=2)
         bargain = model.fit(X, y, sensitive_features=group).bargaining_
         assert bargain.reason == "no_agreement"
-        np.testing.assert_array_equal(bargain.losses, bargain.erm_losses)
-        np.testing.assert_array_equal(bargain.group_weights, [0.5, 0.5])
+        np.testing.assert_array_equal(bargain.losses, bargain.baseline_losses)
+        np.testing.assert_array_equal(bargain.cell_weights, [0.5, 0.5])
 
 
 def test_group_that_is_at_its_optimum_blocks_without_nan():
@@ -197,9 +197,9 @@ def test_jacobian_is_the_difference_of_refits(name, cv):
     game = GroupLosses(smooth, np.arange(3))
     weights = 0.5 * problem.shares + 0.5 / problem.n_cells
     states = smooth.solve(weights, tol=1e-11)
-    plain = problem.evaluator(weights)
+    baseline = problem.evaluator(weights)
     rtol = 1e-3 if name == "poisson" else 1e-5  # as far as its own solver goes
-    np.testing.assert_allclose(game.values(states), plain.losses_by_group, rtol=rtol)
+    np.testing.assert_allclose(game.values(states), baseline.losses_by_group, rtol=rtol)
     jacobian = game.jacobian(states)
     np.testing.assert_allclose(jacobian.sum(axis=1), 0, atol=1e-9)
     step = 1e-4
@@ -243,16 +243,18 @@ def test_all_groups_gain_where_brute_force_finds_that_they_can(name, n_groups):
             break
         problem = bilevel_problem(estimator, X, y, group, cv=0.3, random_state=seed)
         bargain = bargain_first(problem, smooth=True, held_out=True)
-        gained = bargain.visits.gains(bargain.chosen) / bargain.visits.losses(bargain.visits.plain)
+        gained = bargain.visits.gains(bargain.chosen) / bargain.visits.losses(
+            bargain.visits.baseline
+        )
         assert bargain.method == "gradients"
         assert (gained >= 0).all()
         smooth = SmoothProblem(problem)
         game = GroupLosses(smooth, np.arange(n_groups))
         states = smooth.solve(problem.shares, tol=1e-9)
-        plain, possible = game.values(states), -np.inf
+        baseline, possible = game.values(states), -np.inf
         for weights in simplex_grid(n_groups, 101 if n_groups == 2 else 16):
             states = smooth.solve(weights, states, tol=1e-8)
-            possible = max(possible, ((plain - game.values(states)) / plain).min())
+            possible = max(possible, ((baseline - game.values(states)) / baseline).min())
         if possible > 1e-4:
             improved += 1
             assert (gained > 0).all(), seed
@@ -280,12 +282,12 @@ def test_no_group_is_worse_off(estimator, partition, cv):
     X, y, group = PEOPLE
     model = two_stage(estimator, partition=partition, cv=cv).fit(X, y, sensitive_features=group)
     bargain = model.bargaining_
-    assert (bargain.losses <= bargain.erm_losses).all()
+    assert (bargain.losses <= bargain.baseline_losses).all()
     smooth = isinstance(estimator, LogisticRegression)
     assert bargain.method == ("gradients" if smooth else "nash_product")
     origins = model.results_["origin"]
-    assert origins[0] == "erm" and bargain.n_refits >= 1
-    found = model.results_["group_weights"] == bargain.group_weights
+    assert origins[0] == "baseline" and bargain.n_refits >= 1
+    found = model.results_["cell_weights"] == bargain.cell_weights
     assert found.all(axis=1).any()
     assert model.metric_value_ <= bargain.losses.max() + 1e-12
 
@@ -304,7 +306,7 @@ def test_second_stage_keeps_its_distance(estimator, partition, tolerance):
         held = two_stage(estimator, partition=partition, solver=solver)
         held.fit(X, y, sensitive_features=group)
         cells, groups = solver.problem.cells, solver.problem.evaluator.evaluation_set.groups
-        weights = from_labels(model.group_weights_, cells.order)
+        weights = from_labels(model.cell_weights_, cells.order)
         losses = by_label(solver.problem.evaluator(weights).losses_by_group, groups.order)
         assert (losses <= model.bargaining_.losses + tolerance + 1e-9).all()
         assert free.metric_value_ <= model.metric_value_ + 1e-9
@@ -318,8 +320,8 @@ def test_goals_of_the_second_stage(goal):
     for estimator in (LogisticRegression(), DecisionTreeClassifier(max_depth=3)):
         model = two_stage(estimator, max_iter=8).set_params(metric=goal)
         model.fit(X, y, sensitive_features=group)
-        assert model.metric_value_ <= model.erm_metric_value_
-        assert (model.bargaining_.losses <= model.bargaining_.erm_losses).all()
+        assert model.metric_value_ <= model.baseline_metric_value_
+        assert (model.bargaining_.losses <= model.bargaining_.baseline_losses).all()
 
 
 def test_fits_are_counted_and_none_is_repeated():
@@ -328,16 +330,16 @@ def test_fits_are_counted_and_none_is_repeated():
     model = two_stage(CountingClassifier(), solver="alternating")
     model.fit(X, y, sensitive_features=group)
     assert model.n_refits_ == CountingClassifier.n_fits
-    weights = [row.tobytes() for row in model.results_["group_weights"]]
-    assert model.results_["origin"].tolist().count("erm") == 1
-    assert weights.count(model.bargaining_.group_weights.tobytes()) == 1
+    weights = [row.tobytes() for row in model.results_["cell_weights"]]
+    assert model.results_["origin"].tolist().count("baseline") == 1
+    assert weights.count(model.bargaining_.cell_weights.tobytes()) == 1
 
 
 def test_refitting_without_bargaining_forgets_it():
     X, y, group = PEOPLE
     model = two_stage(LogisticRegression()).fit(X, y, sensitive_features=group)
     assert hasattr(model, "bargaining_")
-    assert not hasattr(model.set_params(init="erm").fit(X, y, sensitive_features=group),
+    assert not hasattr(model.set_params(init="baseline").fit(X, y, sensitive_features=group),
                        "bargaining_")  # fmt: skip
 
 
@@ -352,7 +354,7 @@ def test_groups_without_held_out_rows_have_no_voice():
             model.fit(X, y, sensitive_features=group)
         bargain = model.bargaining_
         assert np.isnan(bargain.losses).tolist() == [False, False, True]
-        assert (bargain.losses[:2] <= bargain.erm_losses[:2]).all()
+        assert (bargain.losses[:2] <= bargain.baseline_losses[:2]).all()
 
 
 def test_failed_refits_of_the_first_stage_are_skipped():
@@ -360,11 +362,11 @@ def test_failed_refits_of_the_first_stage_are_skipped():
     model = two_stage(scripted({2: ValueError("no"), 5: ValueError("no")}), solver="alternating")
     with pytest.warns(FitFailedWarning, match="failed and is skipped"):
         model.fit(X, y, sensitive_features=group)
-    assert (model.bargaining_.losses <= model.bargaining_.erm_losses).all()
+    assert (model.bargaining_.losses <= model.bargaining_.baseline_losses).all()
     assert model.results_["failed"].sum() == 2
 
 
-def test_interruption_of_the_first_stage_leaves_the_plain_model():
+def test_interruption_of_the_first_stage_leaves_the_baseline_model():
     X, y, group = PEOPLE
     model = two_stage(scripted({3: KeyboardInterrupt()}), cv=None)
     with pytest.warns() as caught:
@@ -385,7 +387,7 @@ def test_monitor_can_stop_the_first_stage():
     assert bargain.reason == "stopped" and bargain.is_final
     archive = bargain.archive()
     bargain.merge(archive)
-    assert [e.origin for e in archive.evaluations] == ["erm", "nash", "nash"]
+    assert [e.origin for e in archive.evaluations] == ["baseline", "nash", "nash"]
     assert any(archive.best is evaluation for evaluation in archive.evaluations)
 
 
@@ -396,7 +398,7 @@ def test_training_losses_leave_a_compromise():
         model.fit(X, y, sensitive_features=group)
     bargain = model.bargaining_
     assert bargain.method == "nash_product"
-    change = bargain.losses - bargain.erm_losses
+    change = bargain.losses - bargain.baseline_losses
     assert change.min() < 0 < change.max()
     assert np.isfinite(model.predict_proba(X)).all()
 

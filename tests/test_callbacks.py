@@ -84,7 +84,7 @@ def test_scores_are_monitored():
     model.fit(X, Y, sensitive_features=GROUP)
     rows = monitor.get_logs().data
     scores = [row["accuracy"] for row in rows if row["task_name"] == "refit"]
-    assert scores[0] == model.erm_scoring_value_
+    assert scores[0] == model.baseline_scoring_value_
     assert scores[-1] == model.scoring_value_
 
 

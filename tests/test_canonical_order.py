@@ -84,7 +84,7 @@ def test_cells_hold_the_same_samples(partition):
 
 
 def test_users_see_the_order_of_labels():
-    """Weights given by `init` and those that come back belong to `groups_`, sorted."""
+    """Weights given by `init` and those that come back belong to `cells_`, sorted."""
     rng = np.random.default_rng(3)
     group = np.repeat(["small", "large", "middle"], [20, 200, 80])
     X = rng.normal(size=(300, 2)) + (group == "large")[:, None]
@@ -92,10 +92,10 @@ def test_users_see_the_order_of_labels():
     init = np.array([0.2, 0.3, 0.5])
     model = BADRClassifier(init=init, cv=None, max_iter=3, solver="alternating")
     model.fit(X, y, sensitive_features=group)
-    assert model.groups_.tolist() == ["large", "middle", "small"]
-    np.testing.assert_allclose(model.results_["group_weights"][0], [200 / 300, 80 / 300, 20 / 300])
+    assert model.cells_.tolist() == ["large", "middle", "small"]
+    np.testing.assert_allclose(model.results_["cell_weights"][0], [200 / 300, 80 / 300, 20 / 300])
     origin = model.results_["origin"].tolist()
-    np.testing.assert_allclose(model.results_["group_weights"][origin.index("init")], init)
+    np.testing.assert_allclose(model.results_["cell_weights"][origin.index("init")], init)
 
 
 def test_disagreement_is_given_in_the_order_of_labels():

@@ -185,7 +185,7 @@ problems = st.tuples(
 @given(problems)
 def test_shares_give_back_the_base_weights_bit_for_bit(problem):
     cells = random_cells(*problem)
-    assert cells.is_plain(cells.shares)
+    assert cells.is_baseline(cells.shares)
     assert cells.sample_weight(cells.shares).tobytes() == cells.base_weight.tobytes()
 
 
@@ -204,10 +204,10 @@ def test_sample_weight_is_the_formula(problem):
     np.testing.assert_allclose(weight.sum(), total, rtol=1e-12)
     by_cell = np.bincount(cells.codes, weights=weight) / weight.sum()
     np.testing.assert_allclose(by_cell, lam, rtol=1e-10)
-    assert not cells.is_plain(lam) or np.array_equal(lam, cells.shares)
+    assert not cells.is_baseline(lam) or np.array_equal(lam, cells.shares)
 
 
-def test_plain_weights_are_ones_without_sample_weight():
+def test_baseline_weights_are_ones_without_sample_weight():
     rng = np.random.default_rng(0)
     for n in (7, 1000, 12345):
         groups = make_groups(rng.integers(0, 7, n))

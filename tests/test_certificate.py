@@ -161,8 +161,8 @@ def test_penalised_model_is_dominated_on_every_group():
     before = mean_losses(model, X, y, group)
     after = mean_losses(found.dominating_model, X, y, group)
     assert (after < before - 1e-3).all()
-    plain = dominated.penalised_logistic(X, y, group, strength=0.0)
-    assert not pareto_certificate(plain, X, y, sensitive_features=group, tol=1e-4).dominated
+    baseline = dominated.penalised_logistic(X, y, group, strength=0.0)
+    assert not pareto_certificate(baseline, X, y, sensitive_features=group, tol=1e-4).dominated
 
 
 def test_refusals():

@@ -43,8 +43,8 @@ def test_scores_are_those_of_the_models(full):
     X_train, X_test, y_train, y_test, g_train, g_test = stratified_split(
         X, y, groups, test_size=0.3, random_state=0, stratify_by_class=True
     )
-    plain = clone(model).fit(X_train, y_train)
-    expected = {"plain": plain, "badr_group": result.models["badr_group"]}
+    baseline = clone(model).fit(X_train, y_train)
+    expected = {"baseline": baseline, "badr_group": result.models["badr_group"]}
     for row in result.rows[:2]:
         for part, X_part, y_part, g_part in [
             ("train", X_train, y_train, g_train),
@@ -56,7 +56,7 @@ def test_scores_are_those_of_the_models(full):
                 y_part == "good", y_pred == "good", sensitive_features=g_part
             )
             assert row[f"metric_{part}"] == pytest.approx(parity)
-            losses = row[f"group_losses_{part}"]
+            losses = row[f"cell_losses_{part}"]
             for group in ("blue", "green"):
                 wrong = (y_part != y_pred)[g_part == group].mean()
                 assert losses[group] == pytest.approx(wrong)
@@ -71,7 +71,7 @@ def test_peers_predict_the_users_labels_and_count_refits(full):
     for key in ("exponentiated_gradient", "grid_search", "threshold_optimizer"):
         # Labels that were not mapped back would all be wrong.
         assert rows[key]["accuracy_train"] > 0.6
-    assert rows["plain"]["refits"] == rows["threshold_optimizer"]["refits"] == 1
+    assert rows["baseline"]["refits"] == rows["threshold_optimizer"]["refits"] == 1
     assert 1 < rows["grid_search"]["refits"] <= 10
     assert rows["exponentiated_gradient"]["refits"] > 1
     assert [row["key"] for row in result.rows if not row["deterministic"]] == [
@@ -129,16 +129,16 @@ def test_regression(full):
     result = compare(Ridge(), X, score, sensitive_features=groups, peers=True, max_iter=3)
     rows = {row["key"]: row for row in result.rows}
     assert list(rows) == [
-        "plain",
+        "baseline",
         "badr_group",
         "badr_group_target",
         "exponentiated_gradient",
         "grid_search",
     ]
     limit = result.models["exponentiated_gradient"].constraints.upper_bound
-    assert limit == pytest.approx(rows["plain"]["rmse_train"] ** 2)
-    worst = max(rows["plain"]["group_losses_test"].values())
-    assert rows["plain"]["worst_group_loss_test"] == worst
+    assert limit == pytest.approx(rows["baseline"]["rmse_train"] ** 2)
+    worst = max(rows["baseline"]["group_losses_test"].values())
+    assert rows["baseline"]["worst_group_loss_test"] == worst
     assert any("BoundedGroupLoss" in note for note in result.notes)
     assert any(note.startswith("ThresholdOptimizer left out") for note in result.notes)
 
@@ -149,7 +149,7 @@ def test_metric_without_constraint_leaves_peers_out():
         LogisticRegression(), X, y, sensitive_features=groups, metric="worst_group_loss",
         peers=True, max_iter=3,
     )  # fmt: skip
-    assert [row["key"] for row in result.rows] == ["plain", "badr_group", "badr_group_target"]
+    assert [row["key"] for row in result.rows] == ["baseline", "badr_group", "badr_group_target"]
     assert "no constraint for the metric 'worst_group_loss'" in result.notes[0]
     assert result.settings["bound"] is None
 
@@ -180,7 +180,7 @@ def test_failing_peer_is_a_note(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "plain_value", "expected"),
+    ("name", "baseline_value", "expected"),
     [
         ("demographic_parity", 0.3, 0.06),
         ("demographic_parity_ratio", 0.5, 0.9),
@@ -190,8 +190,8 @@ def test_failing_peer_is_a_note(monkeypatch):
         ("demographic_parity", np.nan, None),
     ],
 )
-def test_default_bound(name, plain_value, expected):
-    bound = default_bound(get_metric(name), name, plain_value)
+def test_default_bound(name, baseline_value, expected):
+    bound = default_bound(get_metric(name), name, baseline_value)
     assert bound == (None if expected is None else pytest.approx(expected))
 
 
@@ -217,7 +217,7 @@ class Complaining(LogisticRegression):
 def test_warnings_become_notes():
     X, y, _, groups = make_data()
     result = compare(Complaining(), X, y, sensitive_features=groups, max_iter=2)
-    assert result.notes.count("plain estimator: these rows are odd") == 1
+    assert result.notes.count("baseline estimator: these rows are odd") == 1
     assert result.notes.count("BADR groups: these rows are odd") == 1
     assert not any("renamed" in note for note in result.notes)
 
@@ -326,12 +326,12 @@ def test_metrics_of_scores_see_the_decision_function():
 def test_goals_are_of_the_estimators_own_loss():
     X, y, _, groups = make_data()
     result = compare(LogisticRegression(), X, y, sensitive_features=groups, metric="forml")
-    plain = result.models["plain"]
+    baseline = result.models["baseline"]
     X_train, _, y_train, _, g_train, _ = stratified_split(
         X, y, groups, test_size=0.3, random_state=0, stratify_by_class=True
     )
     metric = get_metric("group_loss_gap", loss="log_loss")
-    value = metric(y_train, plain.predict_proba(X_train), sensitive_features=g_train)
+    value = metric(y_train, baseline.predict_proba(X_train), sensitive_features=g_train)
     assert result.rows[0]["metric_train"] == pytest.approx(value)
 
 
@@ -344,8 +344,8 @@ def test_less_than_a_single_prediction_is_pointed_out(monkeypatch):
     for error, said in ((0.4, True), (0.5, False)):
         monkeypatch.setattr(name, lambda *_, error=error: error)
         result = compare(LogisticRegression(), x[:, None], y, sensitive_features=group, bound=0.03)
-        plain, *_, cells = (1 - row["accuracy_train"] for row in result.rows)
-        assert plain < 0.4 < cells < 0.5
+        baseline, *_, cells = (1 - row["accuracy_train"] for row in result.rows)
+        assert baseline < 0.4 < cells < 0.5
         notes = [note for note in result.notes if "a single prediction for everybody" in note]
         assert bool(notes) == said
         assert not said or "BADR group x target" in notes[0]

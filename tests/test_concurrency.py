@@ -141,7 +141,7 @@ def jobs():
 def outcome(job):
     model, (X, y, group) = job
     model.fit(X, y, sensitive_features=group)
-    return model.group_weights_, model.predict(X), model.metric_value_
+    return model.cell_weights_, model.predict(X), model.metric_value_
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -160,7 +160,7 @@ def test_fits_in_threads_are_those_of_one_thread():
 def test_processes_can_be_started_from_threads():
     def weights(seed):
         X, y, group = make_people(seed=seed)
-        return classifier(n_jobs=2, **FAIR).fit(X, y, sensitive_features=group).group_weights_
+        return classifier(n_jobs=2, **FAIR).fit(X, y, sensitive_features=group).cell_weights_
 
     serial = [weights(seed) for seed in range(2)]
     with ThreadPool(3) as pool:
@@ -248,7 +248,7 @@ def test_a_search_in_processes_with_refits_in_parallel_is_the_serial_one():
     for name in ("mean_test_score", "std_test_score"):
         np.testing.assert_array_equal(serial.cv_results_[name], parallel.cv_results_[name])
     one, other = serial.best_estimator_, parallel.best_estimator_
-    np.testing.assert_array_equal(one.group_weights_, other.group_weights_)
+    np.testing.assert_array_equal(one.cell_weights_, other.cell_weights_)
 
 
 THREADS = """

@@ -91,9 +91,9 @@ def test_refits_on_a_cluster_equal_those_here(client):
 
     X, y, group = people(n=400)
     model = BADRClassifier(solver="alternating", max_iter=4, n_jobs=2, random_state=0)
-    expected = model.fit(X, y, sensitive_features=group).group_weights_
+    expected = model.fit(X, y, sensitive_features=group).cell_weights_
     with joblib.parallel_backend("dask"):
-        found = model.fit(X, y, sensitive_features=group).group_weights_
+        found = model.fit(X, y, sensitive_features=group).cell_weights_
     np.testing.assert_array_equal(found, expected)
 
 
@@ -107,7 +107,7 @@ def test_same_model_as_in_memory(client, solver):
     distributed.wait(blocks)
     remote = BADRClassifier(estimator, "individual", solver=solver)
     remote.fit(blocks, da.from_array(y, chunks=8000), sensitive_features=group)
-    np.testing.assert_allclose(remote.group_weights_, local.group_weights_, atol=1e-6)
+    np.testing.assert_allclose(remote.cell_weights_, local.cell_weights_, atol=1e-6)
     np.testing.assert_allclose(remote.estimator_.coef_, local.estimator_.coef_, atol=1e-5)
     np.testing.assert_array_equal(remote.predict(X), local.predict(X))
 
@@ -123,7 +123,7 @@ def test_x_stays_on_the_workers(client, monkeypatch):
     monkeypatch.setattr(da.Array, "__array__", collected)
     model = BADRClassifier(metric="individual", solver="gd")
     model.fit(blocks, y, sensitive_features=group)
-    assert model.metric_value_ < model.erm_metric_value_
+    assert model.metric_value_ < model.baseline_metric_value_
 
 
 def test_the_log_of_transfers_shows_vectors_and_no_block_of_x(client):
@@ -159,7 +159,7 @@ def test_a_worker_that_dies_changes_nothing():
         model = BADRClassifier(estimator, "individual", solver="implicit")
         model.fit(blocks, y, sensitive_features=group)
         timer.join()
-    np.testing.assert_allclose(model.group_weights_, expected.group_weights_, atol=1e-6)
+    np.testing.assert_allclose(model.cell_weights_, expected.cell_weights_, atol=1e-6)
 
 
 def test_what_would_collect_x_is_refused():

@@ -128,12 +128,12 @@ def as_blocks(*arrays, size=1000):
 
 
 def assert_same(one, other):
-    assert other.groups_.tolist() == one.groups_.tolist()
-    np.testing.assert_allclose(other.group_weights_, one.group_weights_, rtol=1e-6)
-    for name in ("metric", "score", "group_losses"):
+    assert other.cells_.tolist() == one.cells_.tolist()
+    np.testing.assert_allclose(other.cell_weights_, one.cell_weights_, rtol=1e-6)
+    for name in ("metric", "score", "cell_losses"):
         np.testing.assert_allclose(other.results_[name], one.results_[name], rtol=1e-6)
     for name in (
-        "metric_standard_error_", "constant_scoring_value_", "scoring_value_", "erm_metric_value_",
+        "metric_standard_error_", "constant_scoring_value_", "scoring_value_", "baseline_metric_value_",
     ):  # fmt: skip
         np.testing.assert_allclose(getattr(other, name), getattr(one, name), rtol=1e-6)
     assert other.small_groups_ == one.small_groups_
@@ -173,7 +173,7 @@ def test_groups_bargain_over_blocks():
     with pytest.warns(UserWarning, match="init='nash' starts from the Nash product"):
         model.fit(blocks, labels, sensitive_features=group)
     assert model.bargaining_.method == "nash_product"
-    assert model.metric_value_ <= model.erm_metric_value_
+    assert model.metric_value_ <= model.baseline_metric_value_
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -211,7 +211,7 @@ def test_what_is_measured_is_of_all_rows_where_guides_see_some(monkeypatch):
     expected = metric(y, predicted, sensitive_features=group, sample_weight=weight)
     assert model.metric_value_ == pytest.approx(expected, abs=1e-12)
     assert model.scoring_value_ == pytest.approx(np.average(y == predicted, weights=weight))
-    assert model.metric_value_ < model.erm_metric_value_
+    assert model.metric_value_ < model.baseline_metric_value_
 
 
 def test_neither_x_nor_y_is_collected(client, monkeypatch):
@@ -231,7 +231,7 @@ def test_neither_x_nor_y_is_collected(client, monkeypatch):
         BlockForestClassifier(), partition="group_target", bound=0.03, max_iter=4
     )
     model.fit(blocks, labels, sensitive_features=features, sample_weight=weights)
-    assert model.metric_value_ < model.erm_metric_value_
+    assert model.metric_value_ < model.baseline_metric_value_
     assert log.results() and not log.blocks_of(*kept)
     # Rows of the sample and models; a vector of a block would have 80,000 bytes.
     assert log.largest() < 40_000
@@ -268,7 +268,7 @@ def test_a_worker_that_dies_in_the_middle_changes_nothing():
         model.fit(*arrays, sensitive_features=group)
     assert len(refits) > 3
     np.testing.assert_array_equal(model.results_["metric"], expected.results_["metric"])
-    np.testing.assert_array_equal(model.group_weights_, expected.group_weights_)
+    np.testing.assert_array_equal(model.cell_weights_, expected.cell_weights_)
 
 
 signal_to_kill = signal.SIGKILL
@@ -281,7 +281,7 @@ def test_gradient_boosting_on_a_cluster(client):
     estimator = boosting.DaskXGBClassifier(n_estimators=10, max_depth=3)
     model = BADRClassifier(estimator, partition="group_target", bound=0.03)
     model.fit(*arrays, sensitive_features=group)
-    assert model.metric_value_ <= 0.03 < model.erm_metric_value_
+    assert model.metric_value_ <= 0.03 < model.baseline_metric_value_
     weight = model.compute_sample_weight(*arrays, sensitive_features=group)
     refit = boosting.DaskXGBClassifier(n_estimators=10, max_depth=3)
     refit.fit(*arrays, sample_weight=weight)

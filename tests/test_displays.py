@@ -53,7 +53,7 @@ def test_front_is_drawn_onto_given_axes_with_peers(path):
     assert display.add_points([0.5, 0.6], [0.2, 0.3], label="peer") is display
     np.testing.assert_allclose(display.points_["peer"].get_offsets(), [[0.5, 0.2], [0.4, 0.3]])
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert {"ours", "plain estimator", "visited", "peer"} <= set(labels)
+    assert {"ours", "baseline estimator", "visited", "peer"} <= set(labels)
     # What was added is in view.
     assert ax.get_xlim()[0] <= 0.4 and ax.get_xlim()[1] >= 0.5
     figure.canvas.draw()
@@ -89,15 +89,15 @@ def test_regression_is_drawn_as_rmse():
     model = BADRRegressor(Ridge(), partition="group_target").fit(X, y, sensitive_features=group)
     display = ParetoFrontDisplay.from_estimator(model)
     assert display.ax_.get_xlabel() == "RMSE"
-    plain = display.points_["plain estimator"].get_offsets()[0]
-    assert plain[0] == pytest.approx(np.sqrt(-model.erm_scoring_value_))
+    baseline = display.points_["baseline estimator"].get_offsets()[0]
+    assert baseline[0] == pytest.approx(np.sqrt(-model.baseline_scoring_value_))
 
 
 def test_group_losses_have_a_line_for_each_cell(path, fitted):
     display = GroupLossesDisplay.from_path(path)
-    assert len(display.lines_) == len(path.groups)
+    assert len(display.lines_) == len(path.cells)
     order = np.argsort(path.metric[path.pareto_optimal])
-    losses = path.group_losses[path.pareto_optimal][order]
+    losses = path.cell_losses[path.pareto_optimal][order]
     for k, line in enumerate(display.lines_):
         np.testing.assert_allclose(line.get_ydata(), losses[:, k])
     _, ax = plt.subplots()
@@ -108,7 +108,7 @@ def test_convergence_ends_at_the_chosen_model(fitted):
     display = ConvergenceDisplay.from_estimator(fitted)
     metric, score = (line.get_ydata() for line in display.lines_)
     assert len(metric) == len(fitted.results_["metric"])
-    assert metric[0] == fitted.erm_metric_value_
+    assert metric[0] == fitted.baseline_metric_value_
     assert metric[-1] == pytest.approx(fitted.metric_value_, abs=1e-3)
     assert score[-1] == pytest.approx(fitted.scoring_value_, abs=5e-3)
     _, axes = plt.subplots(1, 2)

@@ -49,8 +49,8 @@ def test_labels_of_any_type(labels):
     assert model.classes_.dtype == model.predict(X).dtype == y.dtype
     if sorted(labels) == labels:
         assert model.metric_value_ == REFERENCE.metric_value_
-        np.testing.assert_array_equal(model.group_weights_, REFERENCE.group_weights_)
-    assert model.groups_.tolist() == [(g, c) for g in "ab" for c in sorted(labels)]
+        np.testing.assert_array_equal(model.cell_weights_, REFERENCE.cell_weights_)
+    assert model.cells_.tolist() == [(g, c) for g in "ab" for c in sorted(labels)]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_labels_of_any_type(labels):
 )
 def test_targets_in_any_container(y):
     model = fitted(y=y)
-    np.testing.assert_array_equal(model.group_weights_, REFERENCE.group_weights_)
+    np.testing.assert_array_equal(model.cell_weights_, REFERENCE.cell_weights_)
     assert (model.predict(X) == model.classes_[REFERENCE.predict(X)]).all()
 
 
@@ -86,8 +86,8 @@ def test_multiclass(n_classes):
     labels = np.array(["low", "mid", "top", "best"])[:n_classes]
     estimator = LogisticRegression(max_iter=1000)
     model = fitted(classifier(estimator, partition="group_target", max_iter=8), y=labels[y])
-    assert model.groups_.shape == (2 * n_classes,)
-    assert model.metric_value_ < model.erm_metric_value_
+    assert model.cells_.shape == (2 * n_classes,)
+    assert model.metric_value_ < model.baseline_metric_value_
     assert set(model.predict(X)) <= set(labels)
     assert model.predict_proba(X).shape == (N, n_classes)
 
@@ -111,7 +111,7 @@ def test_features_in_any_container(container, cv):
     estimator = DecisionTreeClassifier(max_depth=3, random_state=0)
     expected = fitted(classifier(estimator, cv=cv))
     model = fitted(classifier(estimator, cv=cv), data)
-    np.testing.assert_array_equal(model.group_weights_, expected.group_weights_)
+    np.testing.assert_array_equal(model.cell_weights_, expected.cell_weights_)
     np.testing.assert_array_equal(model.predict(data), expected.predict(X))
     assert model.n_features_in_ == 4
     if hasattr(data, "columns"):
@@ -129,7 +129,7 @@ def test_data_of_mixed_types_reach_the_estimator_whole():
     encoder = make_column_transformer((OneHotEncoder(), ["job"]), remainder="passthrough")
     model = classifier(make_pipeline(encoder, HistGradientBoostingClassifier(max_iter=5)))
     model.set_params(sensitive_columns="job").fit(people, Y)
-    assert model.groups_.tolist() == ["nurse", "smith"]
+    assert model.cells_.tolist() == ["nurse", "smith"]
     assert model.estimator_[-1].n_features_in_ == 3
 
 
@@ -150,7 +150,7 @@ def test_text(make):
     assert not hasattr(model, "n_features_in_")
     assert model.predict(make(words)).shape == (N,)
     model.set_params(sensitive_columns=lambda texts: ["good" in text for text in texts])
-    assert model.fit(make(words), Y).groups_.tolist() == [False, True]
+    assert model.fit(make(words), Y).cells_.tolist() == [False, True]
 
 
 def test_one_dimensional_numbers_where_the_estimator_takes_them():
@@ -165,9 +165,9 @@ def test_integer_weights_are_repetitions():
     tight = LogisticRegression(tol=1e-10, max_iter=1000)
     model = classifier(tight, partition="group_target", max_iter=8)
     weighted = fitted(model, sample_weight=weight).predict_proba(X)
-    weights = model.group_weights_
+    weights = model.cell_weights_
     fitted(model, X.repeat(weight, 0), Y.repeat(weight), GROUP.repeat(weight))
-    np.testing.assert_allclose(model.group_weights_, weights, rtol=1e-6)
+    np.testing.assert_allclose(model.cell_weights_, weights, rtol=1e-6)
     np.testing.assert_allclose(model.predict_proba(X), weighted, rtol=1e-5)
 
 
@@ -195,8 +195,8 @@ def test_rows_of_weight_zero_influence_nothing(params):
     kept = weight > 0
     model = classifier(DecisionTreeClassifier(max_depth=3, random_state=0), **params)
     fitted(model, sample_weight=weight)
-    every = {name: getattr(model, name) for name in ("group_weights_", "metric_value_")}
-    every |= {"group_losses_": model.group_losses_, "scoring_value_": model.scoring_value_}
+    every = {name: getattr(model, name) for name in ("cell_weights_", "metric_value_")}
+    every |= {"cell_losses_": model.cell_losses_, "scoring_value_": model.scoring_value_}
     proba = model.predict_proba(X)
     fitted(model, X[kept], Y[kept], GROUP[kept], sample_weight=weight[kept])
     for name, value in every.items():
@@ -209,9 +209,9 @@ def test_targets_of_weight_zero_do_not_move_bins():
     weight = np.where(wages > np.quantile(wages, 0.7), 0.0, 1.0)
     kept = weight > 0
     model = regressor(HistGradientBoostingRegressor(max_iter=3), partition="group_target")
-    labels = model.fit(X, wages, sensitive_features=GROUP, sample_weight=weight).groups_.tolist()
+    labels = model.fit(X, wages, sensitive_features=GROUP, sample_weight=weight).cells_.tolist()
     model.fit(X[kept], wages[kept], sensitive_features=GROUP[kept])
-    assert model.groups_.tolist() == labels
+    assert model.cells_.tolist() == labels
 
 
 @given(seed=st.integers(0, 10**6), scale=st.floats(1e-3, 1e3))
@@ -222,7 +222,7 @@ def test_sample_weights_in_another_unit_mean_the_same(seed, scale):
     estimator = DecisionTreeClassifier(max_depth=2, random_state=0)
     first = fitted(classifier(estimator), sample_weight=weight)
     second = fitted(classifier(estimator), sample_weight=scale * weight)
-    np.testing.assert_allclose(second.group_weights_, first.group_weights_, rtol=1e-6)
+    np.testing.assert_allclose(second.cell_weights_, first.cell_weights_, rtol=1e-6)
     assert second.metric_value_ == pytest.approx(first.metric_value_, rel=1e-6)
 
 
@@ -260,14 +260,14 @@ def test_groups_in_any_container(containers, cv):
     values = []
     for group in containers:
         model = fitted(classifier(metric=spread, cv=cv, max_iter=3), group=group)
-        values.append((model.erm_metric_value_, model.metric_value_, *model.group_weights_))
+        values.append((model.baseline_metric_value_, model.metric_value_, *model.cell_weights_))
     assert len(set(values)) == 1
 
 
 def test_columns_are_crossed():
     expected = [(g, a, y) for g in "ab" for a in ("old", "young") for y in (0, 1)]
     for both in TWO:
-        assert fitted(group=both).groups_.tolist() == expected
+        assert fitted(group=both).cells_.tolist() == expected
 
 
 def test_partition_of_ones_own():
@@ -277,8 +277,8 @@ def test_partition_of_ones_own():
                                                                      strict=True)]  # fmt: skip
 
     model = fitted(classifier(partition=by_group_and_skill), y=np.where(Y, "yes", "no"))
-    assert model.groups_.tolist() == ["a+", "a-", "b+", "b-"]
-    assert model.metric_value_ <= model.erm_metric_value_
+    assert model.cells_.tolist() == ["a+", "a-", "b+", "b-"]
+    assert model.metric_value_ <= model.baseline_metric_value_
 
 
 class ThresholdRule(ClassifierMixin, BaseEstimator):

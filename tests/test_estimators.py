@@ -87,22 +87,22 @@ def test_estimator_is_the_wrapped_one_fitted_with_the_weights(model, X, y, group
 
 @pytest.mark.parametrize("partition", ["group", "group_target"])
 @pytest.mark.parametrize(("model", "X", "y", "group"), CASES)
-def test_weights_equal_to_the_shares_give_the_plain_estimator(model, X, y, group, partition):
+def test_weights_equal_to_the_shares_give_the_baseline_estimator(model, X, y, group, partition):
     model = clone(model).set_params(max_iter=1, partition=partition)
     model.fit(X, y, sensitive_features=group)
-    plain = clone(model.estimator).fit(X, y)
-    np.testing.assert_array_equal(predictions(model, X), predictions(plain, X))
-    assert model.metric_value_ == model.erm_metric_value_
+    baseline = clone(model.estimator).fit(X, y)
+    np.testing.assert_array_equal(predictions(model, X), predictions(baseline, X))
+    assert model.metric_value_ == model.baseline_metric_value_
     assert model.n_refits_ == 1
 
 
 @pytest.mark.parametrize(("model", "X", "y", "group"), CASES)
-def test_never_worse_than_the_plain_model(model, X, y, group):
+def test_never_worse_than_the_baseline_model(model, X, y, group):
     model = clone(model).set_params(partition="group_target").fit(X, y, sensitive_features=group)
-    assert model.metric_value_ <= model.erm_metric_value_
-    plain = clone(model.estimator).fit(X, y).predict(X)
+    assert model.metric_value_ <= model.baseline_metric_value_
+    baseline = clone(model.estimator).fit(X, y).predict(X)
     metric = get_metric("demographic_parity", model._task)
-    assert model.erm_metric_value_ == metric(y, plain, sensitive_features=group)
+    assert model.baseline_metric_value_ == metric(y, baseline, sensitive_features=group)
     assert model.metric_value_ == metric(y, model.predict(X), sensitive_features=group)
 
 
@@ -118,24 +118,24 @@ def test_more_refits_are_never_worse():
 
 
 def check_attributes(model, X, n_cells):
-    assert model.group_weights_.shape == model.groups_.shape == (n_cells,)
-    assert model.group_losses_.shape == (n_cells,)
-    assert model.group_weights_.sum() == pytest.approx(1)
-    assert (model.group_weights_ > 0).all()
+    assert model.cell_weights_.shape == model.cells_.shape == (n_cells,)
+    assert model.cell_losses_.shape == (n_cells,)
+    assert model.cell_weights_.sum() == pytest.approx(1)
+    assert (model.cell_weights_ > 0).all()
     assert model.n_features_in_ == X.shape[1]
     assert model.evaluated_on_ == "training data"
     results = model.results_
     n_visited = len(results["metric"])
     assert model.n_refits_ == n_visited
     assert 1 <= model.n_iter_ <= n_visited
-    assert results["group_weights"].shape == results["group_losses"].shape == (n_visited, n_cells)
+    assert results["cell_weights"].shape == results["cell_losses"].shape == (n_visited, n_cells)
     assert {len(column) for column in results.values()} == {n_visited}
     assert (results["refit_time"] > 0).all()
-    assert results["metric"][0] == model.erm_metric_value_
-    chosen = np.flatnonzero((results["group_weights"] == model.group_weights_).all(axis=1))
+    assert results["metric"][0] == model.baseline_metric_value_
+    chosen = np.flatnonzero((results["cell_weights"] == model.cell_weights_).all(axis=1))
     assert results["metric"][chosen[0]] == model.metric_value_
     assert results["score"][chosen[0]] == model.scoring_value_
-    np.testing.assert_array_equal(results["group_losses"][chosen[0]], model.group_losses_)
+    np.testing.assert_array_equal(results["cell_losses"][chosen[0]], model.cell_losses_)
     assert results["pareto_optimal"][chosen[0]]
 
 
@@ -143,14 +143,14 @@ def test_fitted_attributes_of_a_classifier():
     model = classifier(partition="group_target", max_iter=10).fit(X, Y, sensitive_features=GROUP)
     check_attributes(model, X, 4)
     assert is_classifier(model)
-    assert model.groups_.tolist() == [("a", 0), ("a", 1), ("b", 0), ("b", 1)]
+    assert model.cells_.tolist() == [("a", 0), ("a", 1), ("b", 0), ("b", 1)]
     assert model.classes_.tolist() == [0, 1]
     assert model.loss_name_ == "log_loss"
     assert model.scoring_value_ == accuracy_score(Y, model.predict(X))
     proba = model.predict_proba(X)[np.arange(len(Y)), Y]
-    cells = [(g == GROUP) & (c == Y) for g, c in model.groups_]
+    cells = [(g == GROUP) & (c == Y) for g, c in model.cells_]
     expected = [-np.log(proba[cell]).mean() for cell in cells]
-    np.testing.assert_allclose(model.group_losses_, expected)
+    np.testing.assert_allclose(model.cell_losses_, expected)
 
 
 def test_fitted_attributes_of_a_regressor():
@@ -166,10 +166,10 @@ def test_fitted_attributes_of_a_regressor():
 
 def test_groups_keep_their_type():
     model = classifier().fit(X, Y, sensitive_features=(GROUP == "a").astype(int))
-    assert model.groups_.tolist() == [0, 1]
-    assert model.groups_.dtype.kind == "i"
+    assert model.cells_.tolist() == [0, 1]
+    assert model.cells_.dtype.kind == "i"
     np.testing.assert_allclose(
-        model.results_["group_weights"][0], [np.mean(GROUP == "b"), np.mean(GROUP == "a")]
+        model.results_["cell_weights"][0], [np.mean(GROUP == "b"), np.mean(GROUP == "a")]
     )
 
 
@@ -279,7 +279,7 @@ def test_verbose(capsys):
     model.fit(X, Y, sensitive_features=GROUP)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == model.n_refits_ > len(improved) >= 2
-    assert lines[0].startswith("[BADRClassifier] refit 1/8 (erm)  metric ")
+    assert lines[0].startswith("[BADRClassifier] refit 1/8 (baseline)  metric ")
 
 
 def test_iris_has_three_classes():
@@ -288,4 +288,4 @@ def test_iris_has_three_classes():
     model = classifier(LogisticRegression(max_iter=1000), partition="group_target")
     model.fit(X, y, sensitive_features=group)
     assert model.predict_proba(X).shape == (150, 3)
-    assert model.metric_value_ <= model.erm_metric_value_
+    assert model.metric_value_ <= model.baseline_metric_value_

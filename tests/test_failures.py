@@ -21,7 +21,7 @@ def fitted(model):
     return model.fit(X, Y, sensitive_features=GROUP)
 
 
-def plain_proba():
+def baseline_proba():
     return LogisticRegression().fit(X, Y).predict_proba(X)
 
 
@@ -35,15 +35,15 @@ def test_failed_refit_is_skipped():
     assert np.isnan(model.results_["metric"][1])
     assert not model.results_["pareto_optimal"][1]
     assert model.n_refits_ == 4
-    assert model.metric_value_ < model.erm_metric_value_
+    assert model.metric_value_ < model.baseline_metric_value_
 
 
-def test_every_refit_but_the_plain_one_failing_is_an_error():
+def test_every_refit_but_the_baseline_one_failing_is_an_error():
     with pytest.raises(ZeroDivisionError, match="no weights, please"):
         fitted(classifier(scripted({"weighted": ZeroDivisionError("no weights, please")})))
 
 
-def test_plain_fit_that_fails_is_its_own_error():
+def test_baseline_fit_that_fails_is_its_own_error():
     model = classifier(scripted({1: MemoryError("too large")}))
     with pytest.raises(MemoryError, match="too large"):
         fitted(model)
@@ -85,7 +85,7 @@ def test_interrupted_search_keeps_the_best_so_far():
         fitted(model)
     assert caught[0].filename == __file__
     assert len(model.results_["metric"]) == 3
-    assert model.metric_value_ == model.results_["metric"].min() < model.erm_metric_value_
+    assert model.metric_value_ == model.results_["metric"].min() < model.baseline_metric_value_
     weight = model.compute_sample_weight(X, Y, sensitive_features=GROUP)
     expected = LogisticRegression().fit(X, Y, weight)
     np.testing.assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
@@ -98,7 +98,7 @@ def test_interrupted_held_out_search_fits_the_best_so_far():
     assert model.n_refits_ == 5  # two folds, twice, and all rows
 
 
-def test_interrupted_plain_fit_is_interrupted():
+def test_interrupted_baseline_fit_is_interrupted():
     model = classifier(scripted({1: KeyboardInterrupt()}))
     with pytest.raises(KeyboardInterrupt):
         fitted(model)
@@ -145,7 +145,7 @@ def test_warning_filters_decide_at_the_end():
         with pytest.raises(RuntimeWarning, match="hmm"):
             fitted(model)
     assert len(model.estimator.counter) == 4  # no refit was lost to it
-    np.testing.assert_array_equal(model.group_weights_, quiet.group_weights_)
+    np.testing.assert_array_equal(model.cell_weights_, quiet.cell_weights_)
 
 
 class Complaining(LogisticRegression):
@@ -190,7 +190,7 @@ def test_constant_model():
     assert model.results_["constant"].tolist() == [False, True]
 
 
-def test_nothing_to_say_where_the_plain_model_is_constant():
+def test_nothing_to_say_where_the_baseline_model_is_constant():
     rare = np.zeros(len(Y), dtype=int)
     rare[:4] = 1
     model = classifier(max_iter=2).fit(X, rare, sensitive_features=GROUP)
@@ -205,6 +205,6 @@ def test_metric_without_meaning_names_the_group():
     assert caught[0].filename == __file__
 
 
-def test_plain_fit_that_fails_in_a_worker_is_its_own_error():
+def test_baseline_fit_that_fails_in_a_worker_is_its_own_error():
     with pytest.raises(ZeroDivisionError, match="always"):
         fitted(classifier(scripted({1: ZeroDivisionError("always")}), n_jobs=2))

@@ -27,9 +27,9 @@ def fitted(model):
 
 
 def assert_usable(model, data=(X, Y, GROUP)):
-    """The estimator is the plain call with the weights found, and no worse than the plain one."""
+    """The estimator is the plain call with the weights found, and no worse than the baseline one."""
     X, y, group = data
-    assert model.metric_value_ <= model.erm_metric_value_
+    assert model.metric_value_ <= model.baseline_metric_value_
     assert len(model.predict(X)) == len(X)
     weight = model.compute_sample_weight(X, y, sensitive_features=group)
     expected = type(model.estimator_)(**model.estimator_.get_params()).fit(X, y, weight)
@@ -99,7 +99,7 @@ def test_refit_with_undefined_predictions_is_skipped(value):
     assert np.isfinite(model.predict(X)).all()
 
 
-def test_plain_model_with_undefined_predictions_is_an_error():
+def test_baseline_model_with_undefined_predictions_is_an_error():
     model = regressor(Diverging("always"), metric="worst_group_loss")
     with pytest.raises(ValueError, match="predict of Diverging is not finite for 240 of 240"):
         model.fit(WAGES[0], WAGES[1], sensitive_features=WAGES[2])
@@ -121,7 +121,7 @@ def test_smooth_search_out_of_memory_falls_back_on_refits(monkeypatch):
     model = fitted(BADRClassifier(partition="group_target", solver="implicit", max_iter=4))
     assert_usable(model)
     assert "linearised" not in model.results_["origin"]
-    assert model.metric_value_ < model.erm_metric_value_
+    assert model.metric_value_ < model.baseline_metric_value_
 
 
 class Deaf(ClassifierMixin, BaseEstimator):
@@ -227,7 +227,7 @@ SOLVERS = ["implicit", "gd", "sgd", "alternating"]
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-@pytest.mark.parametrize("init", ["erm", "nash"])
+@pytest.mark.parametrize("init", ["baseline", "nash"])
 @pytest.mark.filterwarnings("ignore:on the training data no weights:UserWarning")
 def test_interrupted_first_fit_is_interrupted(monkeypatch, solver, init):
     interrupt(monkeypatch, RefitLowerLevel, "fit", 1)
@@ -286,7 +286,7 @@ def test_interrupted_last_fit_leaves_the_weights(monkeypatch):
     interrupt(monkeypatch, RefitLowerLevel, "fit", model.n_refits_)
     with pytest.raises(KeyboardInterrupt) as caught:
         fitted(model)
-    assert f"init={model.group_weights_.tolist()}" in caught.value.__notes__[0]
+    assert f"init={model.cell_weights_.tolist()}" in caught.value.__notes__[0]
 
 
 def test_last_fit_that_fails_is_followed_by_the_next_best():
@@ -297,7 +297,7 @@ def test_last_fit_that_fails_is_followed_by_the_next_best():
     with pytest.warns(FitFailedWarning, match="on all samples, failed at .*: not all of them"):
         fitted(model)
     metric = model.results_["metric"]
-    assert metric.min() < model.metric_value_ < model.erm_metric_value_
+    assert metric.min() < model.metric_value_ < model.baseline_metric_value_
     assert model.metric_value_ in metric
     script |= {n: ValueError("not all of them") for n in range(reference.n_refits_, 40)}
     model = classifier(scripted(script), **options)

@@ -41,10 +41,10 @@ def first_met(model):
 )  # fmt: skip
 def test_guide_meets_the_bound_in_few_refits(estimator):
     model = searched(estimator, bound=0.1, random_state=2)
-    assert model.metric_value_ <= 0.1 < 0.2 < model.erm_metric_value_
+    assert model.metric_value_ <= 0.1 < 0.2 < model.baseline_metric_value_
     assert first_met(model) <= 6  # of 9; boosting differs between versions of scikit-learn
-    assert model.erm_scoring_value_ - model.scoring_value_ < 0.08
-    assert model.results_["origin"][0] == "erm"
+    assert model.baseline_scoring_value_ - model.scoring_value_ < 0.08
+    assert model.results_["origin"][0] == "baseline"
     assert set(model.results_["origin"][1:]) <= {"score_shift", "proxy", "surrogate"}
     errors = np.abs(model.results_["metric"] - model.results_["predicted_metric"])[1:]
     assert np.nanmedian(errors) < 0.08
@@ -56,7 +56,7 @@ def test_other_metrics(metric):
     bound = 0.045 if metric == "equalized_odds" else 0.85
     model = searched(metric=metric, bound=bound)
     sign = 1 if metric == "equalized_odds" else -1
-    assert sign * model.metric_value_ <= sign * bound < sign * model.erm_metric_value_
+    assert sign * model.metric_value_ <= sign * bound < sign * model.baseline_metric_value_
 
 
 def test_regression():
@@ -65,12 +65,12 @@ def test_regression():
         DecisionTreeRegressor(min_samples_leaf=20, random_state=0),
         solver="alternating", partition="group_target", bound=0.15, n_target_bins=3, random_state=1,
     ).fit(XR, yr, sensitive_features=group)  # fmt: skip
-    assert model.metric_value_ <= 0.15 < 0.3 < model.erm_metric_value_
+    assert model.metric_value_ <= 0.15 < 0.3 < model.baseline_metric_value_
     assert "density_shift" in model.results_["origin"]
-    assert model.scoring_value_ > 1.5 * model.erm_scoring_value_
+    assert model.scoring_value_ > 1.5 * model.baseline_scoring_value_
 
 
-def test_density_guide_starts_from_the_plain_model_and_moves_as_told():
+def test_density_guide_starts_from_the_baseline_model_and_moves_as_told():
     XR, yr, group = make_wages(800)
     groups, weight = make_groups(group), np.linspace(0.5, 1.5, 800)
     cells = make_cells("group_target", yr, groups, weight, n_target_bins=3)
@@ -100,8 +100,8 @@ def test_density_guide_knows_that_models_follow_their_training_targets():
     guide = DensityShiftGuide(data, cells, cells.shares, metric, predicted)
     # Whole groups do not compete with each other, and their weights change nothing.
     scaled = cells.shares * np.where(cells.group_of_cell == 0, 5.0, 1.0)
-    plain = guide.predict(cells.shares[None])
-    for found, expected in zip(guide.predict(scaled[None]), plain, strict=True):
+    baseline = guide.predict(cells.shares[None])
+    for found, expected in zip(guide.predict(scaled[None]), baseline, strict=True):
         np.testing.assert_allclose(found, expected)
     strength = np.where(cells.group_of_cell == 0, 0.8, -0.8)
     tilted = cells.shares * np.exp(strength * cells.target_of_cell)
@@ -167,7 +167,7 @@ def test_weights_that_do_nothing_are_reported():
         model.fit(X, Y, sensitive_features=GROUP)
     assert not model.weights_move_
     assert model.weight_response_ == pytest.approx(0.0)
-    assert model.metric_value_ == model.erm_metric_value_
+    assert model.metric_value_ == model.baseline_metric_value_
     assert "Weights do not move this estimator" in model.summary()
 
 
@@ -180,7 +180,7 @@ def test_weights_that_do_the_opposite_are_reported_and_survived(objective):
     assert model.weights_move_
     assert model.weight_response_ < -0.1
     assert "against what they ask for" in model.summary()
-    assert model.metric_value_ < model.erm_metric_value_
+    assert model.metric_value_ < model.baseline_metric_value_
     if "bound" in objective:
         assert model.metric_value_ <= 0.1
 
@@ -189,7 +189,7 @@ def test_summary_tells_what_was_predicted_and_what_came_of_it():
     model = searched(max_iter=5, bound=0.1)
     report = model.summary()
     assert "demographic_parity (less is fairer) on the training data" in report
-    assert f"metric {model.erm_metric_value_:.4f}" in report
+    assert f"metric {model.baseline_metric_value_:.4f}" in report
     assert report.count("score_shift") >= 2
     chosen = [line for line in report.splitlines() if line.endswith("chosen")]
     assert len(chosen) == 1
@@ -242,14 +242,14 @@ def test_many_cells():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(Z, y, sensitive_features=group)
-    assert len(model.group_weights_) == 20
-    assert model.metric_value_ < 0.6 * model.erm_metric_value_
+    assert len(model.cell_weights_) == 20
+    assert model.metric_value_ < 0.6 * model.baseline_metric_value_
 
 
 def test_time_limit_ends_the_search_between_batches():
     model = searched(solver=AlternatingSolver(20, time_limit=0.0, batch_size=3), bound=0.5)
     assert model.n_refits_ == 1
-    assert model.metric_value_ == model.erm_metric_value_
+    assert model.metric_value_ == model.baseline_metric_value_
 
 
 def test_search_ends_where_nothing_is_to_be_gained():
@@ -263,10 +263,10 @@ def test_search_ends_where_nothing_is_to_be_gained():
 def test_search_without_guides():
     model = searched(solver=AlternatingSolver(12, guides=()))
     assert model.metric_value_ <= 0.05
-    assert set(model.results_["origin"]) <= {"erm", "tilt", "group", "surrogate"}
+    assert set(model.results_["origin"]) <= {"baseline", "tilt", "group", "surrogate"}
     assert np.isnan(model.weight_response_)
 
 
 def test_fits_and_batches_are_the_same_each_time():
     one, other = searched(bound=0.1), searched(bound=0.1)
-    np.testing.assert_array_equal(one.results_["group_weights"], other.results_["group_weights"])
+    np.testing.assert_array_equal(one.results_["cell_weights"], other.results_["cell_weights"])

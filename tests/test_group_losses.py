@@ -286,7 +286,7 @@ def test_own_loss_is_filled_in_by_the_fit():
     ]
     assert model.metric_value_ == pytest.approx(np.ptp(by_group))
     assert "gradient" in model.results_["origin"]
-    assert model.metric_value_ < model.erm_metric_value_
+    assert model.metric_value_ < model.baseline_metric_value_
     labels = (y > np.median(y)).astype(int)
     model = BADRClassifier(LinearSVC(), "meta_gdro", solver="alternating", max_iter=4)
     model.fit(X, labels, sensitive_features=group)
@@ -313,7 +313,7 @@ def test_goals_of_meta_learning_are_met(metric):
     y = (X[:, 0] * (1 - group) + X[:, 2] + rng.normal(size=400) > 0).astype(int)
     model = BADRClassifier(metric=get_metric(metric, loss="own"), cv=0.3, random_state=3)
     model.fit(X, y, sensitive_features=group)
-    assert model.metric_value_ <= model.erm_metric_value_
+    assert model.metric_value_ <= model.baseline_metric_value_
     assert model.evaluated_on_ == "held-out data"
 
 

@@ -1,4 +1,4 @@
-"""The score-shift guide: what it predicts for a refit, from the plain model's probabilities."""
+"""The score-shift guide: what it predicts for a refit, from the baseline model's probabilities."""
 
 import numpy as np
 import pytest
@@ -45,7 +45,7 @@ def random_weights(cells, seed, spread=1.0, n=4):
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("weighted", [True, False])
 @pytest.mark.parametrize("seed", range(4))
-def test_plain_weights_give_the_plain_model(n_classes, weighted, seed):
+def test_baseline_weights_give_the_baseline_model(n_classes, weighted, seed):
     data, cells, model, X = make_problem(n_classes, seed=seed, weighted=weighted)
     guide = ScoreShiftGuide(data, cells, model.predict_proba(X))
     tables = guide.confusion(cells.shares[None])
@@ -135,8 +135,8 @@ def test_guide_foresees_refits():
     """For a model that is calibrated and well specified: the table of a real refit, nearly."""
     data, cells, model, X = make_problem(n=6000, n_groups=2, weighted=False)
     Z = np.c_[X, data.groups.codes]  # a column for the group can move its rates alone
-    plain = LogisticRegression(C=100).fit(Z, data.y)
-    guide = ScoreShiftGuide(data, cells, plain.predict_proba(Z))
+    baseline = LogisticRegression(C=100).fit(Z, data.y)
+    guide = ScoreShiftGuide(data, cells, baseline.predict_proba(Z))
     weights = random_weights(cells, 0, spread=0.4)
     for row, table in zip(weights, guide.confusion(weights), strict=True):
         refit = LogisticRegression(C=100).fit(Z, data.y, sample_weight=cells.sample_weight(row))

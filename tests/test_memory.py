@@ -52,10 +52,10 @@ def test_a_repeated_fit_makes_no_fit(counts, tmp_path, n_jobs, cv):
     second = search(counts, memory, cv=cv).fit(X, y, sensitive_features=group)
     assert n_fits(counts) == made
     assert second.n_refits_ == first.n_refits_
-    np.testing.assert_array_equal(first.group_weights_, second.group_weights_)
+    np.testing.assert_array_equal(first.cell_weights_, second.cell_weights_)
     np.testing.assert_array_equal(first.predict(X), second.predict(X))
-    plain = search(counts, None, cv=cv).fit(X, y, sensitive_features=group)
-    np.testing.assert_array_equal(plain.results_["metric"], first.results_["metric"])
+    baseline = search(counts, None, cv=cv).fit(X, y, sensitive_features=group)
+    np.testing.assert_array_equal(baseline.results_["metric"], first.results_["metric"])
 
 
 def test_every_place_is_complete_before_processes_share_it(counts, tmp_path):
@@ -72,7 +72,7 @@ def test_other_searches_share_what_they_have_in_common(counts, tmp_path):
     search(counts, tmp_path).fit(X, y, sensitive_features=group)
     made = n_fits(counts)
     search(counts, tmp_path, max_iter=4, trade_off=1.0).fit(X, y, sensitive_features=group)
-    assert n_fits(counts) < made + 4  # the plain one at least was known
+    assert n_fits(counts) < made + 4  # the baseline one at least was known
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_a_damaged_entry_is_fitted_anew(counts, tmp_path, content):
         path.write_bytes(path.read_bytes()[:-40] if content is None else content)
     second = search(counts, memory).fit(X, y, sensitive_features=group)
     assert n_fits(counts) == made + 2
-    np.testing.assert_array_equal(first.group_weights_, second.group_weights_)
+    np.testing.assert_array_equal(first.cell_weights_, second.cell_weights_)
     search(counts, memory).fit(X, y, sensitive_features=group)
     assert n_fits(counts) == made + 2
 
@@ -307,7 +307,7 @@ def test_warm_start_goes_on_from_the_last_weights(solver, goal):
         partition=partition, solver=solver, warm_start=True, random_state=6, **goal
     )
     model.fit(X, y, sensitive_features=group)
-    weights = model.group_weights_
+    weights = model.cell_weights_
 
     def cost():
         if goal.get("bound"):
@@ -316,7 +316,7 @@ def test_warm_start_goes_on_from_the_last_weights(solver, goal):
 
     first = cost()
     model.fit(X, y, sensitive_features=group)
-    visited = model.results_["group_weights"]
+    visited = model.results_["cell_weights"]
     assert np.isclose(visited, weights, atol=1e-4).all(axis=1).any()
     assert cost() <= first + 1e-12
 
@@ -324,9 +324,9 @@ def test_warm_start_goes_on_from_the_last_weights(solver, goal):
 def test_warm_start_replaces_init():
     model = classifier(warm_start=True, partition="group_target", bound=0.05)
     model.fit(X, y, sensitive_features=group)
-    weights = model.group_weights_
+    weights = model.cell_weights_
     model.set_params(init="uniform").fit(X[:200], y[:200], sensitive_features=group[:200])
-    np.testing.assert_array_equal(model.results_["group_weights"][1], weights)
+    np.testing.assert_array_equal(model.results_["cell_weights"][1], weights)
     assert model.results_["origin"][1] == "init"
 
 
@@ -335,4 +335,4 @@ def test_warm_start_says_where_cells_are_others():
     with pytest.warns(UserWarning, match="the last fit"):
         model.fit(X, y, sensitive_features=np.char.upper(group))
     cold = classifier().fit(X, y, sensitive_features=np.char.upper(group))
-    np.testing.assert_array_equal(model.group_weights_, cold.group_weights_)
+    np.testing.assert_array_equal(model.cell_weights_, cold.cell_weights_)

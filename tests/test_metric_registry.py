@@ -267,8 +267,8 @@ def test_own_class(kind):
         BADRClassifier(metric=m, max_iter=4).fit(X, y, sensitive_features=groups)
         for m in (metric, "group_loss_gap")
     ]
-    assert fitted[0].erm_metric_value_ == pytest.approx(fitted[1].erm_metric_value_)
-    assert fitted[0].metric_value_ <= fitted[0].erm_metric_value_
+    assert fitted[0].baseline_metric_value_ == pytest.approx(fitted[1].baseline_metric_value_)
+    assert fitted[0].metric_value_ <= fitted[0].baseline_metric_value_
     score = fairness_scorer(metric, sensitive_columns=0)(fitted[0], X, y)
     assert score == pytest.approx(-metric(y, fitted[0].predict(X), sensitive_features=groups))
 

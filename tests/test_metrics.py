@@ -302,8 +302,8 @@ def test_statistics_determine_the_metric(name, task):
     assert [metric.from_statistics(data, row) for row in rows] == pytest.approx(values, nan_ok=True)
     assert metric.from_many_statistics(data, rows) == pytest.approx(values, nan_ok=True)
     assert metric.undefined(data) == []  # nothing is asked of groups that are absent
-    plain = metric(y, others[0], sensitive_features=groups, sample_weight=weight)
-    assert values[0] == pytest.approx(plain, nan_ok=True)
+    baseline = metric(y, others[0], sensitive_features=groups, sample_weight=weight)
+    assert values[0] == pytest.approx(baseline, nan_ok=True)
     if metric.uses_confusion:
         assert rows.shape == (4, 4 * 2 * 2)
 

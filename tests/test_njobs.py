@@ -36,8 +36,8 @@ def test_results_do_not_depend_on_n_jobs(name, backend):
             model = fitted(name, n_jobs)
         for column in results.keys() - {"refit_time"}:
             np.testing.assert_array_equal(model.results_[column], results[column])
-        for attribute in ("group_weights_", "group_losses_", "metric_value_", "scoring_value_",
-                          "erm_metric_value_", "n_iter_", "n_refits_"):  # fmt: skip
+        for attribute in ("cell_weights_", "cell_losses_", "metric_value_", "scoring_value_",
+                          "baseline_metric_value_", "n_iter_", "n_refits_"):  # fmt: skip
             np.testing.assert_array_equal(getattr(model, attribute), attributes[attribute])
         found = model.predict(XR if name == "regression" else X)
         np.testing.assert_array_equal(found, predicted)

@@ -70,6 +70,6 @@ def test_encoded_categories_are_searched_as_if_dense(solver, n):
         random_state=0,
     )
     weights = [
-        model.fit(data, y, sensitive_features=group).group_weights_ for data in (X, X.toarray())
+        model.fit(data, y, sensitive_features=group).cell_weights_ for data in (X, X.toarray())
     ]
     np.testing.assert_allclose(weights[0], weights[1], rtol=1e-4)

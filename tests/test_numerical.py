@@ -169,12 +169,14 @@ def own_trouble(estimator, X, y, weight):
 
 def check_outcome(model, X):
     results = model.results_
-    assert np.isfinite(results["group_weights"]).all()
-    np.testing.assert_allclose(results["group_weights"].sum(axis=1), 1.0, rtol=1e-6)
-    assert np.isfinite([model.metric_value_, model.erm_metric_value_, model.scoring_value_]).all()
+    assert np.isfinite(results["cell_weights"]).all()
+    np.testing.assert_allclose(results["cell_weights"].sum(axis=1), 1.0, rtol=1e-6)
+    assert np.isfinite(
+        [model.metric_value_, model.baseline_metric_value_, model.scoring_value_]
+    ).all()
     assert np.isfinite(results["score"][~results["failed"]]).all()
-    assert np.isfinite(model.group_losses_).all()
-    assert model.metric_value_ <= model.erm_metric_value_ * (1 + 1e-9) + 1e-12
+    assert np.isfinite(model.cell_losses_).all()
+    assert model.metric_value_ <= model.baseline_metric_value_ * (1 + 1e-9) + 1e-12
     assert len(model.predict(X)) == len(X)
 
 
@@ -211,7 +213,7 @@ def test_regressors(trouble, solver, name, goals):
             assert trouble_with <= own_trouble(REGRESSORS[name], X, y, weight)
 
 
-def test_plain_model_is_not_fitted_again_for_what_rounding_gains():
+def test_baseline_model_is_not_fitted_again_for_what_rounding_gains():
     for seed in range(12):
         X, y, group, _ = base(seed)
         y = X.sum(axis=1) + y
@@ -232,8 +234,8 @@ def test_five_hundred_groups(solver):
     model = BADRClassifier(estimator, "group_loss_variance", solver=solver, max_iter=max_iter)
     model, _ = outcome_of(model, X, y, group, None)
     check_outcome(model, X)
-    assert model.group_weights_.shape == (500,)
-    assert (model.group_weights_ >= model.min_weight * (1 - 1e-9)).all()
+    assert model.cell_weights_.shape == (500,)
+    assert (model.cell_weights_ >= model.min_weight * (1 - 1e-9)).all()
 
 
 def test_min_weight_that_many_groups_exclude_is_refused():

@@ -30,13 +30,13 @@ def front(estimator=None, n=400, **options):
 def test_points_are_the_best_visited_under_their_bounds(estimator):
     path, *_ = front(estimator)
     results = path.results
-    assert (np.diff(path.bounds) < 0).all() and path.bounds[0] == path.erm_metric
+    assert (np.diff(path.bounds) < 0).all() and path.bounds[0] == path.baseline_metric
     assert path.met.all()
     for bound, metric, score in zip(path.bounds, path.metric, path.scores, strict=True):
         within = (results["metric"] <= bound) & ~results["failed"]
         assert metric <= bound
         assert score == results["score"][within].max()
-    assert path.metric[-1] < 0.5 * path.erm_metric
+    assert path.metric[-1] < 0.5 * path.baseline_metric
     np.testing.assert_allclose(path.weights.sum(axis=1), 1.0)
     for i in np.flatnonzero(~path.pareto_optimal):
         better = (path.metric <= path.metric[i]) & (path.scores >= path.scores[i])
@@ -56,7 +56,7 @@ def test_models_are_the_estimators_own_and_keep_their_bounds(metric):
         assert path.metric[i] <= bound
     badr = BADRClassifier(LogisticRegression(), partition="group_target", max_iter=2)
     badr.fit(X, y, sensitive_features=group)
-    badr.group_weights_ = path.weights[2]
+    badr.cell_weights_ = path.weights[2]
     weight = badr.compute_sample_weight(X, y, sensitive_features=group)
     again = LogisticRegression().fit(X, y, sample_weight=weight)
     np.testing.assert_array_equal(again.coef_, path.model(2).coef_)
@@ -136,7 +136,7 @@ def test_ratios_go_up():
 def test_regression_and_losses_without_an_ideal():
     X, y, group = make_wages(400)
     path = pareto_path(Ridge(), X, y, sensitive_features=group, n_points=4)
-    assert path.met.all() and path.metric[-1] <= 0.3 * path.erm_metric
+    assert path.met.all() and path.metric[-1] <= 0.3 * path.baseline_metric
     assert path.score_name == "neg_mean_squared_error"
     losses = pareto_path(
         Ridge(),
@@ -147,7 +147,7 @@ def test_regression_and_losses_without_an_ideal():
         n_points=4,
         partition="group",
     )
-    assert losses.met.all() and losses.metric[-1] < losses.erm_metric
+    assert losses.met.all() and losses.metric[-1] < losses.baseline_metric
 
 
 def test_bounds_out_of_reach_are_not_promised():

@@ -92,7 +92,7 @@ def check_same(model, loaded, X):
     assert loaded.summary() == model.summary()
     assert repr(loaded) == repr(model)
     assert loaded.small_groups_ == model.small_groups_
-    assert loaded.groups_.tolist() == model.groups_.tolist()
+    assert loaded.cells_.tolist() == model.cells_.tolist()
     assert repr(clone(loaded)) == repr(clone(model))
 
 
@@ -121,7 +121,7 @@ def test_skops_keeps_labels_that_are_tuples():
     X, y, group = PEOPLE
     both = np.column_stack([group, np.roll(group, 5)])
     model = BADRClassifier(**FAIR).fit(X, y, sensitive_features=both)
-    model.small_groups_ = {label[:-1]: 3 for label in model.groups_[:2]}
+    model.small_groups_ = {label[:-1]: 3 for label in model.cells_[:2]}
     stored = skops.dumps(model)
     check_same(model, skops.loads(stored, skops.get_untrusted_types(data=stored)), X)
 
@@ -170,7 +170,7 @@ def test_the_search_finds_rows():
 def test_no_training_rows_inside(name):
     model, X, y = fitted(name)
     stored = pickle.dumps(model)
-    # A tree's thresholds, say, may be values of X: estimator_ is what a plain fit keeps as well.
+    # A tree's thresholds, say, may be values of X: estimator_ is what a baseline fit keeps as well.
     known = pickle.dumps(model.estimator_)
     assert rows_in(stored, X, known) == rows_in(stored, y, known) == 0
     assert b"person-" not in stored
@@ -266,12 +266,12 @@ def test_files_of_earlier_versions_load(file):
         assert repr(clone(model)) and set(clone(model).get_params()) >= {"memory", "warm_start"}
         targets = y if name == "regressor" else labels
         weight = model.compute_sample_weight(train, targets, sensitive_features=group)
-        plain = clone(model.estimator).fit(train, targets, sample_weight=weight)
+        baseline = clone(model.estimator).fit(train, targets, sample_weight=weight)
         if name == "regressor":  # sums round differently on the processor of another fit
-            found = plain.predict(X)
+            found = baseline.predict(X)
             np.testing.assert_allclose(found, model.predict(X), rtol=1e-12, atol=1e-12)
         else:
-            np.testing.assert_array_equal(plain.predict(X), model.predict(X))
+            np.testing.assert_array_equal(baseline.predict(X), model.predict(X))
         path = ParetoPath.from_estimator(model, train, targets, sensitive_features=group)
         assert len(path.bounds)
         again = model.set_params(warm_start=True).fit(train, targets, sensitive_features=group)

@@ -17,7 +17,7 @@ from skbadr.problem.evaluator import encode_predictions
 
 
 def fitted(problem, **params):
-    """Return the fitted model, or None where no refit but the plain one came through."""
+    """Return the fitted model, or None where no refit but the baseline one came through."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -34,7 +34,7 @@ def outputs(estimator, X):
     return [getattr(estimator, name)(X) for name in methods if hasattr(estimator, name)]
 
 
-def plain_call(problem, sample_weight, seed):
+def baseline_call(problem, sample_weight, seed):
     """Return the wrapped estimator's own fit."""
     estimator = clone(problem.estimator)
     if seed is not None:
@@ -71,30 +71,30 @@ def value_of(problem, estimator):
 
 def check_weights(model):
     """All weights that were visited are admissible, and the chosen ones among them."""
-    visited, shares = model.results_["group_weights"], model.results_["group_weights"][0]
+    visited, shares = model.results_["cell_weights"], model.results_["cell_weights"][0]
     np.testing.assert_allclose(visited.sum(axis=1), 1.0, rtol=1e-9)
     others = visited[(visited != shares).any(axis=1)]
     assert (others >= model.min_weight * (1.0 - 1e-9)).all()
-    assert (visited == model.group_weights_).all(axis=1).any()
-    assert len(model.groups_) == len(model.group_weights_) == visited.shape[1]
+    assert (visited == model.cell_weights_).all(axis=1).any()
+    assert len(model.cells_) == len(model.cell_weights_) == visited.shape[1]
 
 
 def check_no_worse(model):
-    """The chosen model is no worse than the plain one, by what was asked for."""
+    """The chosen model is no worse than the baseline one, by what was asked for."""
     metric = get_metric(model.metric, model._task)
     sign = -1.0 if metric.greater_is_better else 1.0
-    cost, plain_cost = sign * model.metric_value_, sign * model.erm_metric_value_
-    if np.isnan(plain_cost):
+    cost, baseline_cost = sign * model.metric_value_, sign * model.baseline_metric_value_
+    if np.isnan(baseline_cost):
         return
     assert not np.isnan(cost)
     if model.bound is not None:
-        excess = np.maximum(np.array([cost, plain_cost]) - sign * model.bound, 0.0)
+        excess = np.maximum(np.array([cost, baseline_cost]) - sign * model.bound, 0.0)
         assert excess[0] <= excess[1]
         if excess[0] == excess[1]:
-            assert model.scoring_value_ >= model.erm_scoring_value_
+            assert model.scoring_value_ >= model.baseline_scoring_value_
     else:
-        score = model.trade_off * np.array([model.scoring_value_, model.erm_scoring_value_])
-        assert cost - score[0] <= plain_cost - score[1]
+        score = model.trade_off * np.array([model.scoring_value_, model.baseline_scoring_value_])
+        assert cost - score[0] <= baseline_cost - score[1]
 
 
 def check_results(model):
@@ -107,7 +107,7 @@ def check_results(model):
     on_front = results["pareto_optimal"]
     for cost, score in zip(costs[on_front], results["score"][on_front], strict=True):
         assert not ((costs < cost) & (results["score"] > score)).any()
-    chosen = (results["group_weights"] == model.group_weights_).all(axis=1)
+    chosen = (results["cell_weights"] == model.cell_weights_).all(axis=1)
     assert (results["metric"][chosen] == model.metric_value_).any() or np.isnan(model.metric_value_)
     assert model.n_refits_ >= 1
     model.summary()
@@ -130,17 +130,17 @@ def test_searches_keep_their_promises(problem):
     seed = None
     if model.random_state is not None:
         seed = int(np.random.RandomState(model.random_state).randint(np.iinfo(np.int32).max))
-    expected = plain_call(problem, weight, seed)
-    for own, plain in zip(
+    expected = baseline_call(problem, weight, seed)
+    for own, baseline in zip(
         outputs(model.estimator_, problem.X), outputs(expected, problem.X), strict=True
     ):
-        np.testing.assert_array_equal(own, plain)
-    for own, plain in zip(outputs(model, problem.X), outputs(expected, problem.X), strict=True):
-        np.testing.assert_array_equal(own, plain)
+        np.testing.assert_array_equal(own, baseline)
+    for own, baseline in zip(outputs(model, problem.X), outputs(expected, problem.X), strict=True):
+        np.testing.assert_array_equal(own, baseline)
     if model.cv is None:
         for value, estimator in (
             (model.metric_value_, expected),
-            (model.erm_metric_value_, plain_call(problem, problem.sample_weight, seed)),
+            (model.baseline_metric_value_, baseline_call(problem, problem.sample_weight, seed)),
         ):
             again = value_of(problem, estimator)
             if again is not None:

@@ -58,7 +58,7 @@ def fitted(problem, **params):
 
 
 def visit(problem, seed):
-    """Return the evaluation of the plain estimator and of some random weights of its cells."""
+    """Return the evaluation of the baseline estimator and of some random weights of its cells."""
     bilevel = quietly(lambda: problem.setup().problem())
     draws = np.random.default_rng(seed).dirichlet(np.ones(bilevel.n_cells), 2)
     weights = [bilevel.shares, *map(bilevel.project, draws)]
@@ -88,14 +88,14 @@ def assert_same_points(evaluations, others, order):
 
 def assert_same_models(one, other):
     """Two fitted models are the same, up to rounding."""
-    assert one.groups_.tolist() == other.groups_.tolist()
+    assert one.cells_.tolist() == other.cells_.tolist()
     assert len(one.results_["metric"]) == len(other.results_["metric"])
     close = {"rtol": 1e-4, "atol": 1e-5}
-    np.testing.assert_allclose(one.group_weights_, other.group_weights_, **close)
+    np.testing.assert_allclose(one.cell_weights_, other.cell_weights_, **close)
     np.testing.assert_allclose(one.metric_value_, other.metric_value_, **close)
-    np.testing.assert_allclose(one.erm_metric_value_, other.erm_metric_value_, **close)
+    np.testing.assert_allclose(one.baseline_metric_value_, other.baseline_metric_value_, **close)
     np.testing.assert_allclose(one.scoring_value_, other.scoring_value_, **close)
-    np.testing.assert_allclose(one.group_losses_, other.group_losses_, **close)
+    np.testing.assert_allclose(one.cell_losses_, other.cell_losses_, **close)
 
 
 def take(data, rows):
@@ -252,8 +252,8 @@ def check_backend(problem, backend, n_jobs):
 
 def cells_of(one, other, names):
     """Return the places that the cells of a model have in another, of groups with other names."""
-    cells = other.groups_.tolist()
-    renamed = [(names[c[0]], *c[1:]) if isinstance(c, tuple) else names[c] for c in one.groups_]
+    cells = other.cells_.tolist()
+    renamed = [(names[c[0]], *c[1:]) if isinstance(c, tuple) else names[c] for c in one.cells_]
     return [cells.index(cell) for cell in renamed]
 
 
@@ -262,9 +262,9 @@ def assert_equal_results(one, other, cells=slice(None)):
     for name, column in one.results_.items():
         if name != "refit_time":
             same = other.results_[name]
-            same = same[:, cells] if name in ("group_weights", "group_losses") else same
+            same = same[:, cells] if name in ("cell_weights", "cell_losses") else same
             np.testing.assert_array_equal(column, same)
-    np.testing.assert_array_equal(one.group_weights_, other.group_weights_[cells])
+    np.testing.assert_array_equal(one.cell_weights_, other.cell_weights_[cells])
 
 
 def outcome(problem, **params):

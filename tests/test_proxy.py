@@ -144,8 +144,8 @@ def test_proxy_steers_where_no_other_guide_applies():
     assert set(guide_of(classifier(tree, partition="group_target")).guides) == {
         "score_shift", "proxy",
     }  # fmt: skip
-    plain = classifier(Perceptron(random_state=0), partition="group_target")
-    assert set(guide_of(plain).guides) == {"proxy"}
+    baseline = classifier(Perceptron(random_state=0), partition="group_target")
+    assert set(guide_of(baseline).guides) == {"proxy"}
     XR, yr, group = make_wages(400)
     wages = regressor(DecisionTreeRegressor(max_depth=4), partition="group_target")
     assert set(guide_of(wages, XR, yr, group).guides) == {"density_shift", "proxy"}

@@ -121,7 +121,7 @@ def test_every_rate_has_a_finite_error(name):
         patch.setattr("skbadr.estimators.base.warn_about", lambda *args, **kwargs: None)
         model.fit(X, Y, sensitive_features=GROUP)
     assert 0 <= model.metric_standard_error_ < 1
-    assert 0 <= model.erm_metric_standard_error_ < 1
+    assert 0 <= model.baseline_metric_standard_error_ < 1
 
 
 def half_of_rows_fail(y_true, y_pred, *, sensitive_features):
@@ -142,7 +142,7 @@ def test_values_come_with_their_errors():
     report = model.summary()
     for value, error in (
         (model.metric_value_, model.metric_standard_error_),
-        (model.erm_metric_value_, model.erm_metric_standard_error_),
+        (model.baseline_metric_value_, model.baseline_metric_standard_error_),
     ):
         assert f"metric {value:.4f} (standard error {error:.4f})" in report
 
@@ -173,7 +173,7 @@ def test_nothing_gained_over_groups_suggests_cells():
     assert "asked for. Try a larger max_iter." in report
 
 
-def test_a_bound_that_the_plain_model_meets():
+def test_a_bound_that_the_baseline_model_meets():
     model = classifier(bound=0.9, max_iter=1).fit(X, Y, sensitive_features=GROUP)
     assert "meets the bound, and no visited model" in model.summary()
 
@@ -187,7 +187,7 @@ def test_a_bound_that_is_missed():
 
 def test_a_gain_within_the_noise():
     model = BADRClassifier(metric="accuracy_parity").fit(X, Y, sensitive_features=GROUP)
-    gain = model.erm_metric_value_ - model.metric_value_
+    gain = model.baseline_metric_value_ - model.metric_value_
     assert 0 < gain < model.metric_standard_error_
     assert f"The gain of {gain:.4f} is less than" in model.summary()
     assert "set cv" in model.summary()
@@ -239,7 +239,7 @@ class Majority(ClassifierMixin, BaseEstimator):
 @pytest.mark.filterwarnings("ignore:no weights that were tried changed anything")
 def test_an_estimator_that_is_constant_by_itself():
     model = classifier(Majority()).fit(X, Y, sensitive_features=GROUP)
-    assert "as the plain estimator does" in model.summary()
+    assert "as the baseline estimator does" in model.summary()
 
 
 class Memorizer(GaussianNB):

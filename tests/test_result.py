@@ -120,7 +120,7 @@ def test_counts():
 
 def test_results_are_arrays_of_one_length():
     archive = make_archive()
-    archive.add(evaluation(0.3, 0.8, origin="erm", iteration=1, refit_time=0.25))
+    archive.add(evaluation(0.3, 0.8, origin="baseline", iteration=1, refit_time=0.25))
     archive.add(evaluation(0.4, 0.7, origin="tilt", iteration=1, constant=True))
     archive.add(
         Evaluation(
@@ -131,12 +131,12 @@ def test_results_are_arrays_of_one_length():
     results = archive.as_dict()
     assert {len(column) for column in results.values()} == {4}
     assert all(isinstance(column, np.ndarray) for column in results.values())
-    assert results["group_weights"].shape == results["group_losses"].shape == (4, 2)
+    assert results["cell_weights"].shape == results["cell_losses"].shape == (4, 2)
     assert results["metric"].tolist()[:2] == [0.3, 0.4]
     assert results["pareto_optimal"].tolist() == [True, False, False, True]
     assert results["failed"].tolist() == [False, False, True, False]
     assert results["constant"].tolist() == [False, True, False, False]
-    assert results["origin"].tolist()[:2] == ["erm", "tilt"]
+    assert results["origin"].tolist()[:2] == ["baseline", "tilt"]
     assert results["iteration"].tolist() == [1, 1, 2, 2]
     assert results["refit_time"][0] == 0.25
 

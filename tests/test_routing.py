@@ -77,7 +77,7 @@ def test_search_with_a_fairness_scorer(routing):
     fair = search.cv_results_["mean_test_fair"]
     assert (fair < 0).all() and fair[0] != fair[1]
     assert search.best_index_ == np.argmax(fair)
-    assert search.best_estimator_.metric_value_ < search.best_estimator_.erm_metric_value_
+    assert search.best_estimator_.metric_value_ < search.best_estimator_.baseline_metric_value_
 
 
 def test_search_with_routed_groups_for_the_scorer():
@@ -108,7 +108,7 @@ def test_search_inside():
     search = GridSearchCV(LogisticRegression(), {"C": [0.01, 1.0]}, cv=3)
     model = classifier(search, partition="group_target").fit(X, Y, sensitive_features=GROUP)
     assert model.estimator_.best_params_["C"] in (0.01, 1.0)
-    assert model.metric_value_ < model.erm_metric_value_
+    assert model.metric_value_ < model.baseline_metric_value_
     assert model.score(X, Y) == model.estimator_.score(X, Y)
 
 
@@ -129,7 +129,7 @@ def test_columns_that_define_groups(frame, columns, routing):
     given = people[names] if not isinstance(names, list) else people[names]
     expected = clone(model).set_params(sensitive_columns=None)
     expected.fit(people, Y, sensitive_features=given)
-    assert model.groups_.tolist() == expected.groups_.tolist()
+    assert model.cells_.tolist() == expected.cells_.tolist()
     check_same(model, expected, people)
     assert model.predict(people).shape == Y.shape
 
@@ -142,7 +142,7 @@ def test_columns_inside_a_pipeline(routing):
     pipeline = make_pipeline(encoder, model).fit(PEOPLE, Y)
     expected = classifier().fit(encoder.fit_transform(PEOPLE), Y, sensitive_features=GROUP)
     check_same(pipeline[-1], expected, encoder.transform(PEOPLE))
-    assert pipeline[-1].groups_.tolist() == [0.0, 1.0]
+    assert pipeline[-1].cells_.tolist() == [0.0, 1.0]
 
 
 class Noting(TransformerMixin, BaseEstimator):
@@ -239,9 +239,9 @@ def test_users_weights_reach_transformers_that_request_them():
             model.fit(X, Y, sensitive_features=GROUP, sample_weight=WEIGHT)
             means = model.estimator_[0].mean_
             np.testing.assert_allclose(means, np.average(X, axis=0, weights=WEIGHT))
-    plain = classifier(make_pipeline(StandardScaler(), LogisticRegression()))
-    plain.fit(X, Y, sensitive_features=GROUP, sample_weight=WEIGHT)
-    np.testing.assert_allclose(plain.estimator_[0].mean_, X.mean(axis=0))
+    baseline = classifier(make_pipeline(StandardScaler(), LogisticRegression()))
+    baseline.fit(X, Y, sensitive_features=GROUP, sample_weight=WEIGHT)
+    np.testing.assert_allclose(baseline.estimator_[0].mean_, X.mean(axis=0))
 
 
 def test_cached_transformers(tmp_path, routing):

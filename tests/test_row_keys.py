@@ -110,7 +110,7 @@ def test_blocks_of_columns_are_taken_together():
     split = da.from_array(X, chunks=(4000, 2))
     np.testing.assert_array_equal(row_keys(split), row_keys(X))
     model = BADRClassifier(LOGISTIC, "group_loss_variance", solver="gd", max_iter=5)
-    weights = [model.fit(data, score > 0, sensitive_features=groups).group_weights_
+    weights = [model.fit(data, score > 0, sensitive_features=groups).cell_weights_
                for data in (split, X)]  # fmt: skip
     np.testing.assert_allclose(weights[0], weights[1], rtol=1e-4)
 
@@ -139,7 +139,7 @@ def test_huge_values_in_rows_of_weight_zero_change_nothing():
     wide[:1000, 2] = 1e39
     model = BADRClassifier(LOGISTIC, "group_loss_variance", solver="gd", max_iter=5)
     weights = [
-        model.fit(data, score > 0, sensitive_features=groups, sample_weight=weight).group_weights_
+        model.fit(data, score > 0, sensitive_features=groups, sample_weight=weight).cell_weights_
         for data in (X, wide)
     ]
     np.testing.assert_allclose(weights[0], weights[1], rtol=1e-6)
@@ -249,15 +249,15 @@ def check_rows_do_not_matter(model, X, y, groups, *, zeros=True):
     """Another order, and rows of weight zero, give the same weights."""
     n, rng = len(y), np.random.default_rng(3)
     close = {"rtol": 1e-6} if X.dtype == float else {"rtol": 0.0, "atol": 1e-3}
-    one = model.fit(X, y, sensitive_features=groups).group_weights_
+    one = model.fit(X, y, sensitive_features=groups).cell_weights_
     order, extra = rng.permutation(n), rng.integers(0, n, n // 10)
-    other = model.fit(X[order], y[order], sensitive_features=groups[order]).group_weights_
+    other = model.fit(X[order], y[order], sensitive_features=groups[order]).cell_weights_
     np.testing.assert_allclose(other, one, **close)
     if zeros:
         rows, weight = np.append(order, extra), np.r_[np.ones(n), np.zeros(len(extra))]
         wide = X[rows] + np.float32(7) * (weight == 0)[:, None]
         model.fit(wide, y[rows], sensitive_features=groups[rows], sample_weight=weight)
-        np.testing.assert_allclose(model.group_weights_, one, **close)
+        np.testing.assert_allclose(model.cell_weights_, one, **close)
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 1000])

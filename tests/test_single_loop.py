@@ -49,8 +49,8 @@ def people(n=600, n_groups=3, seed=0, n_classes=2, d=4):
 
 def share(model, other):
     """Return a model's improvement as a share of another's."""
-    return (model.erm_metric_value_ - model.metric_value_) / (
-        other.erm_metric_value_ - other.metric_value_
+    return (model.baseline_metric_value_ - model.metric_value_) / (
+        other.baseline_metric_value_ - other.metric_value_
     )
 
 
@@ -94,8 +94,8 @@ def test_bound_on_a_rate(solver, metric):
     X, y, group = people(n=1500, n_groups=2)
     model = BADRClassifier(solver=solver, metric=metric, partition="group_target", bound=0.06)
     model.fit(X, y, sensitive_features=group)
-    assert model.metric_value_ <= 0.06 < model.erm_metric_value_
-    assert model.scoring_value_ > model.erm_scoring_value_ - 0.05
+    assert model.metric_value_ <= 0.06 < model.baseline_metric_value_
+    assert model.scoring_value_ > model.baseline_scoring_value_ - 0.05
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_same_seed_same_model():
         )
         for _ in range(2)
     ]
-    np.testing.assert_array_equal(fits[0].group_weights_, fits[1].group_weights_)
+    np.testing.assert_array_equal(fits[0].cell_weights_, fits[1].cell_weights_)
 
 
 def test_an_estimator_that_does_not_converge_is_refitted_instead():
@@ -195,7 +195,7 @@ def test_an_estimator_that_does_not_converge_is_refitted_instead():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(X, y, sensitive_features=group)
-    assert model.metric_value_ <= model.erm_metric_value_
+    assert model.metric_value_ <= model.baseline_metric_value_
 
 
 class HardOfHearing(LogisticRegression):
@@ -219,8 +219,8 @@ def test_a_fit_that_keeps_little_of_its_promise_sends_the_search_to_refits(solve
     refits.fit(X, y, sensitive_features=group)
     assert model.metric_value_ <= refits.metric_value_ * (1 + 1e-9)
     results = model.results_
-    kept = model.erm_metric_value_ - results["metric"][results["origin"] == "final"].min()
-    assert model.erm_metric_value_ - model.metric_value_ > 1.2 * kept
+    kept = model.baseline_metric_value_ - results["metric"][results["origin"] == "final"].min()
+    assert model.baseline_metric_value_ - model.metric_value_ > 1.2 * kept
 
 
 @pytest.mark.parametrize("solver", ["gd", "sgd"])
@@ -244,7 +244,7 @@ def test_max_iter_is_a_budget():
         model = BADRClassifier(EXACT, "individual", solver=solver, max_iter=3)
         model.fit(X, y, sensitive_features=group)
         assert model.n_iter_ <= 6
-        assert model.metric_value_ <= model.erm_metric_value_
+        assert model.metric_value_ <= model.baseline_metric_value_
 
 
 def test_curvature_follows_the_parameters():
@@ -316,7 +316,7 @@ def test_wide_regression():
     group = (X[:, 0] > 0).astype(int)
     model = BADRRegressor(Ridge(), "group_loss_variance", solver="gd")
     model.fit(X, y, sensitive_features=group)
-    assert model.metric_value_ < model.erm_metric_value_
+    assert model.metric_value_ < model.baseline_metric_value_
 
 
 @pytest.mark.parametrize(
@@ -361,8 +361,8 @@ def test_little_gain_on_many_rows():
         for name in ("implicit", "gd", "sgd")
     )
     for model in models:
-        gain = implicit.erm_metric_value_ - model.metric_value_
-        assert gain > 0.98 * (implicit.erm_metric_value_ - implicit.metric_value_)
+        gain = implicit.baseline_metric_value_ - model.metric_value_
+        assert gain > 0.98 * (implicit.baseline_metric_value_ - implicit.metric_value_)
         found = model.results_["metric"][model.results_["origin"] == "single_loop"][-1]
         assert abs(found - model.metric_value_) < 0.02 * gain
 
@@ -379,7 +379,7 @@ def test_minibatches_end_at_a_vertex(monkeypatch):
     model = BADRClassifier(metric="covariance", solver="sgd").fit(X, y, sensitive_features=group)
     (loop,) = ends
     assert loop.converged and loop.n_iter < 40 and loop.average.min() < 1e-5
-    assert model.group_weights_.min() < 1e-5
+    assert model.cell_weights_.min() < 1e-5
 
 
 @pytest.mark.parametrize("solver", ["gd", "sgd"])

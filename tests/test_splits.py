@@ -51,7 +51,7 @@ def test_means_and_errors_are_those_of_single_comparisons(data, result):
         assert row[name] == pytest.approx(np.mean(values))
         assert row[f"{name}_error"] == pytest.approx(np.std(values, ddof=1) / np.sqrt(3))
     assert [(r["key"], r["bound"]) for r in result.rows[:3]] == [
-        ("plain", None),
+        ("baseline", None),
         ("badr_group_target", 0.1),
         ("badr_group_target", 0.3),
     ]
@@ -60,10 +60,10 @@ def test_means_and_errors_are_those_of_single_comparisons(data, result):
 def test_hypervolumes_are_those_of_the_points(result):
     volumes = []
     for split in result.splits:
-        plain, constant = split[0].rows[0], split[0].settings["constant_error"]["test"]
+        baseline, constant = split[0].rows[0], split[0].settings["constant_error"]["test"]
         points = np.array([[1 - r.rows[1]["accuracy_test"], r.rows[1]["metric_test"]]
                            for r in split])  # fmt: skip
-        reference = constant, max(plain["metric_test"], max(BOUNDS))
+        reference = constant, max(baseline["metric_test"], max(BOUNDS))
         volumes.append(hypervolume(*points.T, reference=reference))
     assert result.hypervolumes["badr_group_target"]["test"] == pytest.approx(np.mean(volumes))
     # More bounds never make a front smaller.

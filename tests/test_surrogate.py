@@ -72,7 +72,7 @@ def test_tables_survive_their_encoding(seed, n_classes, weighted):
     assert (encoding.noise(tables[0]) > 0).all()
 
 
-def test_plain_statistics_survive_their_encoding():
+def test_baseline_statistics_survive_their_encoding():
     statistics = np.random.default_rng(0).normal(size=(4, 3))
     for encoding in (PlainEncoding(statistics), PlainEncoding(statistics[:1]), PlainEncoding()):
         np.testing.assert_allclose(encoding.decode(encoding.encode(statistics)), statistics)
@@ -98,12 +98,12 @@ def test_small_cells_lean_on_all_groups():
 class Line:
     """A guide that says the log odds of selection follow one direction of the weights."""
 
-    def __init__(self, encoding, plain, shares, slope):
-        self.encoding, self.plain, self.shares, self.slope = encoding, plain, shares, slope
+    def __init__(self, encoding, baseline, shares, slope):
+        self.encoding, self.baseline, self.shares, self.slope = encoding, baseline, shares, slope
 
     def predict(self, weights):
         t = log_coordinates(weights, self.shares)[:, :1]
-        outputs = self.encoding.encode(self.plain[None]) + self.slope * t
+        outputs = self.encoding.encode(self.baseline[None]) + self.slope * t
         return self.encoding.decode(outputs), np.full(len(weights), 0.8)
 
 
@@ -111,8 +111,8 @@ def make_refits(slope, n=5):
     data = make_set(3000)
     encoding, shares = TableEncoding(data), np.full(4, 0.25)
     predicted = np.random.default_rng(1).integers(0, 2, 3000)
-    plain = data.confusion(predicted).ravel()
-    truth = Line(encoding, plain, shares, slope)
+    baseline = data.confusion(predicted).ravel()
+    truth = Line(encoding, baseline, shares, slope)
     t = np.vstack([np.zeros(4), 0.5 * np.random.default_rng(2).normal(size=(n - 1, 4))])
     weights = shares * np.exp(t)
     weights /= weights.sum(axis=1, keepdims=True)
@@ -122,7 +122,7 @@ def make_refits(slope, n=5):
         Evaluation(w, metric=metric.from_statistics(data, s), score=0.8, statistics=s)
         for w, s in zip(weights, statistics, strict=True)
     ]
-    return data, shares, refits, lambda slope: Line(encoding, plain, shares, slope)
+    return data, shares, refits, lambda slope: Line(encoding, baseline, shares, slope)
 
 
 def test_refits_choose_the_guide():

@@ -107,4 +107,4 @@ def test_a_deviance_of_a_prediction_that_is_not_positive():
     y = np.maximum(0.0, X[:, 0] + 0.1 * rng.normal(size=60))
     metric = get_metric("worst_group_loss", "regression", loss="poisson_deviance")
     model = BADRRegressor(metric=metric, max_iter=4).fit(X, y, sensitive_features=group)
-    assert model.metric_value_ == np.inf == model.erm_metric_value_
+    assert model.metric_value_ == np.inf == model.baseline_metric_value_

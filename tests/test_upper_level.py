@@ -37,17 +37,17 @@ def fitted(model, y=Y):
 
 def test_bound_is_met_at_the_best_score():
     model = fitted(searched(bound=0.1))
-    assert model.metric_value_ <= 0.1 < model.erm_metric_value_
+    assert model.metric_value_ <= 0.1 < model.baseline_metric_value_
     results = model.results_
     assert model.scoring_value_ == results["score"][results["metric"] <= 0.1].max()
-    # Met by the plain model already: nothing better than its score is needed.
+    # Met by the baseline model already: nothing better than its score is needed.
     loose = fitted(searched(bound=0.9))
-    assert loose.scoring_value_ >= loose.erm_scoring_value_
+    assert loose.scoring_value_ >= loose.baseline_scoring_value_
 
 
 def test_bound_of_a_ratio_is_from_below():
     model = fitted(searched(metric="demographic_parity_ratio", bound=0.8))
-    assert model.metric_value_ >= 0.8 > model.erm_metric_value_
+    assert model.metric_value_ >= 0.8 > model.baseline_metric_value_
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_bound_that_is_missed(partition, advised):
     with pytest.warns(ConvergenceWarning) as caught:
         fitted(model)
     (warning,) = caught
-    values = [f"{value:.4g}" for value in (model.metric_value_, model.erm_metric_value_)]
+    values = [f"{value:.4g}" for value in (model.metric_value_, model.baseline_metric_value_)]
     assert "demographic_parity <= 0:" in str(warning.message)
     assert all(value in str(warning.message) for value in values)
     assert ("group_target" in str(warning.message)) == advised
@@ -77,8 +77,8 @@ def test_warning_points_at_the_users_line_below_pipelines_too():
 
 def test_trade_off_orders_models():
     fair, accurate = fitted(searched(trade_off=0.1)), fitted(searched(trade_off=1000.0))
-    assert fair.metric_value_ < accurate.metric_value_ <= accurate.erm_metric_value_
-    assert fair.scoring_value_ < accurate.scoring_value_ >= accurate.erm_scoring_value_
+    assert fair.metric_value_ < accurate.metric_value_ <= accurate.baseline_metric_value_
+    assert fair.scoring_value_ < accurate.scoring_value_ >= accurate.baseline_scoring_value_
     for model in (fair, accurate):
         objective = model.results_["metric"] - model.trade_off * model.results_["score"]
         assert model.metric_value_ - model.trade_off * model.scoring_value_ == objective.min()
@@ -95,8 +95,8 @@ def test_scoring(scoring):
     rare = (X[:, 0] > 1).astype(int)
     model = fitted(searched(scoring=scoring, trade_off=1.0, max_iter=4), rare)
     assert model.scoring_value_ == balanced_accuracy_score(rare, model.predict(X))
-    plain = LogisticRegression().fit(X, rare).predict(X)
-    assert model.erm_scoring_value_ == balanced_accuracy_score(rare, plain)
+    baseline = LogisticRegression().fit(X, rare).predict(X)
+    assert model.baseline_scoring_value_ == balanced_accuracy_score(rare, baseline)
 
 
 def test_scorer_gets_the_weights_it_takes():
@@ -131,7 +131,7 @@ FOLDS = {
 def test_held_out_upper_level(cv):
     model = fitted(searched(cv=cv, max_iter=4))
     assert model.evaluated_on_ == "held-out data"
-    assert model.metric_value_ <= model.erm_metric_value_
+    assert model.metric_value_ <= model.baseline_metric_value_
     n_folds = {0.3: 1, 2: 2, 3: 3}.get(cv) if isinstance(cv, (int, float)) else None
     n_folds = n_folds or (cv.get_n_splits() if hasattr(cv, "split") else len(cv))
     assert model.n_refits_ == n_folds * len(model.results_["metric"]) + 1
@@ -146,10 +146,10 @@ def test_held_out_values_are_those_of_cross_val_predict():
     model = fitted(searched(estimator=estimator, cv=splitter))
     metric = get_metric("demographic_parity")
     # The folds of the upper level come one after the other, which no sum minds.
-    plain = cross_val_predict(estimator, X, Y, cv=splitter)
-    value = metric(Y, plain, sensitive_features=GROUP)
-    assert model.erm_metric_value_ == pytest.approx(value)
-    assert model.erm_scoring_value_ == pytest.approx(accuracy_score(Y, plain))
+    baseline = cross_val_predict(estimator, X, Y, cv=splitter)
+    value = metric(Y, baseline, sensitive_features=GROUP)
+    assert model.baseline_metric_value_ == pytest.approx(value)
+    assert model.baseline_scoring_value_ == pytest.approx(accuracy_score(Y, baseline))
     weight = model.compute_sample_weight(X, Y, sensitive_features=GROUP)
     weighted = cross_val_predict(estimator, X, Y, cv=splitter, params={"sample_weight": weight})
     value = metric(Y, weighted, sensitive_features=GROUP)
@@ -159,7 +159,7 @@ def test_held_out_values_are_those_of_cross_val_predict():
 def test_held_out_regression():
     X, y, group = make_wages()
     model = regressor(cv=3, partition="group_target").fit(X, y, sensitive_features=group)
-    assert model.metric_value_ <= model.erm_metric_value_
+    assert model.metric_value_ <= model.baseline_metric_value_
 
 
 def test_folds_are_stratified_by_cell_and_class():
@@ -183,34 +183,34 @@ def test_small_cells_do_not_stop_a_split():
     for cv in (0.5, 5):
         with pytest.warns(UndefinedMetricWarning, match="cell .*99"):
             model = classifier(cv=cv, max_iter=2).fit(X, Y, sensitive_features=group)
-        assert model.group_weights_.shape == (31,)
+        assert model.cell_weights_.shape == (31,)
 
 
 @functools.cache
 def _shares():
-    return fitted(searched(max_iter=1)).group_weights_
+    return fitted(searched(max_iter=1)).cell_weights_
 
 
 @pytest.mark.parametrize(
-    "init", ["erm", "uniform", [0.4, 0.3, 0.2, 0.1], (4, 3, 2, 1)], ids=stable_id
+    "init", ["baseline", "uniform", [0.4, 0.3, 0.2, 0.1], (4, 3, 2, 1)], ids=stable_id
 )
 def test_init(init):
     model = fitted(searched(init=init, max_iter=3))
-    second = model.results_["group_weights"][1]
-    if isinstance(init, str) and init == "erm":
+    second = model.results_["cell_weights"][1]
+    if isinstance(init, str) and init == "baseline":
         assert "init" not in model.results_["origin"]
     else:
         expected = [0.25] * 4 if isinstance(init, str) else [0.4, 0.3, 0.2, 0.1]
         assert model.results_["origin"][1] == "init"
         np.testing.assert_allclose(second, expected)
-    np.testing.assert_array_equal(model.results_["group_weights"][0], _shares())
+    np.testing.assert_array_equal(model.results_["cell_weights"][0], _shares())
 
 
 def test_weights_stay_above_the_floor():
     model = fitted(searched(min_weight=0.1, init=[1, 0, 0, 1], max_iter=10))
-    visited = model.results_["group_weights"]
-    plain = (visited == _shares()).all(axis=1)
-    assert (visited[~plain] >= 0.1 - 1e-12).all()
+    visited = model.results_["cell_weights"]
+    baseline = (visited == _shares()).all(axis=1)
+    assert (visited[~baseline] >= 0.1 - 1e-12).all()
     np.testing.assert_allclose(visited.sum(axis=1), 1)
 
 
@@ -230,30 +230,30 @@ def test_metric_given_in_any_way(metric):
     model = fitted(searched(metric=metric))
     expected = gap(Y, model.predict(X), sensitive_features=GROUP)
     assert model.metric_value_ == pytest.approx(expected)
-    assert model.metric_value_ < 0.5 * model.erm_metric_value_
+    assert model.metric_value_ < 0.5 * model.baseline_metric_value_
 
 
 def test_metric_of_probabilities():
     metric = make_fairness_metric(gap, response_method="predict_proba")
     model = fitted(searched(metric=metric, max_iter=8))
     assert model.metric_value_ == gap(Y, model.predict_proba(X)[:, 1], sensitive_features=GROUP)
-    assert model.metric_value_ < model.erm_metric_value_
+    assert model.metric_value_ < model.baseline_metric_value_
 
 
 def test_greater_is_better():
     metric = make_fairness_metric(flm.demographic_parity_ratio, greater_is_better=True)
     model = fitted(searched(metric=metric, max_iter=8))
-    assert model.metric_value_ > model.erm_metric_value_
+    assert model.metric_value_ > model.baseline_metric_value_
 
 
 @pytest.mark.parametrize("make", [classifier, regressor])
-def test_metric_that_is_never_defined_leaves_the_plain_model(make):
+def test_metric_that_is_never_defined_leaves_the_baseline_model(make):
     model = make(metric=lambda y, p, *, sensitive_features: np.nan, max_iter=12)
     X, y, group = make_people() if make is classifier else make_wages()
     model.fit(X, y, sensitive_features=group)
     assert np.isnan(model.metric_value_)
-    plain = clone(model._default_estimator()).fit(X, y)
-    np.testing.assert_array_equal(model.predict(X), plain.predict(X))
+    baseline = clone(model._default_estimator()).fit(X, y)
+    np.testing.assert_array_equal(model.predict(X), baseline.predict(X))
 
 
 def test_metric_is_that_of_the_returned_pipeline():

@@ -55,12 +55,12 @@ def penalised(strength):
 
 
 front = np.array([losses(weighted(share)) for share in expit(np.linspace(-7, 7, 81))])
-plain = losses(LogisticRegression().fit(X, y))
+baseline = losses(LogisticRegression().fit(X, y))
 strengths = (0.05, 0.15, 0.4, 1.0, 3.0)
 crosses = np.array([losses(penalised(strength)) for strength in strengths])
 chosen = BADRClassifier(LogisticRegression(), "covariance").fit(X, y, sensitive_features=group)
 found = pareto_certificate(penalised(strengths[3]), X, y, sensitive_features=group)
-print("plain", plain, "chosen", losses(chosen.estimator_), chosen.group_weights_)
+print("baseline", baseline, "chosen", losses(chosen.estimator_), chosen.cell_weights_)
 print("crosses", crosses, "dominated", found.dominated, found.dominating_losses)
 
 figure, ax = plt.subplots(figsize=(6.4, 4.4), layout="constrained")
@@ -68,7 +68,7 @@ ax.plot(*front.T, color="C0", lw=2, label="trained with weights of the groups", 
 ax.plot(
     *crosses.T, "x--", color="C3", ms=8, mew=2, lw=1, label="trained with a penalty for unfairness"
 )
-ax.plot(*plain, "s", color="black", ms=8, label="plain estimator", zorder=4)
+ax.plot(*baseline, "s", color="black", ms=8, label="baseline estimator", zorder=4)
 ax.plot(*losses(chosen.estimator_), "o", color="C0", ms=10, label="fairest of the curve", zorder=4)
 wasteful = crosses[3]
 left, low = front.min(axis=0) - 0.01

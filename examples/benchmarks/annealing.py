@@ -32,10 +32,10 @@ METRICS = {
 
 
 def anneal(estimator, wrapper, metric, partition, table, n_rounds):
-    """Return the exact metric of the plain estimator and after each round."""
+    """Return the exact metric of the baseline estimator and after each round."""
     X, y, group = table.X, table.y, table.group
     respond = "predict" if table.task == "regression" else "decision_function"
-    best, init = estimator.fit(X, y), "erm"
+    best, init = estimator.fit(X, y), "baseline"
     values = [metric(y, best.predict(X), sensitive_features=group)]
     scores = getattr(best, respond)(X)
     for step in range(n_rounds):
@@ -44,7 +44,7 @@ def anneal(estimator, wrapper, metric, partition, table, n_rounds):
         model.fit(X, y, sensitive_features=group)
         value = metric(y, model.predict(X), sensitive_features=group)
         if value < min(values):
-            init, scores = model.group_weights_, getattr(model, respond)(X)
+            init, scores = model.cell_weights_, getattr(model, respond)(X)
         values.append(value)
     return values
 
@@ -64,7 +64,7 @@ def benchmark(table, name, partition, n_rounds):
         "table": table.name,
         "metric": name,
         "partition": partition,
-        "plain": values[0],
+        "baseline": values[0],
         "exact": float(exact.metric_value_),
         "annealed": min(values),
         "rounds": values[1:],
@@ -84,7 +84,7 @@ def main(arguments=None):
     parser.add_argument("--output", type=Path, default=Path("benchmarks_annealing.json"))
     options = parser.parse_args(arguments)
 
-    print(f"{'table':<14}{'partition':<14}{'metric':<20}{'plain':>9}{'exact':>9}{'annealed':>10}"
+    print(f"{'table':<14}{'partition':<14}{'metric':<20}{'baseline':>9}{'exact':>9}{'annealed':>10}"
           f"{'s':>7}{'s':>7}  rounds")  # fmt: skip
     rows = []
     with threadpool_limits(1), warnings.catch_warnings():
@@ -98,7 +98,7 @@ def main(arguments=None):
                     row = benchmark(table, metric, partition, options.rounds)
                     rows.append(row)
                     print(
-                        f"{name:<14}{partition:<14}{metric:<20}{row['plain']:>9.4f}"
+                        f"{name:<14}{partition:<14}{metric:<20}{row['baseline']:>9.4f}"
                         f"{row['exact']:>9.4f}{row['annealed']:>10.4f}{row['exact_s']:>7.1f}"
                         f"{row['annealed_s']:>7.1f}  "
                         + " ".join(f"{value:.4f}" for value in row["rounds"]),

@@ -3,8 +3,8 @@
 In the spirit of Zeng et al. (2024, arXiv 2406.07029): 1,000 rows of each table (700 of the 1,000
 of german), a fifth of them held out for the upper level (--cv), the others, at most 10,000, for
 the test; ten splits, three estimators, and two goals of the second stage: the worst group's loss
-(Meta-gDRO) and the gap between losses (FORML). For each, the plain estimator, the point on which
-the groups agreed ("stage 1"), and the search from the plain model ("one stage"), from the
+(Meta-gDRO) and the gap between losses (FORML). For each, the baseline estimator, the point on which
+the groups agreed ("stage 1"), and the search from the baseline model ("one stage"), from the
 agreement ("two stages"), and from there with no group worse off on the held-out rows ("two, held"):
 
     python examples/benchmarks/bargaining.py --tables DIR [--partition group_target] [--cv 5]
@@ -42,7 +42,7 @@ ESTIMATORS = {
 }
 GOALS = ("worst_group_loss", "group_loss_gap")
 SEARCHES = {
-    "one stage": {"init": "erm"},
+    "one stage": {"init": "baseline"},
     "two stages": {"init": "nash"},
     "two, held": {"init": "nash", "stage2_tolerance": 0.0},
 }
@@ -76,7 +76,7 @@ def measure(model, X, y, group):
 def agreed_model(model, X, y, group):
     """Fit the estimator at the weights on which the groups agreed."""
     model = copy.copy(model)
-    model.group_weights_ = model.bargaining_.group_weights
+    model.cell_weights_ = model.bargaining_.cell_weights
     weight = model.compute_sample_weight(X, y, sensitive_features=group)
     return clone(model.estimator).fit(X, y, sample_weight=weight)
 
@@ -88,7 +88,7 @@ def run(table, estimator, seed, partition, cv, goals=GOALS):
     group, shown = table.group[train], (table.X[test], table.y[test], table.group[test])
     if "random_state" in estimator.get_params() and not isinstance(estimator, LogisticRegression):
         estimator = clone(estimator).set_params(random_state=seed)
-    results = {"plain": measure(clone(estimator).fit(*data), *shown)}
+    results = {"baseline": measure(clone(estimator).fit(*data), *shown)}
     for goal in goals:
         for name, options in SEARCHES.items():
             begin = time.perf_counter()
@@ -105,8 +105,8 @@ def run(table, estimator, seed, partition, cv, goals=GOALS):
                 results["stage 1"] = measure(agreed, *shown) | {
                     "refits": bargain.n_refits,
                     "reason": bargain.reason,
-                    "moved": bool((bargain.losses < bargain.erm_losses).any()),
-                    "worse": bool((bargain.losses > bargain.erm_losses).any()),
+                    "moved": bool((bargain.losses < bargain.baseline_losses).any()),
+                    "worse": bool((bargain.losses > bargain.baseline_losses).any()),
                 }
     return results
 
@@ -115,10 +115,10 @@ def summarise(runs):
     """Return means by method, and of differences to a reference with their standard errors."""
     summary = {}
     for method in runs[0]:
-        if method == "plain":
+        if method == "baseline":
             reference = None
         else:
-            reference = "plain"
+            reference = "baseline"
             if ": two" in method:
                 reference = method.partition(":")[0] + ": one stage"
         row = {}
@@ -129,7 +129,7 @@ def summarise(runs):
                 change = values - [r[reference][name] for r in runs]
                 row[f"{name}_change"] = float(change.mean())
                 row[f"{name}_error"] = float(change.std(ddof=1) / np.sqrt(len(change)))
-        if method != "plain":
+        if method != "baseline":
             row["refits"] = float(np.mean([r[method]["refits"] for r in runs]))
         if method == "stage 1":
             row["moved"] = sum(r[method]["moved"] for r in runs)

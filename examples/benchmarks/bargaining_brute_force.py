@@ -1,7 +1,7 @@
 """Compare what the groups agree on with brute force over the simplex, on the held-out rows.
 
 Linear models, 1,500 rows of each table, 30 % of them held out: the smallest relative gain of a
-group over the plain model, the best of it over a grid (201 points for two groups, 496 for three),
+group over the baseline model, the best of it over a grid (201 points for two groups, 496 for three),
 and what stage 1 gained for every group; with --estimator, the same by refits alone, for tables with
 two groups and two classes (41 points):
 
@@ -45,7 +45,7 @@ WORTH = {"linear": 1e-6, "boosting": 1e-3, "mlp": 1e-3}
 
 
 class ProblemOnly(UpperSolver):
-    """Fit the plain model and keep the problem."""
+    """Fit the baseline model and keep the problem."""
 
     def budget(self, problem):
         """One fit."""
@@ -55,7 +55,7 @@ class ProblemOnly(UpperSolver):
         """Keep the problem."""
         self.problem = problem
         archive = Archive(problem.objective)
-        archive.add(next(iter(problem.evaluate([(problem.shares, "erm")], 1))))
+        archive.add(next(iter(problem.evaluate([(problem.shares, "baseline")], 1))))
         return archive
 
 
@@ -73,10 +73,10 @@ def smooth_gains(problem, players):
     smooth = SmoothProblem(problem)
     game = GroupLosses(smooth, players)
     states = smooth.solve(problem.shares, tol=1e-9)
-    plain = game.values(states)
+    baseline = game.values(states)
     for weights in grid_points(problem.n_cells, {2: 200, 3: 30}[problem.n_cells]):
         states = smooth.solve(weights, states, tol=1e-8)
-        yield (plain - game.values(states)) / plain
+        yield (baseline - game.values(states)) / baseline
 
 
 def refit_gains(problem, losses):
@@ -101,7 +101,7 @@ def compare(table, seed, name):
     begin = time.perf_counter()
     bargain = bargain_first(problem, smooth=name == "linear", held_out=True)
     seconds = time.perf_counter() - begin
-    losses = bargain.visits.losses(bargain.visits.plain)
+    losses = bargain.visits.losses(bargain.visits.baseline)
     reached = bargain.visits.gains(bargain.chosen) / losses
 
     if name == "linear":

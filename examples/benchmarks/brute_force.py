@@ -3,7 +3,7 @@
 The lower level is solved to 1e-9 at every point of a grid (1,001 points for two groups, a
 simplex grid for more) and at the weights that BADR chose, so that the wrapped estimator's own
 tolerance plays no part. A case passes if the result is no higher than brute force by more than
-0.1 % of what brute force gains over the plain model:
+0.1 % of what brute force gains over the baseline model:
 
     python examples/benchmarks/brute_force.py --tables DIR [--points N] [--output FILE]
 """
@@ -80,7 +80,7 @@ class BruteForce:
         self.data = EvaluationSet(table.y, groups, classes)
         self.metrics = metrics
         self.start = self.level.solve(cells.shares, tol=TOLERANCE)
-        self.plain = self._values(self.start)
+        self.baseline = self._values(self.start)
         grid = grid_points(len(groups.labels), points)
         values, state = [], self.start
         for weights in grid:
@@ -105,7 +105,7 @@ def compare(table, points, exact=True):
     """Return one row of results per metric.
 
     A LogisticRegression is either exact or has the default tolerance, which moves the metric by
-    so much on some tables that the choice between the plain and the best model suffers.
+    so much on some tables that the choice between the baseline and the best model suffers.
     """
     is_classifier = table.task == "classification"
     estimator = Ridge()
@@ -133,25 +133,25 @@ def compare(table, points, exact=True):
             print(format_row(rows[-1]), flush=True)
             continue
         taken = time.perf_counter() - begin
-        plain, best = float(brute.plain[index]), float(brute.best[index])
-        result = float(brute.value_at(model.group_weights_, index))
-        gain = plain - best
-        rounding = 1e-8 * abs(plain)
+        baseline, best = float(brute.baseline[index]), float(brute.best[index])
+        result = float(brute.value_at(model.cell_weights_, index))
+        gain = baseline - best
+        rounding = 1e-8 * abs(baseline)
         rows.append(
             {
                 "table": table.name,
                 "task": table.task,
                 "rows": len(table.y),
                 "features": table.X.shape[1],
-                "groups": len(model.group_weights_),
+                "groups": len(model.cell_weights_),
                 "metric": metric.name,
-                "plain": plain,
+                "baseline": baseline,
                 "brute_force": best,
                 "result": result,
                 "metric_value_": float(model.metric_value_),
                 "shortfall_share": (result - best) / gain if gain > rounding else 0.0,
                 "passed": bool(result <= best + SHARE * gain + rounding),
-                "weights": model.group_weights_.tolist(),
+                "weights": model.cell_weights_.tolist(),
                 "brute_force_weights": brute.best_weights[index].tolist(),
                 "refits": int(model.n_refits_),
                 "seconds": taken,
@@ -163,7 +163,7 @@ def compare(table, points, exact=True):
 
 
 HEADER = (
-    f"{'table':13}{'task':6}{'K':>2} {'metric':20}{'plain':>12}{'brute force':>12}{'result':>12}"
+    f"{'table':13}{'task':6}{'K':>2} {'metric':20}{'baseline':>12}{'brute force':>12}{'result':>12}"
     f"{'own value':>12}{'shortfall':>11}{'refits':>7}{'seconds':>8}"
 )
 
@@ -174,7 +174,7 @@ def format_row(row):
         return f"{row['table']:13}{row['task'][:5]:9}{row['metric']:20}  ERROR: {row['error']}"
     return (
         f"{row['table']:13}{row['task'][:5]:6}{row['groups']:>2} {row['metric']:20}"
-        f"{row['plain']:>12.5g}{row['brute_force']:>12.5g}{row['result']:>12.5g}"
+        f"{row['baseline']:>12.5g}{row['brute_force']:>12.5g}{row['result']:>12.5g}"
         f"{row['metric_value_']:>12.5g}{100 * row['shortfall_share']:>10.4f}%"
         f"{row['refits']:>7}{row['seconds']:>8.2f}  {'PASS' if row['passed'] else 'MISS'}"
     )

@@ -122,7 +122,7 @@ def main(arguments=None):
             local.fit(X, y, sensitive_features=group)
             remote = BADRClassifier(estimator, "individual", solver=solver)
             row = cluster.fit(remote, y=y, sensitive_features=group)
-            show(solver, row, float(np.abs(remote.group_weights_ - local.group_weights_).max()))
+            show(solver, row, float(np.abs(remote.cell_weights_ - local.cell_weights_).max()))
         if options.boosting:
             from xgboost.dask import DaskXGBClassifier
 
@@ -133,8 +133,8 @@ def main(arguments=None):
             )
             row = cluster.fit(model, y=cluster.y, sensitive_features=cluster.group)
             show("boosting", row, np.nan)
-            print(f"gap {model.erm_metric_value_:.4f} -> {model.metric_value_:.4f}, accuracy "
-                  f"{model.erm_scoring_value_:.4f} -> {model.scoring_value_:.4f}, "
+            print(f"gap {model.baseline_metric_value_:.4f} -> {model.metric_value_:.4f}, accuracy "
+                  f"{model.baseline_scoring_value_:.4f} -> {model.scoring_value_:.4f}, "
                   f"{model.n_refits_} fits")  # fmt: skip
     options.output.write_text(json.dumps({"results": results}, indent=2) + "\n", encoding="utf-8")
 

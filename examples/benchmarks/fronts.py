@@ -62,8 +62,8 @@ class Split:
             for name, part in (("train", train), ("test", test))
         }
 
-    def plain(self, repeats=3):
-        """Return the plain model, and the median of the seconds it took to fit it."""
+    def baseline(self, repeats=3):
+        """Return the baseline model, and the median of the seconds it took to fit it."""
         X, y, _ = self.parts["train"]
         seconds = []
         for _ in range(repeats):
@@ -102,7 +102,7 @@ def run_reduction(split, metric, bound):
     """Return what ExponentiatedGradient does under a bound."""
     X, y, group = split.parts["train"]
     constraint = METRICS[metric][1](difference_bound=bound / 2)
-    _, plain_seconds = split.plain()
+    _, baseline_seconds = split.baseline()
     begin = time.process_time()
     model = ExponentiatedGradient(clone(ESTIMATOR), constraint)
     model.fit(X, y, sensitive_features=group)
@@ -115,7 +115,7 @@ def run_reduction(split, metric, bound):
     return split.measure(metric, predict) | {
         "bound": bound,
         "seconds": seconds,
-        "plain_seconds": plain_seconds,
+        "baseline_seconds": baseline_seconds,
         "refits": int(model.n_oracle_calls_),
     }
 
@@ -127,7 +127,7 @@ def constrained(metric, bounds, overall):
     return get_metric(metric, method="to_overall"), np.asarray(bounds) / 2
 
 
-def run_badr(split, metric, bound, partition, plain_seconds, overall):
+def run_badr(split, metric, bound, partition, baseline_seconds, overall):
     """Return what one BADR fit does under a bound."""
     X, y, group = split.parts["train"]
     own, (limit,) = constrained(metric, [bound], overall)
@@ -143,7 +143,7 @@ def run_badr(split, metric, bound, partition, plain_seconds, overall):
     return points | {
         "bound": bound,
         "seconds": seconds,
-        "plain_seconds": plain_seconds,
+        "baseline_seconds": baseline_seconds,
         "refits": int(model.n_refits_),
         "visited": len(model.results_["metric"]),
         "met": points["train"][1] <= bound,
@@ -151,7 +151,7 @@ def run_badr(split, metric, bound, partition, plain_seconds, overall):
     }
 
 
-def run_path(split, metric, partition, plain_seconds, overall):
+def run_path(split, metric, partition, baseline_seconds, overall):
     """Return what one path through all bounds does, its cost shared among them."""
     X, y, group = split.parts["train"]
     # Ever smaller steps, as far as the tightest bound.
@@ -180,7 +180,7 @@ def run_path(split, metric, partition, plain_seconds, overall):
             | {
                 "bound": bound,
                 "seconds": seconds / len(BOUNDS),
-                "plain_seconds": plain_seconds,
+                "baseline_seconds": baseline_seconds,
                 "refits": path.n_refits,
                 "visited": len(path.results["metric"]),
                 "met": measured["train"][1] <= bound,
@@ -191,7 +191,7 @@ def run_path(split, metric, partition, plain_seconds, overall):
 
 
 def finer_cells(model, X):
-    """Return a partition that splits each group x target cell at its median plain score."""
+    """Return a partition that splits each group x target cell at its median baseline score."""
     scores = model.decision_function(X)
 
     def partition(y, groups):
@@ -211,18 +211,18 @@ def finer_cells(model, X):
 
 def run(split, metric, reduction, *, finer, path, overall):
     """Return the points of both methods on one split."""
-    model, plain_seconds = split.plain()
+    model, baseline_seconds = split.baseline()
     X, y, _ = split.parts["train"]
     partition = finer_cells(model, X) if finer else "group_target"
-    plain = split.measure(metric, model.predict)
+    baseline = split.measure(metric, model.predict)
     rate = split.parts["test"][1].mean()
-    # No point beyond a constant prediction's error, or the plain model's disparity, is of use.
-    reference = [min(rate, 1.0 - rate), max(plain["test"][1], max(BOUNDS))]
+    # No point beyond a constant prediction's error, or the baseline model's disparity, is of use.
+    reference = [min(rate, 1.0 - rate), max(baseline["test"][1], max(BOUNDS))]
     if path:
-        badr = run_path(split, metric, partition, plain_seconds, overall)
+        badr = run_path(split, metric, partition, baseline_seconds, overall)
     else:
         badr = [
-            run_badr(split, metric, bound, partition, plain_seconds, overall) for bound in BOUNDS
+            run_badr(split, metric, bound, partition, baseline_seconds, overall) for bound in BOUNDS
         ]
     fronts = {
         name: np.array([p["test"] for p in points])
@@ -239,7 +239,7 @@ def run(split, metric, reduction, *, finer, path, overall):
         volumes[f"{name}_train"] = hypervolume(*front.T, reference=reference)
     for point in badr:
         point["dominated_by"] = dominated_by(point["train"], [p["train"] for p in reduction])
-    return {"seed": split.seed, "plain": plain, "reference": reference, "badr": badr,
+    return {"seed": split.seed, "baseline": baseline, "reference": reference, "badr": badr,
             "reduction": reduction, "hypervolume": volumes}  # fmt: skip
 
 
@@ -260,7 +260,7 @@ def summarise(runs):
     change = volumes[:, 0] - volumes[:, 1]
     common = [r["hypervolume"]["badr_common"] - r["hypervolume"]["reduction_common"] for r in runs]
     train = [r["hypervolume"]["badr_train"] - r["hypervolume"]["reduction_train"] for r in runs]
-    fits = [p["seconds"] / p["plain_seconds"] for p in badr]
+    fits = [p["seconds"] / p["baseline_seconds"] for p in badr]
     spread = change.std(ddof=1) / np.sqrt(len(change)) if len(change) > 1 else float("nan")
     beaten = [p["dominated_by"] for p in loose if p["dominated_by"] is not None]
     return {
@@ -275,9 +275,9 @@ def summarise(runs):
         "loose": len(loose),
         "dominated_tight": sum(p["dominated_by"] is not None for p in tight),
         "tight": len(tight),
-        "plain_fits_median": float(np.median(fits)),
-        "plain_fits_most": max(fits),
-        "time_ratio": sum(p["seconds"] / p["plain_seconds"] for p in reduction) / sum(fits),
+        "baseline_fits_median": float(np.median(fits)),
+        "baseline_fits_most": max(fits),
+        "time_ratio": sum(p["seconds"] / p["baseline_seconds"] for p in reduction) / sum(fits),
         "met": sum(p["met"] for p in badr),
         "missed_silently": sum(not p["met"] and not p["warned"] for p in badr),
         "fits": len(badr),
@@ -305,8 +305,8 @@ def show(case, metric, row):
         f"{row['hypervolume_common_change']:>+10.5f}"
         f"{row['hypervolume_train_change']:>+10.5f}"
         f"{row['dominated']:>5}/{row['loose']} ({row['dominated_most']:.4f})"
-        f"{row['dominated_tight']:>4}/{row['tight']}{row['plain_fits_median']:>7.1f}"
-        f"{row['plain_fits_most']:>7.1f}{row['time_ratio']:>7.1f}{row['met']:>5}/{row['fits']}"
+        f"{row['dominated_tight']:>4}/{row['tight']}{row['baseline_fits_median']:>7.1f}"
+        f"{row['baseline_fits_most']:>7.1f}{row['time_ratio']:>7.1f}{row['met']:>5}/{row['fits']}"
         f"{row['missed_silently']:>4}"
     )
     for part in ("train", "test"):

@@ -41,7 +41,7 @@ def load(folder, name):
 
 
 def run_split(data, metric_name, bound, seed, options):
-    """Return one record per place of evaluation, and one for the plain estimator."""
+    """Return one record per place of evaluation, and one for the baseline estimator."""
     X, y, group = data
     train, test = train_test_split(np.arange(len(y)), test_size=0.3, stratify=y, random_state=seed)
     estimator = HistGradientBoostingClassifier(max_iter=options.trees, random_state=seed)
@@ -71,11 +71,11 @@ def run_split(data, metric_name, bound, seed, options):
                 "seconds": seconds,
             }
         )
-    plain = estimator.fit(X[train], y[train])
-    value = metric(y[test], plain.predict(X[test]), sensitive_features=group[test])
-    records.append({"where": "plain", "test": value, "kept": bool(value <= bound),
+    baseline = estimator.fit(X[train], y[train])
+    value = metric(y[test], baseline.predict(X[test]), sensitive_features=group[test])
+    records.append({"where": "baseline", "test": value, "kept": bool(value <= bound),
                     "beyond": max(0.0, value - bound),
-                    "accuracy": plain.score(X[test], y[test])})  # fmt: skip
+                    "accuracy": baseline.score(X[test], y[test])})  # fmt: skip
     return records
 
 
@@ -98,13 +98,13 @@ def summarise(records):
 def format_row(table, metric, bound, row):
     """Return one row as text."""
     line = f"{table:<12}{metric:<22}{bound:>6.3g}  {row['where']:<10}"
-    if row["where"] == "plain":
+    if row["where"] == "baseline":
         line += " " * 20
     else:
         line += f"{row['believed']:>10.4f}{row['error']:>10.4f}"
     line += f"{row['test']:>9.4f} +-{row['test_se']:>6.4f}{row['beyond']:>9.4f}{row['kept']:>7.0%}"
     line += f"{row['accuracy']:>10.4f}"
-    if row["where"] != "plain":
+    if row["where"] != "baseline":
         line += f"{row['refits']:>8.1f}{row['seconds']:>8.1f}"
     return line
 

@@ -1,7 +1,7 @@
 """Show what few refits do for crossed groups, of which some are tiny.
 
 Adult, sex x race: ten groups, twenty cells. For each group its distance from the selection rate
-of all rows, with the plain model and after the search, on the training rows and on others:
+of all rows, with the baseline model and after the search, on the training rows and on others:
 
 python examples/benchmarks/intersectional.py --tables DIR [--part 0.5] [--rows N] [--output FILE]
 """
@@ -34,7 +34,7 @@ def main(arguments=None):
     """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tables", type=Path, required=True, help="folder of CSV files")
-    parser.add_argument("--part", type=float, default=0.5, help="bound, of the plain disparity")
+    parser.add_argument("--part", type=float, default=0.5, help="bound, of the baseline disparity")
     parser.add_argument("--rows", type=int, help="rows of the table to use at most")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, default=Path("benchmarks_intersectional.json"))
@@ -53,7 +53,7 @@ def main(arguments=None):
     estimator = HistGradientBoostingClassifier(random_state=0)
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        plain = clone(estimator).fit(X, y)
+        baseline = clone(estimator).fit(X, y)
         gap = BADRClassifier(estimator, solver="alternating", max_iter=1)
         gap = gap.fit(X, y, sensitive_features=group).metric_value_
         model = BADRClassifier(
@@ -66,8 +66,8 @@ def main(arguments=None):
     parts = {"train": (X, y, group), "test": (table.X[test], table.y[test], table.group[test])}
     result = {"small_groups": {str(g): rows for g, rows in model.small_groups_.items()}}
     for part, (X, y, group) in parts.items():
-        before, after = distances(plain, X, group), distances(model, X, group)
-        errors = [float(np.mean(m.predict(X) != y)) for m in (plain, model)]
+        before, after = distances(baseline, X, group), distances(model, X, group)
+        errors = [float(np.mean(m.predict(X) != y)) for m in (baseline, model)]
         print(f"\n{part}: error {errors[0]:.4f} -> {errors[1]:.4f}")
         print(f"{'group':<28}{'rows':>7}{'before':>9}{'after':>9}")
         for name, value in before.items():

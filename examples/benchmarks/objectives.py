@@ -2,7 +2,7 @@
 
 python examples/benchmarks/objectives.py --tables DIR [--only NAME ...] [--splits N] [--rows N]
 
-For each metric, on train and test, means over random splits: the plain estimator; One-Fit (trained
+For each metric, on train and test, means over random splits: the baseline estimator; One-Fit (trained
 on one group alone, the sum of weights kept, the best of them on train); equal weights of all cells;
 min-max (BADR for the worst group's loss); BADR for the metric itself. All metrics are better the
 lower they are.
@@ -57,7 +57,7 @@ METRICS = {
     ),
 }
 OWN_LOSS = {"classification": "log_loss", "regression": "squared_error"}
-METHODS = ("plain", "One-Fit", "equal", "min-max", "BADR")
+METHODS = ("baseline", "One-Fit", "equal", "min-max", "BADR")
 
 
 def make_metric(name, task):
@@ -129,7 +129,7 @@ def one_fits(split):
 
 def run_split(split, partitions, names):
     """Yield a record per partition and metric."""
-    plain, alone = split.weighted(np.ones(len(split.train))), one_fits(split)
+    baseline, alone = split.weighted(np.ones(len(split.train))), one_fits(split)
     for partition in partitions:
         cells = split.cells(partition)
         equal = split.weighted(cells.sample_weight(np.full(cells.n_cells, 1 / cells.n_cells)))
@@ -142,7 +142,7 @@ def run_split(split, partitions, names):
             badr = split.searched(metric, partition)
             seconds = time.perf_counter() - begin
             best = min(alone, key=lambda model: split.value(metric, model, split.train))  # noqa: B023
-            models = dict(zip(METHODS, (plain, best, equal, min_max, badr), strict=True))
+            models = dict(zip(METHODS, (baseline, best, equal, min_max, badr), strict=True))
             yield {
                 "partition": partition,
                 "metric": name,
@@ -165,7 +165,7 @@ def summarise(name, records):
             row[part] = {m: float(np.mean([r[part][m] for r in chosen])) for m in METHODS}
         for part in ("train", "test"):
             best = min(row[part].values())
-            slack = 1e-9 + 1e-3 * (abs(best) + max(row[part]["plain"] - best, 0.0))
+            slack = 1e-9 + 1e-3 * (abs(best) + max(row[part]["baseline"] - best, 0.0))
             row[f"best_on_{part}"] = row[part]["BADR"] <= best + slack
         rows.append(row)
     return rows
@@ -177,7 +177,9 @@ def format_row(row):
     for part in ("train", "test"):
         line += "".join(f"{row[part][m]:>10.3g}" for m in METHODS)
         line += "  " if row[f"best_on_{part}"] else " *"
-    return line + f"{row['score']['plain']:>8.3f}{row['score']['BADR']:>8.3f}{row['seconds']:>7.2f}"
+    return (
+        line + f"{row['score']['baseline']:>8.3f}{row['score']['BADR']:>8.3f}{row['seconds']:>7.2f}"
+    )
 
 
 def main(arguments=None):
@@ -195,7 +197,7 @@ def main(arguments=None):
     print(" " * 53 + f"{'train':<52}{'test':<52}test score")
     print(f"{'table':<13}{'partition':<13}{'metric':<27}"
           + 2 * ("".join(f"{m:>10}" for m in METHODS) + "  ")
-          + f"{'plain':>8}{'BADR':>8}{'s':>7}")  # fmt: skip
+          + f"{'baseline':>8}{'BADR':>8}{'s':>7}")  # fmt: skip
     rows = []
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they are for users: constant models, undefined rates

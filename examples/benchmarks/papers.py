@@ -3,7 +3,7 @@
     python examples/benchmarks/papers.py --tables DIR --output DIR [--only a b c d] [--splits N]
         [--toolbox-python ENV/bin/python --toolbox-script run_badr.py]
 
-(a) and (b): the strategies ERM, Balanced, One-Fit, MinMax and BADR of Tanji, Vaiter and Laguel
+(a) and (b): the strategies the baseline, Balanced, One-Fit, MinMax and BADR of Tanji, Vaiter and Laguel
 (2026, arXiv 2601.13448), logistic regression with l2 = 1e-2 and ridge with l2 = 1e-1, beside BADR
 over group x target cells under a bound, and the toolbox of the authors where it can run; (c) the
 picture of (a); (d) one stage against two, in the spirit of Zeng et al. (2024, arXiv 2406.07029).
@@ -117,7 +117,7 @@ def run_regression(options):
 
 
 def run_bargaining(options):
-    """Return table (d): plain, stage 1, one stage and two, by partition and estimator."""
+    """Return table (d): baseline, stage 1, one stage and two, by partition and estimator."""
     results = []
     for case, (table_name, choice) in bargaining.CASES.items():
         if options.cases and not case.startswith(tuple(options.cases)):

@@ -30,7 +30,7 @@ def signed_gap(predicted, group):
 
 
 def residual_cells(above):
-    """Return a partition by group and by whether a row lies above the plain prediction."""
+    """Return a partition by group and by whether a row lies above the baseline prediction."""
     return lambda y, groups: np.array(
         [f"{g} {a}" for g, a in zip(groups, above, strict=True)], dtype=object
     )
@@ -41,10 +41,10 @@ def run_split(X, y, group, seed, share):
     train, test = train_test_split(
         np.arange(len(y)), test_size=0.3, stratify=group, random_state=seed
     )
-    plain = Ridge().fit(X[train], y[train])
-    fitted = plain.predict(X[train])
+    baseline = Ridge().fit(X[train], y[train])
+    fitted = baseline.predict(X[train])
     gap = signed_gap(fitted, group[train])
-    found = {"ridge": plain.predict(X[test])}
+    found = {"ridge": baseline.predict(X[test])}
     cells = {
         "group_target": "group_target",
         "group x residual": residual_cells(y[train] > fitted),
@@ -81,19 +81,19 @@ def run_bounded(folder, splits):
 
 def summarise(runs):
     """Return one row per method, gaps as shares of ridge's."""
-    plain, rows = np.array([run["ridge"] for run in runs]), []
+    baseline, rows = np.array([run["ridge"] for run in runs]), []
     for method in METHODS:
         values = np.array([run[method] for run in runs])
-        more = 100.0 * (values[:, 0] / plain[:, 0] - 1.0)
+        more = 100.0 * (values[:, 0] / baseline[:, 0] - 1.0)
         rows.append({
             "method": method,
             "rmse": float(values[:, 0].mean()),
             "more": float(more.mean()),
             "more_error": float(more.std(ddof=1) / np.sqrt(len(more))),
             "signed": float(values[:, 1].mean()),
-            "signed_share": float(values[:, 1].mean() / plain[:, 1].mean()),
+            "signed_share": float(values[:, 1].mean() / baseline[:, 1].mean()),
             "absolute": float(np.abs(values[:, 1]).mean()),
-            "absolute_share": float(np.abs(values[:, 1]).mean() / np.abs(plain[:, 1]).mean()),
+            "absolute_share": float(np.abs(values[:, 1]).mean() / np.abs(baseline[:, 1]).mean()),
             "chance": float(values[:, 1].std(ddof=1)),
         })  # fmt: skip
     return rows

@@ -45,7 +45,7 @@ def main(arguments=None):
                 if repeat:
                     times.append(time.perf_counter() - begin)
                     print(f"n_jobs={n_jobs}  {times[-1]:.1f} s", flush=True)
-                weights[n_jobs] = model.results_["group_weights"]
+                weights[n_jobs] = model.results_["cell_weights"]
     same = bool(np.array_equal(weights[1], weights[2]))
     one, two = (statistics.median(times) for times in seconds.values())
     print(

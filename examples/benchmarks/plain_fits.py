@@ -1,6 +1,6 @@
-"""Time a whole fit of BADRClassifier as a multiple of one plain fit.
+"""Time a whole fit of BADRClassifier as a multiple of one baseline fit.
 
-The wrapped estimator is LogisticRegression(max_iter=1000); plain and BADR fits take turns, on
+The wrapped estimator is LogisticRegression(max_iter=1000); baseline and BADR fits take turns, on
 one BLAS thread. Synthetic data always, real tables from a folder of CSV files:
 
     python examples/benchmarks/plain_fits.py [--tables DIR] [--repeats N] [--output FILE]
@@ -46,12 +46,12 @@ def make_table(n_rows=200_000, n_features=20, n_groups=2, seed=0):
 
 def benchmark(table, repeats):
     """Return one row of results per metric."""
-    plain = LogisticRegression(max_iter=1000)
+    baseline = LogisticRegression(max_iter=1000)
     rows = []
     for kind, name, options, settings in PROBLEMS:
-        model = BADRClassifier(plain, get_metric(name, **options), **settings)
-        plain_times, times = interleaved(plain, model, table.X, table.y, table.group, repeats)
-        ratios = [own / other for own, other in zip(times, plain_times, strict=True)]
+        model = BADRClassifier(baseline, get_metric(name, **options), **settings)
+        baseline_times, times = interleaved(baseline, model, table.X, table.y, table.group, repeats)
+        ratios = [own / other for own, other in zip(times, baseline_times, strict=True)]
         rows.append(
             {
                 "table": table.name,
@@ -60,14 +60,14 @@ def benchmark(table, repeats):
                 "kind": kind,
                 "metric": name,
                 **settings,
-                "cells": len(model.group_weights_),
-                "plain_s": statistics.median(plain_times),
+                "cells": len(model.cell_weights_),
+                "baseline_s": statistics.median(baseline_times),
                 "badr_s": statistics.median(times),
                 "ratio": statistics.median(ratios),
                 "refits": int(model.n_refits_),
-                "before": float(model.erm_metric_value_),
+                "before": float(model.baseline_metric_value_),
                 "after": float(model.metric_value_),
-                "score_before": float(model.erm_scoring_value_),
+                "score_before": float(model.baseline_scoring_value_),
                 "score_after": float(model.scoring_value_),
             }
         )
@@ -76,7 +76,7 @@ def benchmark(table, repeats):
 
 
 HEADER = (
-    f"{'table':12}{'metric':20}{'partition':13}{'bound':>6}{'plain':>10}{'BADR':>9}{'ratio':>7}"
+    f"{'table':12}{'metric':20}{'partition':13}{'bound':>6}{'baseline':>10}{'BADR':>9}{'ratio':>7}"
     f"{'refits':>7}{'before':>11}{'after':>11}{'accuracy before/after':>23}"
 )
 
@@ -85,7 +85,7 @@ def format_row(row):
     """Return one result as text."""
     return (
         f"{row['table']:12}{row['metric']:20}{row['partition']:13}{row.get('bound', ''):>6}"
-        f"{row['plain_s']:>8.3f} s{row['badr_s']:>7.2f} s{row['ratio']:>7.2f}{row['refits']:>7}"
+        f"{row['baseline_s']:>8.3f} s{row['badr_s']:>7.2f} s{row['ratio']:>7.2f}{row['refits']:>7}"
         f"{row['before']:>11.4g}{row['after']:>11.4g}"
         f"{row['score_before']:>15.4f}{row['score_after']:>8.4f}"
     )
@@ -97,7 +97,7 @@ def main(arguments=None):
     parser.add_argument("--tables", type=Path, help="folder of CSV files")
     parser.add_argument("--rows", type=int, default=200_000, help="of the synthetic table")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--output", type=Path, default=Path("benchmarks_plain_fits.json"))
+    parser.add_argument("--output", type=Path, default=Path("benchmarks_baseline_fits.json"))
     options = parser.parse_args(arguments)
 
     tables = [make_table(options.rows)]

@@ -1,7 +1,7 @@
-"""Bound the gap of mean predictions at a fifth of the plain regressor's own.
+"""Bound the gap of mean predictions at a fifth of the baseline regressor's own.
 
 Groups times two target bins, 70 % of the rows to train on; test means over splits, with the
-standard error of the differences to the plain estimator:
+standard error of the differences to the baseline estimator:
 
     python examples/benchmarks/regression.py --tables DIR [--estimators ridge boosting]
 """
@@ -42,7 +42,7 @@ def measure(model, X, y, group):
 
 
 def run(table, estimator, seed):
-    """Return train and test measures of the plain and the bounded model on one split."""
+    """Return train and test measures of the baseline and the bounded model on one split."""
     rows = np.arange(len(table.y))
     train, test = train_test_split(
         rows, test_size=0.3, stratify=table.group.astype(str), random_state=seed
@@ -53,16 +53,16 @@ def run(table, estimator, seed):
     }
     X, y, group = parts["train"]
     begin = time.perf_counter()
-    plain = clone(estimator).fit(X, y)
+    baseline = clone(estimator).fit(X, y)
     middle = time.perf_counter()
-    bound = SHARE * measure(plain, *parts["train"])[1]
+    bound = SHARE * measure(baseline, *parts["train"])[1]
     model = BADRRegressor(estimator, partition="group_target", bound=bound)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         begun = time.perf_counter()
         model.fit(X, y, sensitive_features=group)
     return {
-        "plain": {name: measure(plain, *part) for name, part in parts.items()},
+        "baseline": {name: measure(baseline, *part) for name, part in parts.items()},
         "badr": {name: measure(model, *part) for name, part in parts.items()},
         "bound": bound,
         "warned": any("no visited model has" in str(w.message) for w in caught),
@@ -81,8 +81,8 @@ def main(arguments=None):
     parser.add_argument("--output", type=Path, default=Path("benchmarks_regression.json"))
     options = parser.parse_args(arguments)
 
-    print(f"{'':32}{'test RMSE':>18}{'more (error)':>20}{'test gap':>18}{'train gap of plain':>20}"
-          f"{'missed':>8}{'refits':>8}{'plain fits':>12}")  # fmt: skip
+    print(f"{'':32}{'test RMSE':>18}{'more (error)':>20}{'test gap':>18}{'train gap of baseline':>20}"
+          f"{'missed':>8}{'refits':>8}{'baseline fits':>12}")  # fmt: skip
     results = []
     with threadpool_limits(1):
         for case, (name, choice) in CASES.items():
@@ -92,18 +92,18 @@ def main(arguments=None):
             for estimator in options.estimators:
                 runs = [run(table, ESTIMATORS[estimator], seed) for seed in range(options.splits)]
                 results.append({"case": case, "estimator": estimator, "runs": runs})
-                plain, badr = (
+                baseline, badr = (
                     np.array([[r[key]["test"], r[key]["train"]] for r in runs])
-                    for key in ("plain", "badr")
+                    for key in ("baseline", "badr")
                 )
-                more = 100 * (badr[:, 0, 0] / plain[:, 0, 0] - 1)
+                more = 100 * (badr[:, 0, 0] / baseline[:, 0, 0] - 1)
                 error = more.std(ddof=1) / np.sqrt(len(more)) if len(more) > 1 else np.nan
-                share = badr[:, 1, 1].sum() / plain[:, 1, 1].sum()
+                share = badr[:, 1, 1].sum() / baseline[:, 1, 1].sum()
                 print(
                     f"{case:22}{estimator:10}"
-                    f"{plain[:, 0, 0].mean():>8.4f} ->{badr[:, 0, 0].mean():>7.4f}"
+                    f"{baseline[:, 0, 0].mean():>8.4f} ->{badr[:, 0, 0].mean():>7.4f}"
                     f"{more.mean():>+12.2f} % ({error:.2f})"
-                    f"{plain[:, 0, 1].mean():>8.4f} ->{badr[:, 0, 1].mean():>7.4f}"
+                    f"{baseline[:, 0, 1].mean():>8.4f} ->{badr[:, 0, 1].mean():>7.4f}"
                     f"{100 * share:>18.1f} %{sum(r['warned'] for r in runs):>8}"
                     f"{np.mean([r['refits'] for r in runs]):>8.1f}"
                     f"{np.median([r['plain_fits'] for r in runs]):>12.1f}",

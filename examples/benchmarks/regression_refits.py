@@ -1,8 +1,8 @@
 """Show how far few refits of boosting close the gap between groups' mean predictions.
 
-Cells are groups x quantile bins of the target; the bound is on the gap of the plain model where the
+Cells are groups x quantile bins of the target; the bound is on the gap of the baseline model where the
 upper level is evaluated. Beside the root mean squared errors stand the least that constant shifts
-of the groups and re-weighed models can have at that gap, and that of the plain estimator with
+of the groups and re-weighed models can have at that gap, and that of the baseline estimator with
 weights perturbed at random by a fifth, which a refit cannot be told from:
 
 python examples/benchmarks/regression_refits.py --tables DIR [--names parkinsons student_math]
@@ -33,15 +33,15 @@ def scores(model, X, y, group):
     return float(np.sqrt(np.mean((predicted - y) ** 2))), float(max(means) - min(means))
 
 
-def least_errors(plain, X, y, group, gap):
+def least_errors(baseline, X, y, group, gap):
     """Return the least root mean squared errors at which two groups' means come within a gap.
 
-    First of any model that shifts the plain one's predictions by a constant in each group, chosen
+    First of any model that shifts the baseline one's predictions by a constant in each group, chosen
     with these rows' targets in sight; then of re-weighed ones. Weights move a prediction by as
     much as its target is uncertain there, v(x), and an uneven move costs E[v^2] / E[v]^2 times
     an even one: a third of the residuals' kurtosis, where they are normal with variance v(x).
     """
-    residual = y - plain.predict(X)
+    residual = y - baseline.predict(X)
     member = [group == g for g in np.unique(group)]
     share = np.array([np.mean(m) for m in member])
     bias = np.array([residual[m].mean() for m in member])
@@ -61,7 +61,7 @@ def run_split(options, name, seed, estimator):
     parts = {"train": train, "test": test}
     data = {part: (table.X[r], table.y[r], table.group[r]) for part, r in parts.items()}
     X, y, group = data["train"]
-    plain = clone(estimator).fit(X, y)
+    baseline = clone(estimator).fit(X, y)
     noise = np.random.default_rng(seed).normal(scale=0.2, size=len(y))
     perturbed = clone(estimator).fit(X, y, sample_weight=np.exp(noise))
     guides = {} if options.guides is None else {"guides": options.guides}
@@ -74,15 +74,15 @@ def run_split(options, name, seed, estimator):
         # Held-out rows are known to the search alone: a first fit of one refit tells their gap.
         probe = clone(model).set_params(max_iter=1, solver="alternating")
         probe.fit(X, y, sensitive_features=group)
-        model.set_params(bound=options.part * probe.erm_metric_value_)
+        model.set_params(bound=options.part * probe.baseline_metric_value_)
         model.fit(X, y, sensitive_features=group)
     row = {"table": name, "seed": seed, "refits": int(model.n_refits_)}
     for part, (X, y, group) in data.items():
         found = scores(model, X, y, group)
         row[part] = {
-            "plain": scores(plain, X, y, group),
+            "baseline": scores(baseline, X, y, group),
             "found": found,
-            "least": least_errors(plain, X, y, group, found[1]),
+            "least": least_errors(baseline, X, y, group, found[1]),
             "perturbed": scores(perturbed, X, y, group),
         }
     row["errors"] = np.sqrt(-model.results_["score"]).tolist()
@@ -93,7 +93,7 @@ def run_split(options, name, seed, estimator):
 
 def summary(results):
     """Return the means of one part of several splits as text."""
-    rmse, gap = np.mean([result["plain"] for result in results], axis=0)
+    rmse, gap = np.mean([result["baseline"] for result in results], axis=0)
     new_rmse, new_gap = np.mean([result["found"] for result in results], axis=0)
     shifted, weighted = np.mean([result["least"] for result in results], axis=0) / rmse
     perturbed = np.mean([result["perturbed"][0] for result in results]) / rmse
@@ -109,7 +109,7 @@ def main(arguments=None):
     parser.add_argument("--names", nargs="+", default=["parkinsons", "student_math"])
     parser.add_argument("--splits", type=int, default=5)
     parser.add_argument("--first-split", type=int, default=0)
-    parser.add_argument("--part", type=float, default=0.3, help="of the plain model's gap")
+    parser.add_argument("--part", type=float, default=0.3, help="of the baseline model's gap")
     parser.add_argument("--cv", type=float, help="part of the training rows to evaluate on")
     parser.add_argument("--bins", type=int, default=4, help="bins of the target")
     parser.add_argument("--leaves", type=int, default=31, help="leaves of a tree")
@@ -128,9 +128,9 @@ def main(arguments=None):
             for seed in range(options.first_split, options.first_split + options.splits):
                 rows.append(run_split(options, name, seed, estimator))
                 for part in ("train", "test"):
-                    (plain, gap), (found, new_gap), least, _ = rows[-1][part].values()
+                    (baseline, gap), (found, new_gap), least, _ = rows[-1][part].values()
                     line = f"{name:<14}{seed:>5}{rows[-1]['refits']:>7}  {part:<6}"
-                    line += "".join(f"{v:>8.3f}" for v in (plain, found, *least, gap, new_gap))
+                    line += "".join(f"{v:>8.3f}" for v in (baseline, found, *least, gap, new_gap))
                     print(line, flush=True)
             for part in ("train", "test"):
                 print(f"{name}, {part}: {summary([r[part] for r in rows if r['table'] == name])}")

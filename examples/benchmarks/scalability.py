@@ -1,6 +1,6 @@
 """How the solvers grow with rows, features and cells, for dense and sparse X.
 
-Times are processor seconds, as multiples of one plain LogisticRegression fit at the same size;
+Times are processor seconds, as multiples of one baseline LogisticRegression fit at the same size;
 gains are shares of what the implicit solver gains, and passes count rows of X read by all products
 with it, the final fit's excluded. Each fit runs in a process of its own, which is how its peak
 memory beyond that before it is known; ten million rows are a memory map. Writes JSON and, where
@@ -110,22 +110,22 @@ def fit(point, solver, metric, repeats, results, path):
     """Fit in this process and put what was measured into a queue."""
     warnings.simplefilter("ignore")
     X, y, group = make_data(*point, path=path)
-    plain, passes = LogisticRegression(max_iter=1000), Passes(len(y))
-    plain_s, seconds = [], []
+    baseline, passes = LogisticRegression(max_iter=1000), Passes(len(y))
+    baseline_s, seconds = [], []
     for _ in range(repeats):
         begin = time.process_time()
-        plain.fit(X, y)
-        plain_s.append(time.process_time() - begin)
+        baseline.fit(X, y)
+        baseline_s.append(time.process_time() - begin)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         passes.count, begin = 0.0, time.process_time()
-        model = BADRClassifier(plain, metric, solver=solver).fit(X, y, sensitive_features=group)
+        model = BADRClassifier(baseline, metric, solver=solver).fit(X, y, sensitive_features=group)
         seconds.append(time.process_time() - begin)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         if len(seconds) == 1:
             peak_mb = (peak - before) / 1024
     result = {
-        "plain_s": statistics.median(plain_s), "seconds": statistics.median(seconds),
-        "before": model.erm_metric_value_, "after": model.metric_value_,
+        "baseline_s": statistics.median(baseline_s), "seconds": statistics.median(seconds),
+        "before": model.baseline_metric_value_, "after": model.metric_value_,
         "n_iter": int(model.n_iter_), "passes": passes.count, "peak_mb": peak_mb,
     }  # fmt: skip
     results.put(result)
@@ -202,7 +202,7 @@ def plot(rows, series, folder):
     import matplotlib.pyplot as plt
 
     panels = [
-        ("ratio", "time / one plain fit"), ("share_of_gain", "gain / implicit solver's"),
+        ("ratio", "time / one baseline fit"), ("share_of_gain", "gain / implicit solver's"),
         ("passes", "passes over X"), ("peak_mb", "peak memory beyond the data (MB)"),
     ]  # fmt: skip
     colours = {"implicit": "#3b4cc0", "gd": "#d1495b", "sgd": "#2e8b57"}
@@ -282,7 +282,7 @@ def main(arguments=None):
                 row |= {
                     "series": series, "x": point[AXIS[series]], "rows": point[0],
                     "features": point[1], "groups": point[2], "density": point[3],
-                    "solver": solver, "ratio": row["seconds"] / row["plain_s"],
+                    "solver": solver, "ratio": row["seconds"] / row["baseline_s"],
                     "share_of_gain": own / gain if gain else None,
                 }  # fmt: skip
                 rows.append(row)

@@ -1,6 +1,6 @@
 """Single loops beside the implicit solver: gain, time and passes over X, on made-up data.
 
-One process; plain fits are timed before and after each search, and all times are processor
+One process; baseline fits are timed before and after each search, and all times are processor
 seconds, the median of several runs. Gains are shares of what the first solver gains, by default
 the implicit one:
 
@@ -27,7 +27,7 @@ METRICS = {
     "group_loss_variance": ({"loss": "log_loss"}, "group"),
     "demographic_parity": ({}, "group_target"),
 }
-# Shares of the implicit solver's gain, and plain fits, that are aimed at.
+# Shares of the implicit solver's gain, and baseline fits, that are aimed at.
 GAIN, FITS = 0.98, 5.0
 
 
@@ -42,27 +42,27 @@ def measure(options, X, y, group, name, passes):
     """Return one row of results per solver, the first of them the one that gains count from."""
     kwargs, partition = METRICS[name]
     estimator = LogisticRegression(max_iter=1000)
-    rows, plain = [], []
+    rows, baseline = [], []
 
-    def fit_plain():
-        plain.append(timed(lambda: estimator.fit(X, y))[0])
+    def fit_baseline():
+        baseline.append(timed(lambda: estimator.fit(X, y))[0])
 
     for solver in options.solvers:
         metric, seconds = get_metric(name, **kwargs), []
         for _ in range(options.repeats):
-            fit_plain()
+            fit_baseline()
             passes.count = 0.0
             model = BADRClassifier(estimator, metric, solver=solver, partition=partition)
             seconds.append(timed(lambda m=model: m.fit(X, y, sensitive_features=group))[0])
-        fit_plain()
-        # From one value of the plain model: the estimator's tolerance moves its own fit's.
-        value = rows[0]["plain"] if rows else model.erm_metric_value_
+        fit_baseline()
+        # From one value of the baseline model: the estimator's tolerance moves its own fit's.
+        value = rows[0]["baseline"] if rows else model.baseline_metric_value_
         gain = value - model.metric_value_
         rows.append(
             {
                 "metric": name,
                 "solver": solver,
-                "plain": value,
+                "baseline": value,
                 "gain": gain,
                 "share": gain / rows[0]["gain"] if rows else 1.0,
                 "passes": passes.count,
@@ -71,8 +71,8 @@ def measure(options, X, y, group, name, passes):
             }
         )
     for row in rows:
-        row["plain_seconds"] = statistics.median(plain)
-        row["fits"] = row["seconds"] / row["plain_seconds"]
+        row["baseline_seconds"] = statistics.median(baseline)
+        row["fits"] = row["seconds"] / row["baseline_seconds"]
     return rows
 
 

@@ -148,7 +148,7 @@ def benchmark(options):
         other = run_toolbox(options, theirs)
         row = {"toolbox": theirs, "skbadr": ours, "rows": len(y), "features": X.shape[1]}
         row["skbadr_s"] = statistics.median(times)
-        row["skbadr_weights"] = model.group_weights_.tolist()
+        row["skbadr_weights"] = model.cell_weights_.tolist()
         if "error" in other:
             row["error"] = other["error"]
         else:
@@ -158,7 +158,7 @@ def benchmark(options):
             row["fast"] = bool(row["ratio"] >= FASTER)
             if function is not None:
                 objective = Objective(function, estimator, X, y, group)
-                row["plain_objective"] = objective(np.bincount(group) / len(group))
+                row["baseline_objective"] = objective(np.bincount(group) / len(group))
                 row["skbadr_objective"] = objective(row["skbadr_weights"])
                 row["toolbox_objective"] = objective(row["toolbox_weights"])
                 limit = row["toolbox_objective"] * (1.0 + TOLERANCE)
@@ -170,7 +170,7 @@ def benchmark(options):
 
 HEADER = (
     f"{'metric':22}{'toolbox':>10}{'skbadr':>10}{'ratio':>8}"
-    f"{'plain obj.':>13}{'toolbox obj.':>13}{'skbadr obj.':>13}"
+    f"{'baseline obj.':>13}{'toolbox obj.':>13}{'skbadr obj.':>13}"
 )
 
 
@@ -183,7 +183,7 @@ def format_row(row):
         f"{row['ratio']:>7.0f}x"
     )
     passed = row["fast"] and row.get("no_higher", True)
-    for side in ("plain", "toolbox", "skbadr"):
+    for side in ("baseline", "toolbox", "skbadr"):
         value = row.get(f"{side}_objective")
         line += f"{'-':>13}" if value is None else f"{value:>13.6g}"
     return line + ("  PASS" if passed else "  MISS")

@@ -18,7 +18,7 @@ class GroupWeights:
     """Weights of the cells from one ratio for each sensitive group.
 
     A cell's share is multiplied by the ratio of its group, on average where a cell holds samples
-    of several groups: ratios of one are the plain estimator.
+    of several groups: ratios of one are the baseline estimator.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def maximise_nash_product(problem, visits, *, held_out):
     the iteration takes the geometric mean of both sides.
 
     On held-out data that is only a start: what is chosen must leave no player worse off than
-    the plain model does. Where no visited point does, the players bargain along directions from
+    the baseline model does. Where no visited point does, the players bargain along directions from
     differences, each cell's weight being raised in turn.
 
     Parameters
@@ -93,9 +93,9 @@ def _fixed_point(problem, visits, groups):
     players = visits.players
     corners = [np.eye(len(groups.group_shares))[player] for player in players]
     worst = [visits.losses(e) for e in visits.refit([groups.of_ratios(c) for c in corners])]
-    disagreement = np.nanmax([visits.losses(visits.plain), *worst], axis=0)
-    chosen, best = visits.plain, _product(disagreement - visits.losses(visits.plain))
-    shares, ratios, current = groups.group_shares[players], np.ones(len(players)), visits.plain
+    disagreement = np.nanmax([visits.losses(visits.baseline), *worst], axis=0)
+    chosen, best = visits.baseline, _product(disagreement - visits.losses(visits.baseline))
+    shares, ratios, current = groups.group_shares[players], np.ones(len(players)), visits.baseline
     reason, visited, idle = "max_iter", [], 0
     for _ in range(MAX_ITER):
         room = disagreement - visits.losses(current)
@@ -122,9 +122,9 @@ def _fixed_point(problem, visits, groups):
 
 
 def _bargain_by_differences(problem, visits):
-    """Move the cells along bargaining directions of differences, from the plain model."""
+    """Move the cells along bargaining directions of differences, from the baseline model."""
     n_cells = problem.n_cells
-    logs, current, distance = np.zeros(n_cells), visits.plain, np.nan
+    logs, current, distance = np.zeros(n_cells), visits.baseline, np.nan
     probes, step = list(PROBES), 0
     while step < MAX_STEPS:
         losses = visits.losses(current)

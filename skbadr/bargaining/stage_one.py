@@ -82,10 +82,10 @@ class GroupLosses:
 def bargain_by_gradients(problem, visits):
     """Move the weights as long as every player gains.
 
-    From the plain model on, the direction is the Nash bargaining solution of the players'
+    From the baseline model on, the direction is the Nash bargaining solution of the players'
     gradients on the simplex, with the weights at `min_weight` held there or let go; a step is
     taken only where every player gains a tenth of what its gradient promises. Where gradients
-    promise nothing at the plain model, though held-out losses are not convex in the weights, the
+    promise nothing at the baseline model, though held-out losses are not convex in the weights, the
     players set out from far weights that make each of them better off, if there are any. The
     points are solutions of the lower level; the estimator itself is fitted at the end, and
     earlier points are tried where that makes a player worse off.
@@ -99,7 +99,7 @@ def bargain_by_gradients(problem, visits):
     Returns
     -------
     chosen : Evaluation
-        The plain model where nothing else makes no player worse off.
+        The baseline model where nothing else makes no player worse off.
     reason : {"no_agreement", "stationary", "no_gain", "max_iter"}
     distance : float
         From Pareto stationarity, at the last point.
@@ -118,7 +118,7 @@ def bargain_by_gradients(problem, visits):
     weights = problem.shares
     states = smooth.solve(weights, tol=LOWER_TOL)
     losses = game.values(states)
-    reference = visits.losses(visits.plain)
+    reference = visits.losses(visits.baseline)
     agree = np.all(np.abs(losses - reference) <= 0.01 * np.abs(reference) + 1e-6)
     path, step, reason = [], FIRST_STEP, "max_iter"
     for iteration in range(MAX_ITER):
@@ -157,9 +157,9 @@ def bargain_by_gradients(problem, visits):
             reason = "no_gain"
             break
     chosen = _confirmed(visits, path)
-    if chosen is visits.plain and not agree:
+    if chosen is visits.baseline and not agree:
         raise NotTheEstimators
-    if chosen is visits.plain and path:
+    if chosen is visits.baseline and path:
         reason = "no_gain"
     return chosen, reason, distance
 
@@ -200,7 +200,7 @@ def _confirmed(visits, path):
             (evaluation,) = visits.refit([path[-back]])
             if visits.helps(evaluation):
                 return evaluation
-    return visits.plain
+    return visits.baseline
 
 
 def _low(problem, weights):

@@ -55,16 +55,16 @@ class Bargain:
         tolerance : float or None
             By how much a group's loss may exceed what this stage left it; None: by anything.
         """
-        plain, chosen = self.visits.plain, self.chosen
+        baseline, chosen = self.visits.baseline, self.chosen
         problem.initial = chosen.cell_weights
-        problem.known = {e.cell_weights.tobytes(): e for e in (plain, chosen)}
+        problem.known = {e.cell_weights.tobytes(): e for e in (baseline, chosen)}
         if tolerance is not None:
             problem.objective.ceilings = chosen.losses_by_group + tolerance
 
     def archive(self):
         """Return an archive of this stage alone, in place of a second one."""
         archive = Archive(self.visits.archive.objective)
-        archive.add(self.visits.plain)
+        archive.add(self.visits.baseline)
         archive.interrupted = self.reason == "interrupted"
         return archive
 
@@ -86,16 +86,16 @@ class Bargain:
         return Bunch(
             method=self.method,
             reason=self.reason,
-            group_weights=np.array(by_label(self.chosen.cell_weights, cells.order)),
+            cell_weights=np.array(by_label(self.chosen.cell_weights, cells.order)),
             losses=np.array(by_label(self.chosen.losses_by_group, groups.order)),
-            erm_losses=np.array(by_label(visits.plain.losses_by_group, groups.order)),
+            baseline_losses=np.array(by_label(visits.baseline.losses_by_group, groups.order)),
             pareto_distance=float(self.distance),
             n_refits=visits.archive.n_refits,
         )
 
 
 def bargain_first(problem, *, smooth, held_out):
-    """Let the sensitive groups bargain from the plain model.
+    """Let the sensitive groups bargain from the baseline model.
 
     Parameters
     ----------
@@ -129,9 +129,9 @@ def bargain_first(problem, *, smooth, held_out):
         if method == "nash_product":
             outcome = maximise_nash_product(problem, visits, held_out=held_out)
     except Stopped:
-        outcome = visits.plain, "stopped", np.nan
+        outcome = visits.baseline, "stopped", np.nan
     except KeyboardInterrupt:
-        if visits.plain is None:
+        if visits.baseline is None:
             raise
         warn_user(
             "the first stage was interrupted; the best model so far is kept.", ConvergenceWarning

@@ -24,8 +24,8 @@ class Visits:
     ----------
     archive : Archive
         What the monitor is told of.
-    plain : Evaluation
-        The plain model, from which everyone bargains.
+    baseline : Evaluation
+        The baseline model, from which everyone bargains.
     players : ndarray of shape (A,)
         Codes of the sensitive groups of which samples are evaluated.
     """
@@ -36,21 +36,21 @@ class Visits:
         self.players = np.flatnonzero(problem.evaluator.evaluation_set.present)
         self.n_rounds = 0
         self._models = {}
-        self.plain = None
+        self.baseline = None
 
     def begin(self):
-        """Fit the plain model.
+        """Fit the baseline model.
 
         Raises
         ------
         Exception
             Of the estimator, where it cannot be fitted.
         """
-        (plain,) = self.problem.evaluate([(self.problem.shares, "erm")], 1)
-        if plain.failed:
-            raise plain.error
-        self.plain = plain
-        self.add(plain)
+        (baseline,) = self.problem.evaluate([(self.problem.shares, "baseline")], 1)
+        if baseline.failed:
+            raise baseline.error
+        self.baseline = baseline
+        self.add(baseline)
 
     def refit(self, weights):
         """Fit the estimator at several weights and return the evaluations in order."""
@@ -84,11 +84,11 @@ class Visits:
         return evaluation.losses_by_group[self.players]
 
     def gains(self, evaluation):
-        """Return by how much each player is better off than under the plain model."""
-        return self.losses(self.plain) - self.losses(evaluation)
+        """Return by how much each player is better off than under the baseline model."""
+        return self.losses(self.baseline) - self.losses(evaluation)
 
     def helps(self, evaluation):
-        """Whether no player is worse off than under the plain model, and some player better."""
+        """Whether no player is worse off than under the baseline model, and some player better."""
         gains = self.gains(evaluation)
         return bool((gains >= 0).all() and gains.any())
 
@@ -98,8 +98,8 @@ class Visits:
         return min(fits, key=self.problem.objective.key)
 
     def drop_models(self, kept):
-        """Keep the models of the plain and one other evaluation alone."""
+        """Keep the models of the baseline and one other evaluation alone."""
         for evaluation in self.archive.evaluations:
-            keep = evaluation is self.plain or evaluation is kept
+            keep = evaluation is self.baseline or evaluation is kept
             evaluation.model = self._models.get(id(evaluation)) if keep else None
         self._models.clear()

@@ -6,7 +6,7 @@ from ._errors import UsageError
 from ._estimators import estimator_names
 
 _DESCRIPTION = """\
-Compare a plain model with BADR, which re-weights the sensitive groups to find a fair and
+Compare a baseline model with BADR, which re-weights the sensitive groups to find a fair and
 Pareto-efficient model. Without options it runs on a small data set of scikit-learn, offline.
 """
 
@@ -19,7 +19,7 @@ examples:
   python -m skbadr --csv people.csv --target hired --sensitive sex --compare --splits 5 \\
       --bounds 0.02,0.04,0.08
 
-The table shows the plain estimator, BADR over groups, and BADR over group x target cells; with
+The table shows the baseline estimator, BADR over groups, and BADR over group x target cells; with
 --compare also fairlearn's ExponentiatedGradient, GridSearch and ThresholdOptimizer. Everything is
 also written to the output folder: skbadr_results.json and skbadr_front.png.
 
@@ -124,7 +124,7 @@ def make_parser():
         metavar="B",
         type=_number(float, lambda value: value >= 0, "a number of 0 or more"),
         help="largest metric allowed on the training data (smallest, for a ratio); default: BADR "
-        "over groups minimises the metric, the others keep 20%% of the plain model's unfairness",
+        "over groups minimises the metric, the others keep 20%% of the baseline model's unfairness",
     )
     model.add_argument("--compare", action="store_true", help="also run fairlearn's algorithms")
     model.add_argument(

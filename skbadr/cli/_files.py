@@ -30,7 +30,7 @@ def save_results(result, options, table):
     content = _description(result, options, table) | {
         "rows": result.rows,
         "weights": {
-            key: dict(zip(_labels(model.groups_), model.group_weights_, strict=True))
+            key: dict(zip(_labels(model.cells_), model.cell_weights_, strict=True))
             for key, model in result.models.items()
             if key in result.fronts
         },
@@ -79,7 +79,7 @@ def _description(result, options, table):
 def _write(content, options):
     path = os.path.join(options.output, "skbadr_results.json")
     with open(path, "w", encoding="utf-8") as file:
-        json.dump(_plain(content), file, indent=1, allow_nan=False)
+        json.dump(_baseline(content), file, indent=1, allow_nan=False)
         file.write("\n")
     return path
 
@@ -118,16 +118,16 @@ def _labels(groups):
     return [" | ".join(map(str, g)) if isinstance(g, tuple) else str(g) for g in groups]
 
 
-def _plain(value):
+def _baseline(value):
     """Return `value` made of what JSON knows; NaN and infinity become null."""
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): _baseline(item) for key, item in value.items()}
     if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
+        return _baseline(value.tolist())
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [_baseline(item) for item in value]
     if isinstance(value, np.generic):
-        return _plain(value.item())
+        return _baseline(value.item())
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)

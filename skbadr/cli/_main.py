@@ -116,7 +116,9 @@ def _compare_splits(options, table, estimator):
     print(f"Means over {options.splits} splits, standard errors in brackets.")
     print()
     print(format_splits_table(result))
-    print("Hypervolume: of error and metric, up to a constant prediction's and the plain model's.")
+    print(
+        "Hypervolume: of error and metric, up to a constant prediction's and the baseline model's."
+    )
     _print_notes(result.notes)
     print()
     print(f"wrote {save_splits(result, options, table)}")
@@ -168,10 +170,10 @@ def _bound_sentence(result):
         where += " (BADR: on parts of it held out)"
     if not settings["bound_is_default"]:
         return f"Methods with a bound keep {condition} on {where}."
-    plain = result.rows[0]["metric_train"]
+    baseline = result.rows[0]["metric_train"]
     return (
         f"BADR over groups {aim} {settings['metric']}. The others keep {condition} on\n"
-        f"{where}, 20 % of the plain estimator's unfairness (its value is {plain:.4g}):\n"
+        f"{where}, 20 % of the baseline estimator's unfairness (its value is {baseline:.4g}):\n"
         "the metric alone, over cells as fine as group x target, may end in a constant\n"
         "predictor. Set a bound of your own with --bound."
     )

@@ -1,4 +1,4 @@
-"""The plain estimator and BADR as lines of the comparison table."""
+"""The baseline estimator and BADR as lines of the comparison table."""
 
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,11 +11,11 @@ from skbadr.metrics.responses import get_response
 from ._problem import Fitted, Method
 
 
-class Plain(Method):
+class Baseline(Method):
     """The estimator as it is, without weights."""
 
-    key = "plain"
-    label = "plain estimator"
+    key = "baseline"
+    label = "baseline estimator"
 
     def fit(self, problem):
         model = clone(problem.estimator).fit(problem.X, problem.y)

@@ -68,7 +68,7 @@ class _FairlearnPeer(Method):
 
         if not problem.is_classification:
             loss = reductions.SquareLoss(problem.y.min(), problem.y.max())
-            return reductions.BoundedGroupLoss(loss, upper_bound=problem.plain_mse)
+            return reductions.BoundedGroupLoss(loss, upper_bound=problem.baseline_mse)
         moment = getattr(reductions, self._constraint_name(problem))
         if problem.bound is None:
             return moment()
@@ -83,8 +83,8 @@ class _FairlearnPeer(Method):
             return None
         return (
             f"fairlearn has no regression constraint for the metric {problem.metric_name!r}: "
-            f"BoundedGroupLoss keeps each group's mean squared error below that of the plain "
-            f"estimator on all training rows ({problem.plain_mse:.4g}) instead."
+            f"BoundedGroupLoss keeps each group's mean squared error below that of the baseline "
+            f"estimator on all training rows ({problem.baseline_mse:.4g}) instead."
         )
 
 
@@ -142,7 +142,7 @@ class GridSearchPeer(_FairlearnPeer):
 
 
 class ThresholdOptimizerPeer(_FairlearnPeer):
-    """A threshold per group on the plain model's scores (Hardt et al. 2016)."""
+    """A threshold per group on the baseline model's scores (Hardt et al. 2016)."""
 
     key = "threshold_optimizer"
     label = "ThresholdOptimizer"

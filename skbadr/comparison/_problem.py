@@ -15,8 +15,8 @@ class Problem:
 
     `metric` is what the user named it by, `fairness` the object that computes it. `bound` is the
     upper bound on the metric (a lower one if it is better when greater) that the methods with a
-    bound respect; None if there is none. `plain_mse` is the mean squared
-    error of the plain regressor on the training data.
+    bound respect; None if there is none. `baseline_mse` is the mean squared
+    error of the baseline regressor on the training data.
     """
 
     estimator: Any
@@ -28,7 +28,7 @@ class Problem:
     metric_name: str
     fairness: Callable
     bound: float | None = None
-    plain_mse: float | None = None
+    baseline_mse: float | None = None
     random_state: Any = None
 
     @property

@@ -14,12 +14,12 @@ from skbadr.estimators.own_loss import with_own_loss
 from skbadr.metrics import get_metric
 
 from ._groups import group_labels, stratified_split
-from ._methods import Badr, Plain
+from ._methods import Badr, Baseline
 from ._peers import PEERS
 from ._problem import Problem
 from ._scores import chance_level, part_scores
 
-# Share of the plain estimator's unfairness that the default bound leaves.
+# Share of the baseline estimator's unfairness that the default bound leaves.
 DEFAULT_SHARE = 0.2
 # A loss over fewer test rows than this says little about its group.
 SMALL_GROUP = 30
@@ -44,7 +44,7 @@ def compare(
     random_state=0,
     verbose=0,
 ):
-    """Compare BADR with the plain estimator and with fairlearn's algorithms.
+    """Compare BADR with the baseline estimator and with fairlearn's algorithms.
 
     All methods are trained on the same rows and scored on these and on the rest.
 
@@ -62,7 +62,7 @@ def compare(
         Fairness metric; see :func:`skbadr.metrics.get_metric_names`.
     bound : float, default=None
         Upper bound on the metric (lower bound, for a metric that is better when greater). None:
-        BADR over groups minimises the metric, the other methods keep 20 % of the plain
+        BADR over groups minimises the metric, the other methods keep 20 % of the baseline
         estimator's unfairness on the training data, because minimising it alone over finer cells
         may end in a constant predictor.
     partitions : sequence of str, default=("group", "group_target")
@@ -93,7 +93,7 @@ def compare(
         - ``fronts``: ``results_`` of every BADR model by the same key;
         - ``notes``: list of str, what a reader of the table should know;
         - ``settings``: dict with task, metric, bound, the groups' sizes, the error of a constant
-          prediction, and the chance level: the plain estimator's metric on the training rows, were
+          prediction, and the chance level: the baseline estimator's metric on the training rows, were
           the groups drawn at random.
 
     Examples
@@ -107,7 +107,7 @@ def compare(
     ...     LogisticRegression(solver="newton-cholesky"), X, y, sensitive_features=groups
     ... )
     >>> [row["method"] for row in result.rows]
-    ['plain estimator', 'BADR groups', 'BADR group x target']
+    ['baseline estimator', 'BADR groups', 'BADR group x target']
     """
     task = "classification" if is_classifier(estimator) else "regression"
     fairness = get_metric(metric, task=task)
@@ -135,13 +135,13 @@ def compare(
     parts = {"train": (X_train, y_train, groups_train), "test": (X_test, y_test, groups_test)}
     result = Bunch(rows=[], models={}, fronts={}, notes=[], settings={})
 
-    plain = _add(result, Plain(), problem, parts)
-    chance = chance_level(problem, plain)
-    plain_row = result.rows[0]
+    baseline = _add(result, Baseline(), problem, parts)
+    chance = chance_level(problem, baseline)
+    baseline_row = result.rows[0]
     has_default_bound = bound is None
     if has_default_bound:
-        bound = default_bound(fairness, problem.metric_name, plain_row["metric_train"])
-    problem = replace(problem, bound=bound, plain_mse=plain_row.get("rmse_train", 0.0) ** 2)
+        bound = default_bound(fairness, problem.metric_name, baseline_row["metric_train"])
+    problem = replace(problem, bound=bound, baseline_mse=baseline_row.get("rmse_train", 0.0) ** 2)
     options = {"cv": cv, "max_iter": max_iter, "n_jobs": n_jobs, "verbose": verbose}
     methods = [
         Badr(partition, use_bound=partition != "group" or not has_default_bound, options=options)
@@ -171,7 +171,7 @@ def compare(
     }
     if bound is not None and (bound > chance if fairness.greater_is_better else bound < chance):
         result.notes.append(
-            f"with groups drawn at random the plain estimator's {problem.metric_name} on the "
+            f"with groups drawn at random the baseline estimator's {problem.metric_name} on the "
             f"training rows would be {chance:.4g} on average: the bound {bound:.4g} asks for more "
             "than this many rows can tell."
         )
@@ -194,8 +194,8 @@ def compare(
     return result
 
 
-def default_bound(metric, name, plain_value):
-    """Return the bound that leaves 20 % of the plain estimator's unfairness.
+def default_bound(metric, name, baseline_value):
+    """Return the bound that leaves 20 % of the baseline estimator's unfairness.
 
     Parameters
     ----------
@@ -203,8 +203,8 @@ def default_bound(metric, name, plain_value):
         The metric.
     name : str
         Its name.
-    plain_value : float
-        Its value for the plain estimator on the training data.
+    baseline_value : float
+        Its value for the baseline estimator on the training data.
 
     Returns
     -------
@@ -212,11 +212,11 @@ def default_bound(metric, name, plain_value):
         None where a share of the value means nothing: a group's own loss or score, or NaN.
     """
     is_a_level = name.endswith(("worst_group_loss", "nash_welfare", "_group_min", "_group_max"))
-    if is_a_level or not math.isfinite(plain_value):
+    if is_a_level or not math.isfinite(baseline_value):
         return None
     # Ratios are fair at one, differences at zero.
     fair_value = 1.0 if metric.greater_is_better or name.endswith("_ratio") else 0.0
-    return fair_value + DEFAULT_SHARE * (plain_value - fair_value)
+    return fair_value + DEFAULT_SHARE * (baseline_value - fair_value)
 
 
 def _add(result, method, problem, parts):

@@ -65,7 +65,7 @@ def chance_level(problem, fitted):
     problem : Problem
         Training data and metric.
     fitted : Fitted
-        The plain estimator.
+        The baseline estimator.
 
     Returns
     -------

@@ -43,7 +43,7 @@ def compare_splits(
         - ``hypervolumes``: dict by method's key of the mean hypervolume of its front of (error,
           metric) and of its standard error, on both parts: ``"train"``, ``"train_error"``,
           ``"test"``, ``"test_error"``; the reference is the error of a constant prediction and
-          the plain estimator's metric (or the loosest bound);
+          the baseline estimator's metric (or the loosest bound);
         - ``splits``: list of lists of what `compare` returned, by split and bound, without the
           models;
         - ``notes``: list of str; those that differ between splits are of the first;
@@ -75,7 +75,7 @@ def compare_splits(
     ...     bounds=[0.05, 0.2],
     ... )
     >>> [(row["key"], row["bound"]) for row in result.rows]
-    [('plain', None), ('badr_group_target', 0.05), ('badr_group_target', 0.2)]
+    [('baseline', None), ('badr_group_target', 0.05), ('badr_group_target', 0.2)]
     """
     if isinstance(n_splits, bool) or not isinstance(n_splits, Integral) or n_splits < 1:
         raise ValueError(f"n_splits must be an integer >= 1, got {n_splits!r}.")
@@ -129,11 +129,11 @@ def _mean_rows(splits, bounds):
     rows = []
     for key in _keys(splits):
         for i, bound in enumerate(bounds):
-            if key == "plain" and i > 0:
+            if key == "baseline" and i > 0:
                 continue
             found = [_row(split[i], key) for split in splits]
             row = {"key": key, "method": found[0]["method"]}
-            row["bound"] = None if key == "plain" else bound
+            row["bound"] = None if key == "baseline" else bound
             row["deterministic"] = found[0]["deterministic"]
             names = [f"{name}_{part}" for name in _MEANS for part in PARTS]
             for name in [*names, "seconds", "refits"]:
@@ -175,12 +175,12 @@ def _hypervolumes(splits):
 def _volume(split, key, part):
     """Return the hypervolume of a method's points, of all bounds on one split."""
     sign = -1.0 if split[0].settings["greater_is_better"] else 1.0
-    plain = _row(split[0], "plain")
+    baseline = _row(split[0], "baseline")
     limits = [sign * result.settings["bound"] for result in split
               if result.settings["bound"] is not None]  # fmt: skip
     reference = (
         split[0].settings["constant_error"][part],
-        max([sign * plain[f"metric_{part}"], *limits]),
+        max([sign * baseline[f"metric_{part}"], *limits]),
     )
     rows = [_row(result, key) for result in split]
     errors = [_error(row, part) for row in rows]

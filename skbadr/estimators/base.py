@@ -61,7 +61,7 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         scoring=None,
         cv=None,
         sensitive_columns=None,
-        init="erm",
+        init="baseline",
         stage2_tolerance=None,
         max_iter=None,
         tol=1e-4,
@@ -299,7 +299,7 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         return seeded.set_params(**parameters)
 
     def compute_sample_weight(self, X, y, *, sensitive_features=None, sample_weight=None):
-        """Return the sample weights that `group_weights_` stand for on data as given to fit.
+        """Return the sample weights that `cell_weights_` stand for on data as given to fit.
 
         ``clone(estimator).fit(X, y, sample_weight=...)`` with them is `estimator_`.
 
@@ -322,12 +322,12 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         metric = get_metric(self.metric, self._task)
         table = read_table(self, metric, X, y, sensitive_features, sample_weight)
         cells = table.cells
-        if cells.labels != self.groups_.tolist():
+        if cells.labels != self.cells_.tolist():
             raise ValueError(
                 f"these data have the cells {cells.labels}, but the model was fitted on "
-                f"{self.groups_.tolist()}."
+                f"{self.cells_.tolist()}."
             )
-        return table.sample_weight(self.group_weights_)
+        return table.sample_weight(self.cell_weights_)
 
     def get_metadata_routing(self):
         """Return the routing of metadata: `sensitive_features` here, the rest to the estimator.

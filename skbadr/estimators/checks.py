@@ -337,12 +337,12 @@ def initial_weights(init, cells):
         If `init` is unknown or not a positive vector of length K.
     """
     if isinstance(init, str):
-        if init in ("erm", "nash"):  # who bargains starts at the plain model
+        if init in ("baseline", "nash"):  # who bargains starts at the baseline model
             return cells.shares
         if init == "uniform":
             return np.full(cells.n_cells, 1.0 / cells.n_cells)
         raise ValueError(
-            f"init must be 'erm', 'uniform', 'nash' or an array of weights, got {init!r}."
+            f"init must be 'baseline', 'uniform', 'nash' or an array of weights, got {init!r}."
         )
     weights = np.asarray(init, dtype=float)
     if weights.shape != (cells.n_cells,):

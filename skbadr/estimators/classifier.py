@@ -34,7 +34,7 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
         A name of `skbadr.metrics.get_metric_names`, a fairness function of fairlearn or any
         ``f(y_true, y_pred, *, sensitive_features)``, or a metric object.
     solver : {"auto", "implicit", "alternating", "gd", "sgd"} or UpperSolver, default="auto"
-        "implicit": exact derivatives, for linear models with a smooth objective, a few plain fits
+        "implicit": exact derivatives, for linear models with a smooth objective, a few baseline fits
         in all; "alternating": refits of any estimator; "gd", "sgd": single loops, for millions of
         rows; "auto": what fits estimator, metric and size.
     partition : {"group", "group_target"} or callable, default="group"
@@ -54,8 +54,8 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
     sensitive_columns : str, int, list or callable, default=None
         Column(s) of X that define the groups, or a callable ``X -> labels``, so that nothing
         needs routing; the estimator still sees X whole.
-    init : {"erm", "uniform", "nash"} or array-like of shape (K,), default="erm"
-        Weights that are tried right after the plain estimator's own. "nash": two stages; first
+    init : {"baseline", "uniform", "nash"} or array-like of shape (K,), default="baseline"
+        Weights that are tried right after the baseline estimator's own. "nash": two stages; first
         the sensitive groups bargain over their held-out losses (`cv`) for weights that are
         better for all of them, then the search starts there. Its refits come on top of
         `max_iter`. Without `cv` there is nothing to agree on, and the start is a compromise.
@@ -94,26 +94,26 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
     ----------
     estimator_ : classifier
         ``clone(estimator).fit(X, y, sample_weight=compute_sample_weight(X, y, ...))``.
-    group_weights_ : ndarray of shape (K,)
+    cell_weights_ : ndarray of shape (K,)
         Weights of the cells, on the simplex.
-    groups_ : ndarray of shape (K,)
+    cells_ : ndarray of shape (K,)
         Labels of the cells, in order; tuples where columns or targets are crossed.
-    group_losses_ : ndarray of shape (K,)
+    cell_losses_ : ndarray of shape (K,)
         Mean loss of each cell under `estimator_`, on the data where the upper level is evaluated.
     loss_name_ : str
         Name of that loss.
-    metric_value_, erm_metric_value_ : float
-        The metric of the chosen and of the plain model, on the data that `evaluated_on_` names.
-        From 10,000 rows on the implicit solver may know the plain model from the solution of its
+    metric_value_, baseline_metric_value_ : float
+        The metric of the chosen and of the baseline model, on the data that `evaluated_on_` names.
+        From 10,000 rows on the implicit solver may know the baseline model from the solution of its
         training problem, which an estimator with a loose tolerance only nears.
-    metric_standard_error_, erm_metric_standard_error_ : float
+    metric_standard_error_, baseline_metric_standard_error_ : float
         Standard errors of these values, over rows of the same kind for the same model: by the
         delta method where the metric is of the groups' confusion matrices, else the chosen
         model's alone, by leaving out parts of the rows; NaN: not known.
     training_metric_value_ : float
         Only with `cv`: the metric of `estimator_` on all rows, on which it was trained.
-    scoring_value_, erm_scoring_value_ : float
-        The score of the chosen and of the plain model.
+    scoring_value_, baseline_scoring_value_ : float
+        The score of the chosen and of the baseline model.
     constant_scoring_value_ : float
         The score of the best single prediction for everybody; NaN where `scoring` is not the
         default one.
@@ -124,19 +124,19 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
     converged_ : bool
         Whether the search ended by its own tolerance, not by its budget.
     n_refits_ : int
-        Fits of the estimator itself, the plain and the last one included, also those that `memory`
+        Fits of the estimator itself, the baseline and the last one included, also those that `memory`
         had; the implicit solver's own solutions in between do not count.
     results_ : dict of ndarrays
-        One entry per visited point: "group_weights", "metric", "score", "group_losses",
+        One entry per visited point: "cell_weights", "metric", "score", "cell_losses",
         "refit_time" (seconds; of loading, where `memory` had it), "pareto_optimal" (not dominated
         in metric and score),
         "iteration", "origin" (what proposed it: a guide, "tilt", ...), "predicted_metric" and
         "predicted_score" (what the search expected there, or NaN), "failed", "constant".
     weight_response_ : float
-        How far refits moved along what was predicted from the plain model: 1 as far, 0 not at
+        How far refits moved along what was predicted from the baseline model: 1 as far, 0 not at
         all, negative the other way; NaN without prediction.
     weights_move_ : bool
-        Whether any refit differs from the plain estimator.
+        Whether any refit differs from the baseline estimator.
     small_groups_ : dict
         Groups whose rarest class has fewer than 30 rows where the upper level is evaluated, with
         that number: their part of the metric is mostly chance.
@@ -148,8 +148,8 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
         with a smooth objective.
     bargaining_ : Bunch
         Only with ``init="nash"``: "method" ("gradients" or "nash_product"), "reason" why the
-        groups stopped (see `skbadr.bargaining.Bargain`), "group_weights" (K,) they agreed on,
-        "losses" and "erm_losses" (one per sensitive group) there and of the plain model,
+        groups stopped (see `skbadr.bargaining.Bargain`), "cell_weights" (K,) they agreed on,
+        "losses" and "baseline_losses" (one per sensitive group) there and of the baseline model,
         "pareto_distance" (0: no direction helps every group), "n_refits".
     classes_ : ndarray of shape (C,)
         Class labels.

@@ -28,10 +28,10 @@ def store_outcome(model, archive, evaluator, setup):
     Raises
     ------
     Exception
-        The first refit's, where only the plain model could be fitted: it must not pass for a
+        The first refit's, where only the baseline model could be fitted: it must not pass for a
         fair one.
     """
-    best, plain = archive.best, archive.evaluations[0]
+    best, baseline = archive.best, archive.evaluations[0]
     # Solutions of a smooth lower level are no fits of the estimator.
     others = [e for e in archive.evaluations[1:] if e.n_refits]
     if others and all(e.failed for e in others):
@@ -47,12 +47,12 @@ def store_outcome(model, archive, evaluator, setup):
     # First what predictions need: the rest may be interrupted.
     _store_classes(vars(model), evaluator)
     cells = setup.cells
-    model.group_weights_ = np.array(by_label(best.cell_weights, cells.order))
-    model.groups_ = label_array(cells.sorted_labels)
-    model.group_losses_ = by_label(best.cell_losses, cells.order)
+    model.cell_weights_ = np.array(by_label(best.cell_weights, cells.order))
+    model.cells_ = label_array(cells.sorted_labels)
+    model.cell_losses_ = by_label(best.cell_losses, cells.order)
     model.loss_name_ = evaluator.loss
-    model.metric_value_, model.erm_metric_value_ = best.metric, plain.metric
-    model.scoring_value_, model.erm_scoring_value_ = best.score, plain.score
+    model.metric_value_, model.baseline_metric_value_ = best.metric, baseline.metric
+    model.scoring_value_, model.baseline_scoring_value_ = best.score, baseline.score
     model.constant_scoring_value_ = evaluator.constant_score()
     model.evaluated_on_ = "held-out data" if held_out else "training data"
     model.n_iter_, model.converged_ = archive.n_iter, archive.converged
@@ -77,10 +77,10 @@ def _fit_on_all(lower, archive, cells):
     Raises
     ------
     Exception
-        Of the best weights, with a note that gives them, where none better than the plain ones do.
+        Of the best weights, with a note that gives them, where none better than the baseline ones do.
     """
-    key, plain = archive.objective.key, archive.evaluations[0]
-    better = [e for e in archive.evaluations if not e.failed and key(e) < key(plain)]
+    key, baseline = archive.objective.key, archive.evaluations[0]
+    better = [e for e in archive.evaluations if not e.failed and key(e) < key(baseline)]
     others = [e for e in sorted(better, key=key) if e is not archive.best]
     first = None
     for evaluation in [archive.best, *others[:2]]:
@@ -121,12 +121,12 @@ def _store_classes(attributes, evaluator):
 
 def warn_about(archive, *, partition, evaluated_on):
     """Tell the user what is wrong with the chosen model."""
-    best, plain, objective = archive.best, archive.evaluations[0], archive.objective
+    best, baseline, objective = archive.best, archive.evaluations[0], archive.objective
     for message, category in best.warnings:
         warn_user(message, category)
     metric = objective.metric
     tried = [e for e in archive.evaluations[1:] if e.n_refits and not e.failed]
-    ratios = [e.cell_weights / plain.cell_weights for e in tried]
+    ratios = [e.cell_weights / baseline.cell_weights for e in tried]
     # Weights that hardly change may move a model by less than any row can show.
     far = any(max(ratio.max(), 1 / ratio.min()) > FAR for ratio in ratios)
     if objective.is_met(best) and not archive.moved and len(tried) >= 3 and far:
@@ -145,8 +145,8 @@ def warn_about(archive, *, partition, evaluated_on):
             cures = ["take an estimator that heeds sample_weight", "allow more (bound)"]
         warn_user(
             f"no visited model has {metric.name} {'>=' if metric.greater_is_better else '<='} "
-            f"{objective.bound:g}: the nearest has {best.metric:.4g} (the plain estimator "
-            f"{plain.metric:.4g}) on the {evaluated_on}; {unmoved}{', '.join(cures[:-1])} or "
+            f"{objective.bound:g}: the nearest has {best.metric:.4g} (the baseline estimator "
+            f"{baseline.metric:.4g}) on the {evaluated_on}; {unmoved}{', '.join(cures[:-1])} or "
             f"{cures[-1]}.",
             ConvergenceWarning,
         )
@@ -155,7 +155,7 @@ def warn_about(archive, *, partition, evaluated_on):
             "the search spent its budget of refits before it converged: raise max_iter or tol.",
             ConvergenceWarning,
         )
-    if objective.is_met(best) and best.constant and not plain.constant:
+    if objective.is_met(best) and best.constant and not baseline.constant:
         cure = score_in_view(objective.bound, objective.uses_score, metric.greater_is_better)
         warn_user(
             f"the chosen model predicts a single value for every sample, which {metric.name} "

@@ -9,7 +9,7 @@ from skbadr.metrics.standard_error import standard_error
 
 
 def store_precision(model, archive, evaluator, final, on_all_rows):
-    """Set `metric_standard_error_`, its like of the plain model, and `training_metric_value_`.
+    """Set `metric_standard_error_`, its like of the baseline model, and `training_metric_value_`.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def store_precision(model, archive, evaluator, final, on_all_rows):
     """
     metric, data = evaluator.metric, evaluator.evaluation_set
     held_out = evaluator.folds[0].rows is not None
-    model.metric_standard_error_ = model.erm_metric_standard_error_ = np.nan
+    model.metric_standard_error_ = model.baseline_metric_standard_error_ = np.nan
     vars(model).pop("training_metric_value_", None)  # of an earlier fit
     response = None
     # What there is to warn of, the search has seen.
@@ -37,7 +37,10 @@ def store_precision(model, archive, evaluator, final, on_all_rows):
             response = response[np.concatenate([fold.rows for fold in evaluator.folds])]
         elif not metric.uses_confusion:
             response = partial(evaluator.response_of, final)
-        for name, evaluation in (("metric", archive.best), ("erm_metric", archive.evaluations[0])):
+        for name, evaluation in (
+            ("metric", archive.best),
+            ("baseline_metric", archive.evaluations[0]),
+        ):
             error = standard_error(
                 metric,
                 data,

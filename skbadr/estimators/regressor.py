@@ -37,7 +37,7 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
         of the targets.
     sensitive_columns : str, int, list or callable, default=None
         Column(s) of X that define the groups, or a callable ``X -> labels``.
-    init : {"erm", "uniform", "nash"} or array-like of shape (K,), default="erm"
+    init : {"baseline", "uniform", "nash"} or array-like of shape (K,), default="baseline"
         Weights that are tried first; "nash": after a bargain between the groups.
     stage2_tolerance : float, default=None
         After ``init="nash"``: by how much a group's mean loss may exceed what the bargain left it.
@@ -64,13 +64,13 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
     ----------
     estimator_ : regressor
         ``clone(estimator).fit(X, y, sample_weight=compute_sample_weight(X, y, ...))``.
-    metric_value_, erm_metric_value_ : float
-        The metric of the chosen and of the plain model.
-    metric_standard_error_, erm_metric_standard_error_ : float
+    metric_value_, baseline_metric_value_ : float
+        The metric of the chosen and of the baseline model.
+    metric_standard_error_, baseline_metric_standard_error_ : float
         Their standard errors, over other rows of the same kind; NaN: not known.
     training_metric_value_ : float
         Only with `cv`: the metric of `estimator_` on all rows, on which it was trained.
-    scoring_value_, erm_scoring_value_ : float
+    scoring_value_, baseline_scoring_value_ : float
         Their scores.
     constant_scoring_value_ : float
         The score of the best single prediction for everybody; NaN where `scoring` is not the
@@ -80,8 +80,8 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
 
     Notes
     -----
-    The further attributes are those of `BADRClassifier`: ``group_weights_``, ``groups_``,
-    ``group_losses_``, ``loss_name_``, ``evaluated_on_``, ``n_iter_``, ``converged_``,
+    The further attributes are those of `BADRClassifier`: ``cell_weights_``, ``cells_``,
+    ``cell_losses_``, ``loss_name_``, ``evaluated_on_``, ``n_iter_``, ``converged_``,
     ``n_refits_``, ``weight_response_``, ``weights_move_``, ``small_groups_``, ``metric_name_``,
     ``pareto_residual_``, ``bargaining_``, ``n_features_in_`` and ``feature_names_in_``.
 
@@ -99,7 +99,7 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
     >>> X = rng.normal(size=(200, 2)) + 0.5 * (group == "b")[:, None]
     >>> y = X[:, 0] + rng.normal(size=200)
     >>> model = BADRRegressor(partition="group_target").fit(X, y, sensitive_features=group)
-    >>> model.metric_value_ < model.erm_metric_value_
+    >>> model.metric_value_ < model.baseline_metric_value_
     True
     """
 
@@ -115,7 +115,7 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
         scoring=None,
         cv=None,
         sensitive_columns=None,
-        init="erm",
+        init="baseline",
         stage2_tolerance=None,
         max_iter=None,
         tol=1e-4,

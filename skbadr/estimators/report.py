@@ -37,13 +37,13 @@ def describe(model):
     """Return the report of a fitted model as text; see `BaseBADR.summary`."""
     results = model.results_
     estimator = type(model.estimator_).__name__
-    error, erm_error = standard_errors(model)
+    error, baseline_error = standard_errors(model)
     fairer = "greater" if get_metric(model.metric, model._task).greater_is_better else "less"
     lines = [
         f"{type(model).__name__}({estimator}), {model.metric_name_} ({fairer} is fairer) on the "
         f"{model.evaluated_on_}",
-        "  plain estimator  "
-        + _values(model.erm_metric_value_, erm_error, model.erm_scoring_value_),
+        "  baseline estimator  "
+        + _values(model.baseline_metric_value_, baseline_error, model.baseline_scoring_value_),
         "  chosen model     " + _values(model.metric_value_, error, model.scoring_value_),
         "",
         *_refits(model, results),
@@ -61,7 +61,7 @@ def _values(metric, error, score):
 
 def _refits(model, results):
     """Return a table of the visited points: what was predicted and what the estimator did."""
-    chosen = np.flatnonzero((results["group_weights"] == model.group_weights_).all(axis=1))
+    chosen = np.flatnonzero((results["cell_weights"] == model.cell_weights_).all(axis=1))
     lines = [
         f"  {'refit':>5}  {'from':<13}{'metric':>9}{'predicted':>11}{'score':>10}{'predicted':>11}"
     ]
@@ -86,7 +86,7 @@ def _response(model, results):
         return []
     if not model.weights_move_:
         return [
-            "Weights do not move this estimator: every refit equals the plain one. It ignores "
+            "Weights do not move this estimator: every refit equals the baseline one. It ignores "
             "sample_weight, or its rules do not depend on it."
         ]
     lines = []

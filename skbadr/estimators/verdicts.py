@@ -30,25 +30,25 @@ def verdicts(model):
 
 
 def standard_errors(model):
-    """Return the standard errors of the chosen and of the plain model's metric, NaN if unknown."""
+    """Return the standard errors of the chosen and of the baseline model's metric, NaN if unknown."""
     known = vars(model)
-    names = "metric_standard_error_", "erm_metric_standard_error_"
+    names = "metric_standard_error_", "baseline_metric_standard_error_"
     return [known.get(name, np.nan) for name in names]
 
 
 def _gain(model, metric):
     sign = -1.0 if metric.greater_is_better else 1.0
-    gain = sign * (model.erm_metric_value_ - model.metric_value_)
+    gain = sign * (model.baseline_metric_value_ - model.metric_value_)
     excess = 0.0 if model.bound is None else sign * (model.metric_value_ - model.bound)
-    plain = np.array_equal(model.results_["group_weights"][0], model.group_weights_)
-    if plain and model.bound is not None and excess <= 0:
+    baseline = np.array_equal(model.results_["cell_weights"][0], model.cell_weights_)
+    if baseline and model.bound is not None and excess <= 0:
         return [
-            "The plain estimator meets the bound, and no visited model within it has a better "
+            "The baseline estimator meets the bound, and no visited model within it has a better "
             "score: it was chosen."
         ]
-    if plain or (gain <= 0 and model.bound is None and not model.trade_off):
+    if baseline or (gain <= 0 and model.bound is None and not model.trade_off):
         return [
-            "Nothing was gained: no visited model is better than the plain estimator by what was "
+            "Nothing was gained: no visited model is better than the baseline estimator by what was "
             f"asked for.{_cures(model)}"
         ]
     sentences = []
@@ -96,10 +96,10 @@ def _constant(model, metric):
         model.bound, model.bound is not None or bool(model.trade_off), metric.greater_is_better
     )
     results = model.results_
-    chosen = (results["group_weights"] == model.group_weights_).all(axis=1)
+    chosen = (results["cell_weights"] == model.cell_weights_).all(axis=1)
     if not (chosen & results["constant"]).any():
         score = vars(model).get("constant_scoring_value_", np.nan)  # saved files may lack it
-        if not (model.scoring_value_ < score < model.erm_scoring_value_):
+        if not (model.scoring_value_ < score < model.baseline_scoring_value_):
             return []
         return [
             f"The chosen model's score of {model.scoring_value_:.4f} is below the {score:.4f} of "
@@ -109,7 +109,7 @@ def _constant(model, metric):
         ]
     if results["constant"][0]:
         return [
-            "The chosen model predicts a single value for every sample, as the plain estimator "
+            "The chosen model predicts a single value for every sample, as the baseline estimator "
             "does: it has learnt nothing that could be fair or unfair."
         ]
     return [
@@ -131,10 +131,10 @@ def _resolution(model, metric):
     """Tell where rows are too few for the metric to mean anything."""
     sentences = []
     error, ideal = standard_errors(model)[1], metric.ideal
-    distance = np.nan if ideal is None else abs(model.erm_metric_value_ - ideal)
+    distance = np.nan if ideal is None else abs(model.baseline_metric_value_ - ideal)
     if distance < ERRORS * error:
         sentences.append(
-            f"The plain estimator's {model.metric_name_} of {model.erm_metric_value_:.4f} is "
+            f"The baseline estimator's {model.metric_name_} of {model.baseline_metric_value_:.4f} is "
             f"within twice its standard error of {error:.4f} from {ideal:g}: these rows cannot "
             "tell it from a fair one."
         )

@@ -23,11 +23,11 @@ def last_weights(model, cells):
     UserWarning
         If the cells are others than those of the last fit.
     """
-    if not model.warm_start or not hasattr(model, "group_weights_"):
+    if not model.warm_start or not hasattr(model, "cell_weights_"):
         return None
-    known = model.groups_.tolist()
+    known = model.cells_.tolist()
     if cells.labels == known:
-        return np.array(model.group_weights_)
+        return np.array(model.cell_weights_)
     warn_user(
         f"warm_start=True, but these data have the cells {_few(cells.labels)}, and the last fit "
         f"had {_few(known)}: the search starts from init as if it were the first."

@@ -24,6 +24,6 @@ class DaskRefitLowerLevel(RefitLowerLevel):
 
     def fit(self, cell_weights):  # noqa: D102
         params = dict(self.final_params)
-        if self.weighted or not self.cells.is_plain(cell_weights):
+        if self.weighted or not self.cells.is_baseline(cell_weights):
             params["sample_weight"] = self.rows.sample_weight(cell_weights)
         return clone(self.peeled.final).fit(self.X, self.y, **params)

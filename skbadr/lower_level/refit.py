@@ -1,4 +1,4 @@
-"""The lower level of any estimator: a plain weighted fit."""
+"""The lower level of any estimator: a baseline weighted fit."""
 
 import copy
 import dataclasses
@@ -28,12 +28,12 @@ class RefitLowerLevel(LowerLevel):
         Targets as the user knows them.
     cells : Cells
     weighted : bool
-        Whether the user gave sample weights; without them the plain estimator is fitted with
+        Whether the user gave sample weights; without them the baseline estimator is fitted with
         none, because some estimators tell None from ones.
     fit_params : dict
     rows : ndarray or None, default=None
         Training rows; None: all. Each has the weight that it has among all rows, so that the
-        plain weights give the plain estimator on any part of the data.
+        baseline weights give the baseline estimator on any part of the data.
     routing : bool, default=False
         Whether metadata routing is on.
     """
@@ -72,7 +72,7 @@ class RefitLowerLevel(LowerLevel):
         if getattr(model, "copy_X", True) is False:
             X = copy.copy(X)  # it overwrites what the next refit needs
         params = dict(self.final_params)
-        if not self._all_cells.is_plain(cell_weights) or self.weighted:
+        if not self._all_cells.is_baseline(cell_weights) or self.weighted:
             params["sample_weight"] = self._all_cells.sample_weight(cell_weights)[self._rows]
         if is_dask_array(X):
             return fit_on_blocks(model, X, self.y, self.cells, cell_weights, params)

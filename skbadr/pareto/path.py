@@ -48,7 +48,7 @@ def pareto_path(
 
     The bounds are walked from loose to tight, each from the best point known; every point that
     the walk visits serves all bounds. For linear models with a smooth objective the walk costs a
-    few plain fits in all. The models themselves are fitted when they are asked for.
+    few baseline fits in all. The models themselves are fitted when they are asked for.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def pareto_path(
         Number of bounds, where `bounds` is None.
     bounds : array-like of shape (n_points,), default=None
         Bounds on the metric (from below, for one that is better when greater). None: evenly
-        spaced, from the plain estimator's value to the best there is or was found.
+        spaced, from the baseline estimator's value to the best there is or was found.
     partition : {"group", "group_target"} or callable, default="group_target"
     solver, scoring, cv, sensitive_columns, tol, min_weight, n_target_bins
         As in `BADRClassifier` and `BADRRegressor`.
@@ -147,10 +147,10 @@ def path_of(model, X, y, *, sensitive_features=None, sample_weight=None, bounds=
     check_is_fitted(model)
     setup = clone(model)._set_up(X, y, sensitive_features, sample_weight, fit_params)
     labels = setup.cells.sorted_labels
-    if labels != model.groups_.tolist():
+    if labels != model.cells_.tolist():
         raise ValueError(
             f"these data have the cells {labels}, but the model was fitted on "
-            f"{model.groups_.tolist()}."
+            f"{model.cells_.tolist()}."
         )
     visited = _evaluations(model.results_, setup.cells.order)
     if bounds is None:
@@ -211,10 +211,10 @@ def _walk(setup, bounds, n_points, max_iter):
             search = fallback
             search.begin()
         if not given:
-            bounds = _spaced(metric, search.plain, search, n_points)
+            bounds = _spaced(metric, search.baseline, search, n_points)
         search.walk(bounds)
     except KeyboardInterrupt:
-        if search is None or search.plain is None:
+        if search is None or search.baseline is None:
             raise
         warn_user(
             "the walk was interrupted: tighter bounds have what earlier ones visited.",
@@ -222,38 +222,38 @@ def _walk(setup, bounds, n_points, max_iter):
         )
     visited = search.visited()
     if not given:
-        bounds = _within_reach(metric, search.plain, visited, bounds, n_points)
+        bounds = _within_reach(metric, search.baseline, visited, bounds, n_points)
     return visited, bounds
 
 
-def _spaced(metric, plain, search, n_points):
-    if np.isnan(plain.metric):
+def _spaced(metric, baseline, search, n_points):
+    if np.isnan(baseline.metric):
         raise ValueError(
-            f"{metric.name} is undefined for the plain estimator, so that no bounds can be chosen "
+            f"{metric.name} is undefined for the baseline estimator, so that no bounds can be chosen "
             "between its value and the best: give bounds."
         )
     ideal = metric.ideal
     if ideal is not None:
         # The ideal itself is left out: a model may have to be constant for it.
-        return plain.metric + (ideal - plain.metric) * np.arange(n_points) / n_points
-    return np.linspace(plain.metric, search.lowest().metric, n_points)
+        return baseline.metric + (ideal - baseline.metric) * np.arange(n_points) / n_points
+    return np.linspace(baseline.metric, search.lowest().metric, n_points)
 
 
-def _within_reach(metric, plain, visited, bounds, n_points):
+def _within_reach(metric, baseline, visited, bounds, n_points):
     """Return the bounds, or others where the tightest of them was out of reach."""
     if bounds is None:  # interrupted before there were any
-        return np.array([plain.metric])
+        return np.array([baseline.metric])
     values = np.array([e.metric for e in visited if not np.isnan(e.metric)])
     best = values.max() if metric.greater_is_better else values.min()
     missed = best < bounds[-1] if metric.greater_is_better else best > bounds[-1]
-    bounds = np.linspace(plain.metric, best, n_points) if missed else bounds
+    bounds = np.linspace(baseline.metric, best, n_points) if missed else bounds
     return _in_order(metric, np.unique(bounds))
 
 
 def _evaluations(results, order):
     """Return evaluations as `results_` lists them, their cells in the order of a search."""
-    weights = from_labels(results["group_weights"], order)
-    losses = from_labels(results["group_losses"], order)
+    weights = from_labels(results["cell_weights"], order)
+    losses = from_labels(results["cell_losses"], order)
     known = inspect.signature(Evaluation).parameters
     evaluations = []
     for i in range(len(results["metric"])):

@@ -34,19 +34,19 @@ class ParetoPath(Bunch):
         Weights of the cells, on the simplex.
     scores, metric : ndarray of shape (n_points,)
         On the training data, or on held-out data where `cv` was given.
-    group_losses : ndarray of shape (n_points, K)
+    cell_losses : ndarray of shape (n_points, K)
         Mean loss of each cell.
     met : ndarray of shape (n_points,), bool
         Whether the metric meets the bound.
     pareto_optimal : ndarray of shape (n_points,), bool
         Whether no other point of the front is better in metric and score.
-    groups : ndarray of shape (K,)
+    cells : ndarray of shape (K,)
         Labels of the cells.
     metric_name, loss_name, score_name : str
     greater_is_better : bool
         Whether a larger metric is fairer.
-    erm_metric, erm_score : float
-        Of the plain estimator.
+    baseline_metric, baseline_score : float
+        Of the baseline estimator.
     results : dict of ndarrays
         All visited points, as `results_` of `BADRClassifier`.
     n_refits : int
@@ -101,20 +101,20 @@ class ParetoPath(Bunch):
 
     @classmethod
     def _make(cls, setup, visited, bounds):
-        """Return the path of some evaluations, the first being the plain estimator's."""
+        """Return the path of some evaluations, the first being the baseline estimator's."""
         metric, bounds = setup.metric, np.asarray(bounds, dtype=float)
         archive = Archive(UpperObjective(metric))
         archive.evaluations = visited
         scoring = setup.owner.scoring or DEFAULTS[setup.owner._task]
         path = cls(
             bounds=bounds,
-            groups=label_array(setup.cells.sorted_labels),
+            cells=label_array(setup.cells.sorted_labels),
             metric_name=metric.name,
             loss_name=setup.loss,
             score_name=getattr(scoring, "__name__", str(scoring)),
             greater_is_better=bool(metric.greater_is_better),
-            erm_metric=visited[0].metric,
-            erm_score=visited[0].score,
+            baseline_metric=visited[0].metric,
+            baseline_score=visited[0].score,
             results=archive.as_dict(setup.cells.order),
             n_refits=archive.n_refits,
         )
@@ -136,7 +136,7 @@ class ParetoPath(Bunch):
         self.weights = by_label(np.array([e.cell_weights for e in chosen]), self._order)
         self.scores = np.array([e.score for e in chosen])
         self.metric = np.array([e.metric for e in chosen])
-        self.group_losses = by_label(np.array([e.cell_losses for e in chosen]), self._order)
+        self.cell_losses = by_label(np.array([e.cell_losses for e in chosen]), self._order)
         objective = UpperObjective(self._metric)
         self.pareto_optimal = non_dominated(objective.cost(self.metric), -self.scores)
         pairs = zip(chosen, self.bounds, strict=True)

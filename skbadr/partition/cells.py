@@ -53,7 +53,7 @@ class Cells:
 
     @property
     def shares(self):
-        """Share of each cell in the total base weight: the weights of the plain estimator."""
+        """Share of each cell in the total base weight: the weights of the baseline estimator."""
         # The exact sum, which knows no order of cells.
         return self.totals / math.fsum(self.totals)
 
@@ -85,8 +85,8 @@ class Cells:
             cell_weights, self.shares, out=np.zeros(self.n_cells), where=self.totals > 0
         )
 
-    def is_plain(self, cell_weights):
-        """Whether these weights are the cells' shares, hence the plain estimator."""
+    def is_baseline(self, cell_weights):
+        """Whether these weights are the cells' shares, hence the baseline estimator."""
         return bool(np.array_equal(cell_weights, self.shares))
 
     def means(self, values):

@@ -6,7 +6,7 @@ from skbadr.plotting._style import import_pyplot, set_limits, tidy
 
 # Okabe and Ito's palette, told apart by colour-blind readers; a marker of its own for each as well.
 _STYLES = {
-    "plain": ("#000000", "o"),
+    "baseline": ("#000000", "o"),
     "badr_group": ("#0072B2", "s"),
     "badr_group_target": ("#D55E00", "D"),
     "exponentiated_gradient": ("#009E73", "^"),

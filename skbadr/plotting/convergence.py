@@ -16,7 +16,7 @@ class ConvergenceDisplay:
     Parameters
     ----------
     metric, score : ndarray of shape (n_visited,)
-        In the order of the search; the plain estimator is the first.
+        In the order of the search; the baseline estimator is the first.
     best : ndarray of shape (n_visited,), int
         Index of the best model after each visit.
     metric_name, score_name : str
@@ -57,7 +57,7 @@ class ConvergenceDisplay:
         visited = [
             Evaluation(weights, metric=value, score=score)
             for weights, value, score in zip(
-                results["group_weights"], results["metric"], results["score"], strict=True
+                results["cell_weights"], results["metric"], results["score"], strict=True
             )
         ]
         best, leaders = 0, []

@@ -24,8 +24,8 @@ class ParetoFrontDisplay:
         Points that no other beats in both; None: all.
     visited : tuple of two ndarrays of shape (n_visited,), default=None
         Score and metric of all models that the search saw.
-    plain : tuple (score, metric), default=None
-        Of the plain estimator.
+    baseline : tuple (score, metric), default=None
+        Of the baseline estimator.
     greater_is_better : bool, default=False
         Whether a larger metric is fairer.
 
@@ -59,7 +59,7 @@ class ParetoFrontDisplay:
         score_name,
         pareto_optimal=None,
         visited=None,
-        plain=None,
+        baseline=None,
         greater_is_better=False,
     ):
         self.score, self.metric = np.asarray(score, dtype=float), np.asarray(metric, dtype=float)
@@ -67,7 +67,7 @@ class ParetoFrontDisplay:
         if pareto_optimal is None:
             pareto_optimal = np.full(len(self.score), True)
         self.pareto_optimal = np.asarray(pareto_optimal, dtype=bool)
-        self.visited, self.plain = visited, plain
+        self.visited, self.baseline = visited, baseline
         self.greater_is_better = greater_is_better
 
     @classmethod
@@ -93,7 +93,7 @@ class ParetoFrontDisplay:
             score_name=path.score_name,
             pareto_optimal=path.pareto_optimal,
             visited=(results["score"], results["metric"]),
-            plain=(path.erm_score, path.erm_metric),
+            baseline=(path.baseline_score, path.baseline_metric),
             greater_is_better=path.greater_is_better,
         )
         return display.plot(ax=ax, name=name, **kwargs)
@@ -121,7 +121,7 @@ class ParetoFrontDisplay:
             metric_name=metric.name,
             score_name=name_of_score(estimator),
             visited=(results["score"], results["metric"]),
-            plain=(estimator.erm_scoring_value_, estimator.erm_metric_value_),
+            baseline=(estimator.baseline_scoring_value_, estimator.baseline_metric_value_),
             greater_is_better=metric.greater_is_better,
         )
         display.plot(ax=ax, name=name, **kwargs)
@@ -164,9 +164,9 @@ class ParetoFrontDisplay:
         keep_clear(ax, self.line_)
         self._seen[0] += list(x[order])
         self._seen[1] += list(y[order])
-        if self.plain is not None:
-            score, metric = self.plain
-            self.add_points(score, metric, label="plain estimator", color="#000000", marker="s")
+        if self.baseline is not None:
+            score, metric = self.baseline
+            self.add_points(score, metric, label="baseline estimator", color="#000000", marker="s")
         ax.set_xlabel(self._x_name)
         better = "higher" if self.greater_is_better else "lower"
         ax.set_ylabel(f"{self.metric_name} ({better} is fairer)")
@@ -241,14 +241,14 @@ class GroupLossesDisplay:
     ----------
     metric : ndarray of shape (n_points,)
         Of the points of the front.
-    group_losses : ndarray of shape (n_points, K)
+    cell_losses : ndarray of shape (n_points, K)
         Mean loss of each cell at each point.
-    groups : sequence of length K
+    cells : sequence of length K
         Labels of the cells.
     metric_name, loss_name : str
         What the axes are called.
-    plain : tuple (metric, losses of shape (K,)), default=None
-        Of the plain estimator.
+    baseline : tuple (metric, losses of shape (K,)), default=None
+        Of the baseline estimator.
 
     Attributes
     ----------
@@ -258,10 +258,10 @@ class GroupLossesDisplay:
         One for each cell.
     """
 
-    def __init__(self, *, metric, group_losses, groups, metric_name, loss_name, plain=None):
+    def __init__(self, *, metric, cell_losses, cells, metric_name, loss_name, baseline=None):
         self.metric = np.asarray(metric, dtype=float)
-        self.group_losses = np.asarray(group_losses, dtype=float)
-        self.groups, self.plain = list(groups), plain
+        self.cell_losses = np.asarray(cell_losses, dtype=float)
+        self.cells, self.baseline = list(cells), baseline
         self.metric_name, self.loss_name = metric_name, loss_name
 
     @classmethod
@@ -282,11 +282,11 @@ class GroupLossesDisplay:
         results, kept = path.results, path.pareto_optimal
         display = cls(
             metric=path.metric[kept],
-            group_losses=path.group_losses[kept],
-            groups=path.groups,
+            cell_losses=path.cell_losses[kept],
+            cells=path.cells,
             metric_name=path.metric_name,
             loss_name=path.loss_name,
-            plain=(path.erm_metric, results["group_losses"][0]),
+            baseline=(path.baseline_metric, results["cell_losses"][0]),
         )
         return display.plot(ax=ax, **kwargs)
 
@@ -309,16 +309,16 @@ class GroupLossesDisplay:
         kept = results["pareto_optimal"]
         display = cls(
             metric=results["metric"][kept],
-            group_losses=results["group_losses"][kept],
-            groups=estimator.groups_,
+            cell_losses=results["cell_losses"][kept],
+            cells=estimator.cells_,
             metric_name=metric.name,
             loss_name=estimator.loss_name_,
-            plain=(estimator.erm_metric_value_, results["group_losses"][0]),
+            baseline=(estimator.baseline_metric_value_, results["cell_losses"][0]),
         )
         return display.plot(ax=ax, **kwargs)
 
     def plot(self, ax=None, **kwargs):
-        """Draw one line for each cell, and the plain estimator's losses as squares.
+        """Draw one line for each cell, and the baseline estimator's losses as squares.
 
         Parameters
         ----------
@@ -335,18 +335,18 @@ class GroupLossesDisplay:
         ax = new_axes(ax)
         self.ax_, self.figure_, self.lines_ = ax, ax.figure, []
         order = np.argsort(self.metric, kind="stable")
-        for k, group in enumerate(self.groups):
+        for k, cell in enumerate(self.cells):
             color, marker = style(k)
-            label = ", ".join(map(str, group)) if isinstance(group, tuple) else str(group)
+            label = ", ".join(map(str, cell)) if isinstance(cell, tuple) else str(cell)
             options = {"color": color, "marker": marker, "markersize": 4, "linewidth": 1.3,
                        "label": label} | kwargs  # fmt: skip
-            self.lines_ += ax.plot(self.metric[order], self.group_losses[order, k], **options)
-            if self.plain is not None:
-                ax.plot(self.plain[0], self.plain[1][k], marker="s", markersize=8, color=color,
+            self.lines_ += ax.plot(self.metric[order], self.cell_losses[order, k], **options)
+            if self.baseline is not None:
+                ax.plot(self.baseline[0], self.baseline[1][k], marker="s", markersize=8, color=color,
                         fillstyle="none", linestyle="")  # fmt: skip
-        if self.plain is not None:
+        if self.baseline is not None:
             ax.plot([], [], marker="s", markersize=8, color="0.3", fillstyle="none", linestyle="",
-                    label="plain estimator")  # fmt: skip
+                    label="baseline estimator")  # fmt: skip
         ax.set_xlabel(self.metric_name)
         ax.set_ylabel(f"mean {self.loss_name.replace('_', ' ')}")
         tidy(ax)

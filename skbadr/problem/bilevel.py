@@ -51,11 +51,11 @@ class BilevelProblem:
 
     @property
     def shares(self):
-        """Weights of the plain estimator, of shape (K,)."""
+        """Weights of the baseline estimator, of shape (K,)."""
         return self.cells.shares
 
     def project(self, weights):
-        """Return the nearest admissible weights; the plain estimator's are always admissible."""
+        """Return the nearest admissible weights; the baseline estimator's are always admissible."""
         if np.array_equal(weights, self.shares):
             return self.shares
         if np.array_equal(weights, self.initial) and self.initial.min() >= self.min_weight:
@@ -86,7 +86,7 @@ class BilevelProblem:
         try:
             for found in known:
                 evaluation = next(evaluations) if found is None else found
-                if evaluation.failed and evaluation.origin != "erm":
+                if evaluation.failed and evaluation.origin != "baseline":
                     weights = by_label(evaluation.cell_weights, self.cells.order)
                     warn_user(
                         f"the refit at weights {np.round(weights, 4).tolist()} failed and is "

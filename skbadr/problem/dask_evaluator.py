@@ -45,10 +45,10 @@ class DaskEvaluator(Evaluator):
         columns = [response_blocks(model, lower.X, name, self.rows.lengths) for name in self.asked]
         responses = [dict(zip(self.asked, own, strict=True)) for own in zip(*columns, strict=True)]
         measure = _Measure.of(self, model)
-        places = self.sample.places if evaluation.origin == "erm" else [None] * len(responses)
+        places = self.sample.places if evaluation.origin == "baseline" else [None] * len(responses)
         found = run_on_blocks(_measure, (self.rows.parts, responses, places), measure)
         self._add_up(evaluation, [sums for sums, _ in found])
-        if evaluation.origin == "erm":
+        if evaluation.origin == "baseline":
             seen = [own for _, own in found]
             evaluation.predicted = np.concatenate([own["predict"] for own in seen])
             if "predict_proba" in self.methods:

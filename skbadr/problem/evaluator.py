@@ -116,7 +116,7 @@ class Evaluator:
         evaluation.cell_losses = self.cells.means(losses)
         evaluation.losses_by_group = data.group_means(losses)
         predicted = responses["predict"]
-        if evaluation.origin == "erm":
+        if evaluation.origin == "baseline":
             evaluation.predicted = predicted
             evaluation.proba = responses.get("predict_proba")
         counted = predicted if data.sample_weight is None else predicted[data.sample_weight > 0]

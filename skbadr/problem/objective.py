@@ -35,12 +35,12 @@ class UpperObjective:
         self.metric, self.trade_off, self.bound = metric, trade_off, bound
         self._sign = -1.0 if metric.greater_is_better else 1.0
 
-    def calibrate(self, plain):
-        """Rank from here on by no more digits than sums have, in units of the plain model's values.
+    def calibrate(self, baseline):
+        """Rank from here on by no more digits than sums have, in units of the baseline model's values.
 
         What is equal but for rounding is then equal, whatever the order of the rows.
         """
-        sizes = abs(plain.metric), abs(plain.score)
+        sizes = abs(baseline.metric), abs(baseline.score)
         self._sizes = [size if np.isfinite(size) and size > 0 else None for size in sizes]
 
     def _rounded(self, amount, which):

@@ -116,7 +116,7 @@ class SmoothProblem:
         return sum(level.cells.n_seen for level in self.levels)
 
     def state_of(self, model, fold=0):
-        """Return a fitted model of the user's class as a state at the plain weights."""
+        """Return a fitted model of the user's class as a state at the baseline weights."""
         level, space = self.levels[fold], self._spaces[fold]
         coef = level.family.parameters(model)
         if space is not None:

@@ -15,7 +15,7 @@ from skbadr.solvers.proposals import GUIDES, Candidate, Proposals
 class AlternatingSolver(UpperSolver):
     """Alternate weighted refits of any estimator with guided upper-level steps.
 
-    The plain estimator is refitted first. Guides then predict for free what any weights would
+    The baseline estimator is refitted first. Guides then predict for free what any weights would
     make of it: from its own scores or predictions, and from a convex proxy on some of the rows. A
     Gaussian process learns from each refit by how much reality differs from the guide that
     explains the refits best, of which one is that nothing changes, and the next batch goes to
@@ -24,7 +24,7 @@ class AlternatingSolver(UpperSolver):
     Parameters
     ----------
     max_iter : int or None, default=None
-        Budget of refits, the plain one included; with folds, each counts once for every fold.
+        Budget of refits, the baseline one included; with folds, each counts once for every fold.
         None: 9 up to four cells, 11 up to six, else 13.
     batch_size : int, default=2
         Refits between two updates of the Gaussian process. It does not depend on `n_jobs`, so
@@ -105,7 +105,7 @@ class AlternatingSolver(UpperSolver):
     def _run(self, problem, archive, budget):
         begin = time.perf_counter()
         # Alone, so that an estimator that cannot be fitted fails before anything else starts.
-        if self._visit(problem, archive, [Candidate(problem.shares, "erm")], 1):
+        if self._visit(problem, archive, [Candidate(problem.shares, "baseline")], 1):
             return
         if archive.best.failed:
             raise archive.best.error

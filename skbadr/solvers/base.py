@@ -37,7 +37,7 @@ class UpperSolver(ABC):
         Returns
         -------
         archive : Archive
-            Every visited point; the first is the plain estimator.
+            Every visited point; the first is the baseline estimator.
         """
 
     def __repr__(self):

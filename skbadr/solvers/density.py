@@ -1,4 +1,4 @@
-"""Free predictions of a regressor's refits, from the plain model's predictions alone."""
+"""Free predictions of a regressor's refits, from the baseline model's predictions alone."""
 
 import numpy as np
 from scipy.stats import norm
@@ -15,7 +15,7 @@ FIRST_WIDTH = 2.0
 class DensityShiftGuide:
     """Predict regression refits by re-weighting the density of targets around predictions.
 
-    With targets of group g normal around the plain prediction mu, weighting the target bins of
+    With targets of group g normal around the baseline prediction mu, weighting the target bins of
     the group by f_b makes the best prediction ``sum_b f_b q_b m_b / sum_b f_b q_b``: q_b is the
     probability of bin b and m_b the mean within it.
 
@@ -34,7 +34,7 @@ class DensityShiftGuide:
     shares : ndarray of shape (K,)
     metric : FairnessMetric
     predicted : ndarray of shape (n,)
-        Of the plain model.
+        Of the baseline model.
     """
 
     def __init__(self, evaluation_set, cells, shares, metric, predicted):
@@ -140,21 +140,25 @@ def _edges(y, bins):
     return (np.array(highest[:-1]) + np.array(lowest[1:])) / 2
 
 
-def density_shift(problem, plain):
+def density_shift(problem, baseline):
     """Return the density-shift guide of a problem, or None where it does not apply.
 
     Parameters
     ----------
     problem : BilevelProblem
-    plain : Evaluation
-        Of the plain estimator, with its predictions.
+    baseline : Evaluation
+        Of the baseline estimator, with its predictions.
     """
     evaluator = problem.evaluator
-    known = evaluator.evaluation_set.classes is None and plain.predicted is not None
-    if not known or evaluator.metric.slow or not re_weighs_targets(problem, plain):
+    known = evaluator.evaluation_set.classes is None and baseline.predicted is not None
+    if not known or evaluator.metric.slow or not re_weighs_targets(problem, baseline):
         return None
     if len(np.unique(evaluator.cells.codes)) < problem.n_cells:
         return None  # held-out rows that lack a cell
     return DensityShiftGuide(
-        evaluator.evaluation_set, evaluator.cells, problem.shares, evaluator.metric, plain.predicted
+        evaluator.evaluation_set,
+        evaluator.cells,
+        problem.shares,
+        evaluator.metric,
+        baseline.predicted,
     )

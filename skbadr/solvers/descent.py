@@ -9,7 +9,7 @@ from skbadr.solvers.few_rows import FewRows
 from skbadr.solvers.gauss_newton import GaussNewton
 from skbadr.solvers.starts import vertices_and_edges
 
-# Digits of values by which runners are compared, in units of the plain model's.
+# Digits of values by which runners are compared, in units of the baseline model's.
 DIGITS = 10
 # Rows of the race that picks a valley, where there are many.
 SUBSET = 5_000
@@ -54,17 +54,17 @@ class Descents:
         self.rough, self.loose = rough, loose or rough
 
     def run(self, model):
-        """Search, from the fitted plain model where it is known; return the best descent."""
+        """Search, from the fitted baseline model where it is known; return the best descent."""
         problem, smooth = self.problem, self.smooth
         begin = time.perf_counter()
         few = FewRows(smooth, SUBSET, tol=RACE_INNER_TOL)
         inner_tol = LOOSE_INNER_TOL if self.loose else INNER_TOL
         inner_tol = ROUGH_INNER_TOL if self.rough else inner_tol
-        plain = smooth.solve(problem.shares, few.plain_starts(model), tol=inner_tol)
-        reference, _ = smooth.metric_gradient(smooth.scores(plain))
-        self.record(problem.shares, plain, "erm", begin, reference)
+        baseline = smooth.solve(problem.shares, few.baseline_starts(model), tol=inner_tol)
+        reference, _ = smooth.metric_gradient(smooth.scores(baseline))
+        self.record(problem.shares, baseline, "baseline", begin, reference)
         if few.smooth is None:
-            return self._race(smooth, plain, inner_tol)[0]
+            return self._race(smooth, baseline, inner_tol)[0]
         finalists = self._race(few.smooth, few.states, RACE_INNER_TOL)
         descents = []
         if self.rough:
@@ -72,10 +72,10 @@ class Descents:
         for finalist in finalists[: self.n_finalists]:
             point = finalist.point
             descents.append(self._descent(smooth, inner_tol))
-            descents[-1].begin(point.weights, few.moved(point.states, plain), reference)
+            descents[-1].begin(point.weights, few.moved(point.states, baseline), reference)
         if not self.rough:
             descents.append(self._descent(smooth, inner_tol))
-            descents[-1].begin(problem.shares, plain, reference)
+            descents[-1].begin(problem.shares, baseline, reference)
             for descent in descents:
                 descent.run(LAP)
         best = min(descents, key=_value)
@@ -92,11 +92,11 @@ class Descents:
             inner_tol=inner_tol,
         )
 
-    def _race(self, smooth, plain, inner_tol):
+    def _race(self, smooth, baseline, inner_tol):
         """Return the descents that were run to their end, best first."""
-        reference, _ = smooth.metric_gradient(smooth.scores(plain))
+        reference, _ = smooth.metric_gradient(smooth.scores(baseline))
         runners = [
-            self._descent(smooth, inner_tol).begin(weights, plain, reference)
+            self._descent(smooth, inner_tol).begin(weights, baseline, reference)
             for weights in vertices_and_edges(
                 self.problem,
                 # Where columns are few, solutions at the very vertices cost little.

@@ -24,7 +24,7 @@ class FewRows:
     smooth : SmoothProblem or None
         None where there are not many rows, they come in folds, or a cell would be empty.
     states : list of LinearState or None
-        Its plain solution.
+        Its baseline solution.
     """
 
     def __init__(self, smooth, rows, *, tol, stabilised=False):
@@ -39,13 +39,13 @@ class FewRows:
         if self.smooth is not None:
             self.states = self.smooth.solve(smooth.problem.shares, tol=tol)
 
-    def plain_starts(self, model):
-        """Return where to start the plain solution on all rows.
+    def baseline_starts(self, model):
+        """Return where to start the baseline solution on all rows.
 
         Parameters
         ----------
         model : fitted estimator or None
-            The plain one.
+            The baseline one.
 
         Returns
         -------
@@ -58,7 +58,7 @@ class FewRows:
         return [self.states[0].moved_to(self._whole.levels[0])]
 
     def can_tell(self, value):
-        """Whether a metric of the plain model is far beyond what chance makes it on these rows.
+        """Whether a metric of the baseline model is far beyond what chance makes it on these rows.
 
         `value` is that on all rows; True where chance is not known.
         """
@@ -71,10 +71,10 @@ class FewRows:
         error = standard_error(metric, data, statistics=statistics)
         return not abs(value - metric.ideal) <= FAR * error
 
-    def moved(self, states, plain):
+    def moved(self, states, baseline):
         """Return where to start on all rows at the weights of some states on these rows.
 
-        What moving the weights does here is added to the plain solution on all rows.
+        What moving the weights does here is added to the baseline solution on all rows.
         """
-        coef = plain[0].coef + states[0].coef - self.states[0].coef
+        coef = baseline[0].coef + states[0].coef - self.states[0].coef
         return [replace(states[0], coef=coef).moved_to(self._whole.levels[0])]

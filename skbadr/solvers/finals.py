@@ -15,9 +15,9 @@ class NotTheEstimators(Exception):
 
 
 class Finals:
-    """Fit the estimator itself: at the best weights, and plain where that is needed to judge.
+    """Fit the estimator itself: at the best weights, and baseline where that is needed to judge.
 
-    The plain model is known from its lower level's solution. The estimator's own plain fit,
+    The baseline model is known from its lower level's solution. The estimator's own baseline fit,
     which differs by the tolerance of its solver, only decides where the gain is not far beyond
     that.
 
@@ -30,7 +30,7 @@ class Finals:
 
     def __init__(self, problem, archive):
         self.problem, self.archive = problem, archive
-        self.plain = None
+        self.baseline = None
         self._recorded = False
         # Visits a point that the estimator resolves where the best one is at an edge.
         self.inside = None
@@ -38,27 +38,29 @@ class Finals:
         self.tolerant = False
 
     @property
-    def plain_model(self):
-        """The fitted plain estimator, or None."""
-        return None if self.plain is None else self.plain.model
+    def baseline_model(self):
+        """The fitted baseline estimator, or None."""
+        return None if self.baseline is None else self.baseline.model
 
     @property
-    def has_plain(self):
-        """Whether the plain estimator need not be fitted any more."""
-        return self.plain is not None or self.problem.shares.tobytes() in self.problem.known
+    def has_baseline(self):
+        """Whether the baseline estimator need not be fitted any more."""
+        return self.baseline is not None or self.problem.shares.tobytes() in self.problem.known
 
-    def fit_plain(self):
-        """Fit the plain estimator, once."""
-        if self.plain is None:
-            self.plain = next(iter(self.problem.evaluate([(self.problem.shares, "erm")], 1)))
-            if self.plain.failed:
-                raise self.plain.error
-            self.archive.add(self.plain)
-        return self.plain
+    def fit_baseline(self):
+        """Fit the baseline estimator, once."""
+        if self.baseline is None:
+            self.baseline = next(
+                iter(self.problem.evaluate([(self.problem.shares, "baseline")], 1))
+            )
+            if self.baseline.failed:
+                raise self.baseline.error
+            self.archive.add(self.baseline)
+        return self.baseline
 
-    def check_plain(self, evaluation):
-        """Raise where the plain solution is known not to be the estimator's."""
-        if self.plain is not None and not agree(self.plain, evaluation):
+    def check_baseline(self, evaluation):
+        """Raise where the baseline solution is known not to be the estimator's."""
+        if self.baseline is not None and not agree(self.baseline, evaluation):
             raise NotTheEstimators
 
     def choose(self, visited):
@@ -69,45 +71,45 @@ class Finals:
         """
         objective = self.archive.objective
         if not visited:
-            self.fit_plain()
+            self.fit_baseline()
             return True
         tried = 0
         while (candidate := self._next(visited, tried)) is not None and tried < 5:
             tried += 1
-            plain = visited[0] if self.plain is None else self.plain
+            baseline = visited[0] if self.baseline is None else self.baseline
             if np.allclose(candidate.cell_weights, self.problem.shares, rtol=1e-6, atol=0.0):
-                break  # better than the plain fit by rounding alone
-            if not objective.key(candidate) < objective.key(plain) or self._is_noise(
-                candidate, plain
+                break  # better than the baseline fit by rounding alone
+            if not objective.key(candidate) < objective.key(baseline) or self._is_noise(
+                candidate, baseline
             ):
                 break
-            if not self._worth_a_fit(plain, candidate):
+            if not self._worth_a_fit(baseline, candidate):
                 continue
             final = self._fit(candidate)
-            if self.plain is None and _surely_better(objective, plain, candidate, final):
+            if self.baseline is None and _surely_better(objective, baseline, candidate, final):
                 return True
-            plain = self.fit_plain()
-            if not agree(plain, visited[0]):
+            baseline = self.fit_baseline()
+            if not agree(baseline, visited[0]):
                 return False
-            if not final.failed and _as_promised(objective, plain, candidate, final):
+            if not final.failed and _as_promised(objective, baseline, candidate, final):
                 return True
             if self.inside is not None:
                 self.inside()
                 self.inside = None
-        plain = self.fit_plain()
-        if not objective.is_met(plain) and self.archive.best is plain:
+        baseline = self.fit_baseline()
+        if not objective.is_met(baseline) and self.archive.best is baseline:
             return False
-        return not tried or self._keeps_enough(plain, visited)
+        return not tried or self._keeps_enough(baseline, visited)
 
-    def _keeps_enough(self, plain, visited):
+    def _keeps_enough(self, baseline, visited):
         """Whether the best fit does a fair share of what the best solution promises."""
         objective, best = self.archive.objective, self.archive.best
         if objective.bound is not None:
             return True
-        promised = objective.gain(plain, min(visited, key=objective.key))
-        if promised <= WORTH * abs(plain.metric):
+        promised = objective.gain(baseline, min(visited, key=objective.key))
+        if promised <= WORTH * abs(baseline.metric):
             return True
-        return objective.gain(plain, best) >= KEPT * promised
+        return objective.gain(baseline, best) >= KEPT * promised
 
     def _next(self, visited, number):
         """Return a candidate by its place in the order of promise, or None."""
@@ -115,29 +117,29 @@ class Finals:
         candidates = _candidates(sorted(visited, key=objective.key), objective)
         return candidates[number] if number < len(candidates) else None
 
-    def _is_noise(self, candidate, plain):
+    def _is_noise(self, candidate, baseline):
         """Whether so little is promised that the tolerance of the estimator's solver decides."""
-        gain = self.archive.objective.gain(plain, candidate)
-        return gain < NOISE * abs(plain.metric) if self.tolerant else False
+        gain = self.archive.objective.gain(baseline, candidate)
+        return gain < NOISE * abs(baseline.metric) if self.tolerant else False
 
-    def _worth_a_fit(self, plain, candidate):
+    def _worth_a_fit(self, baseline, candidate):
         """Whether a candidate promises more than the best fit so far has given."""
         objective, best = self.archive.objective, self.archive.best
-        if best is None or best is self.plain or objective.bound is not None:
+        if best is None or best is self.baseline or objective.bound is not None:
             return True
-        promised = objective.key(plain)[0] - objective.key(candidate)[0]
-        return objective.key(plain)[0] - objective.key(best)[0] < 0.9 * promised
+        promised = objective.key(baseline)[0] - objective.key(candidate)[0]
+        return objective.key(baseline)[0] - objective.key(best)[0] < 0.9 * promised
 
     def record(self, visited):
-        """Put what was visited before the fits, once: the first is the plain model."""
+        """Put what was visited before the fits, once: the first is the baseline model."""
         if self._recorded:
             return
         self._recorded = True
-        fits = [e for e in self.archive.evaluations if e is not self.plain]
+        fits = [e for e in self.archive.evaluations if e is not self.baseline]
         solutions = visited.evaluations
         for evaluation in solutions:
             evaluation.n_refits = 0  # none of them is a fit of the estimator's class
-        first = solutions[:1] if self.plain is None else [self.plain]
+        first = solutions[:1] if self.baseline is None else [self.baseline]
         self.archive.evaluations = [*first, *solutions[1:], *fits]
         self.archive.n_iter = max(self.archive.n_iter, visited.n_iter)
 
@@ -166,31 +168,31 @@ def _rounded(weights, minimum):
     return rounded
 
 
-def _as_promised(objective, plain, candidate, final):
+def _as_promised(objective, baseline, candidate, final):
     """Whether the estimator itself does at some weights what the solution there does."""
     if objective.bound is not None:
         return objective.is_met(final)
-    promised = objective.key(plain)[0] - objective.key(candidate)[0]
-    return objective.key(plain)[0] - objective.key(final)[0] >= 0.9 * promised
+    promised = objective.key(baseline)[0] - objective.key(candidate)[0]
+    return objective.key(baseline)[0] - objective.key(final)[0] >= 0.9 * promised
 
 
-def _surely_better(objective, plain, candidate, final):
-    """Whether a fit is better than the plain estimator's, whatever the tolerance of that fit.
+def _surely_better(objective, baseline, candidate, final):
+    """Whether a fit is better than the baseline estimator's, whatever the tolerance of that fit.
 
-    That tolerance is taken to move the plain model by at most five times what it moved the final
+    That tolerance is taken to move the baseline model by at most five times what it moved the final
     one, whose weights are harder on a solver, and by at most a tenth.
     """
     if final.failed:
         return False
     if objective.bound is not None:
-        doubt = 5.0 * abs(final.metric - candidate.metric) + 0.1 * abs(plain.metric)
-        return objective.is_met(final) and objective.excess(plain.metric) > doubt
-    gain = objective.key(plain)[0] - objective.key(final)[0]
+        doubt = 5.0 * abs(final.metric - candidate.metric) + 0.1 * abs(baseline.metric)
+        return objective.is_met(final) and objective.excess(baseline.metric) > doubt
+    gain = objective.key(baseline)[0] - objective.key(final)[0]
     missed = abs(objective.key(final)[0] - objective.key(candidate)[0])
     least = 0.02 if agree(candidate, final) else 0.1
-    if not _as_promised(objective, plain, candidate, final):
+    if not _as_promised(objective, baseline, candidate, final):
         return False  # other points may do better
-    return gain > 5.0 * missed + least * abs(objective.key(plain)[0])
+    return gain > 5.0 * missed + least * abs(objective.key(baseline)[0])
 
 
 def _candidates(visited, objective):

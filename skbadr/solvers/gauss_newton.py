@@ -116,7 +116,7 @@ class GaussNewton:
         starts : list of LinearState or None, default=None
             States near them.
         reference : float or None, default=None
-            Value of the plain model; None: that at `weights`.
+            Value of the baseline model; None: that at `weights`.
         """
         self.point = self.evaluate(project_simplex(weights, minimum=self.minimum), starts)
         self.reference = self.point.value if reference is None else reference

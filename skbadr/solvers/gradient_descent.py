@@ -33,11 +33,11 @@ MOST, LAST_ROUND = 100, 8
 MOST_STEPS, LAST_STEPS = 6, 4
 # Corrections on all rows where they cost little beside what came before.
 MANY_STEPS = 12
-# Tolerances of the plain and the last solution: usual, and where the estimator's own is rough.
+# Tolerances of the baseline and the last solution: usual, and where the estimator's own is rough.
 INNER_TOL, ROUGH_INNER_TOL, RACE_INNER_TOL = 1e-8, 5e-3, 1e-2
-# The same of rates, in units of the plain model's, and the smallest.
+# The same of rates, in units of the baseline model's, and the smallest.
 RATE_SHARE, RATE_TOL = 0.02, 1e-4
-# Shares of the plain model's rates that are too much to leave, where steps are cheap and dear.
+# Shares of the baseline model's rates that are too much to leave, where steps are cheap and dear.
 LITTLE_LEFT, MUCH_LEFT = 0.02, 0.1
 # Digits of parameters from which loops set out.
 STARTS = 4
@@ -85,41 +85,41 @@ class GDSolver(SmoothSolver):
         few_rows = RACE_ROWS if smooth_metric else rates
         few = FewRows(smooth, few_rows, tol=RACE_INNER_TOL)
         recorder.sample = sample = self._sample(smooth, few)
-        starts = few.plain_starts(finals.plain_model)
-        starts = starts if sample is None else sample.lifted(sample.plain)
-        plain = smooth.solve(problem.shares, starts, tol=recorder.tol)
-        erm = recorder.add(problem.shares, plain, "erm", begin)
-        if problem.objective.is_ideal(erm) or recorder.stopped:
+        starts = few.baseline_starts(finals.baseline_model)
+        starts = starts if sample is None else sample.lifted(sample.baseline)
+        baseline = smooth.solve(problem.shares, starts, tol=recorder.tol)
+        first = recorder.add(problem.shares, baseline, "baseline", begin)
+        if problem.objective.is_ideal(first) or recorder.stopped:
             visited.converged = True
             return
-        size, tol = abs(erm.metric), max(problem.tol, ROUGH_TOL) if rough else problem.tol
+        size, tol = abs(first.metric), max(problem.tol, ROUGH_TOL) if rough else problem.tol
         if few.smooth is None:
-            loop = self._search_all(smooth, plain, size, recorder)
+            loop = self._search_all(smooth, baseline, size, recorder)
         else:
-            loop = self._search_few(few, plain, size, recorder, tol)
+            loop = self._search_few(few, baseline, size, recorder, tol)
         weights, pairs, visited.converged = loop.best[1], loop.best[3], loop.converged
         if is_cheap(smooth) and not recorder.stopped:
-            reference = problem.objective.cost(erm.metric)
-            weights, states = self._end(loop, plain, reference, tol, recorder)
+            reference = problem.objective.cost(first.metric)
+            weights, states = self._end(loop, baseline, reference, tol, recorder)
             pairs = [Pair(state.coef, None) for state in states]
             if _is_doubtful(few, recorder):
                 # What is best on some rows by chance may lead nowhere on all of them.
-                self._correct(problem.shares, plain, reference, tol, recorder, radius=1.0)
+                self._correct(problem.shares, baseline, reference, tol, recorder, radius=1.0)
         # Fits need the room of what is as long as the data, which is made again where it is wanted.
         recorder.smooth = recorder.sample = None
         if weights.min() < 0.5 * smooth.resolved_weight:
             finals.inside = lambda: recorder.retreat(self.smooth_problem(problem), weights, pairs)
 
-    def _end(self, loop, plain, reference, tol, recorder):
+    def _end(self, loop, baseline, reference, tol, recorder):
         """Take the last steps on all rows; return the weights and their solutions."""
         smooth, sample, begin = recorder.smooth, recorder.sample, time.perf_counter()
         if sample is not None and loop.upper.is_exact and is_smooth(smooth.problem):
             weights, states, value, converged = follow_all_rows(
-                sample, loop, plain, reference=reference, tols=(tol, recorder.tol),
+                sample, loop, baseline, reference=reference, tols=(tol, recorder.tol),
                 rounds=LAST_STEPS,
             )  # fmt: skip
         else:
-            starts = recorder.starts(loop, plain)
+            starts = recorder.starts(loop, baseline)
             weights, states, value, converged = self._correct(
                 loop.best[1], starts, reference, tol, recorder
             )
@@ -142,17 +142,17 @@ class GDSolver(SmoothSolver):
             inner_tol=inner_tol, visited=recorder.visited, sample=sample, **options,
         )  # fmt: skip
 
-    def _search_all(self, smooth, plain, size, recorder):
+    def _search_all(self, smooth, baseline, size, recorder):
         """Race on all rows, as these are few, and sharpen what surrogates there are."""
         finalists = race(
-            smooth, plain, size, tol=smooth.problem.tol, most=self.max_iter or SHORT,
+            smooth, baseline, size, tol=smooth.problem.tol, most=self.max_iter or SHORT,
             n_finalists=FEW_FINALISTS,
         )  # fmt: skip
         for loop in reversed(finalists):
             recorder.solve_best(loop, loop.n_iter)
         return self._sharpen(smooth, loop, size, recorder)
 
-    def _search_few(self, few, plain, size, recorder, tol):
+    def _search_few(self, few, baseline, size, recorder, tol):
         """Race on some of the rows, and go on from its finalists on more, then on all."""
         metric = few.smooth.evaluator.metric
         # Sharper surrogates cost more, so that they follow the best one alone.
@@ -170,15 +170,15 @@ class GDSolver(SmoothSolver):
             moved = [
                 Pair(settled(own.coef, np.abs(own.coef).max(), STARTS) + pair.coef - before.coef,
                      pair.adjoint)
-                for own, pair, before in zip(plain, pairs, few.states, strict=True)
+                for own, pair, before in zip(baseline, pairs, few.states, strict=True)
             ]  # fmt: skip
             start.best = value, weights, gradient, moved
-        return self._descend(starts, plain, size, recorder, tol)
+        return self._descend(starts, baseline, size, recorder, tol)
 
-    def _descend(self, starts, plain, size, recorder, tol):
+    def _descend(self, starts, baseline, size, recorder, tol):
         """Run loops on a sample, or where there is none the best one on all rows; return it."""
         smooth, cheap = recorder.smooth, is_cheap(recorder.smooth)
-        loop = self._descend_sample(starts, plain, size, recorder, tol)
+        loop = self._descend_sample(starts, baseline, size, recorder, tol)
         if loop.smooth is not smooth:
             return loop
         limit = MOST if loop.upper.is_exact else LAST_ROUND
@@ -188,12 +188,13 @@ class GDSolver(SmoothSolver):
             recorder.solve_best(loop, loop.n_iter)
         return loop
 
-    def _descend_sample(self, starts, plain, size, recorder, tol):
+    def _descend_sample(self, starts, baseline, size, recorder, tol):
         """Return the best of several starts after descents on a sample of the rows."""
         smooth = recorder.smooth
         if recorder.sample is None:
             loops = [
-                self._continue(smooth, start, size, tol, plain=plain, sharper=1) for start in starts
+                self._continue(smooth, start, size, tol, baseline=baseline, sharper=1)
+                for start in starts
             ]
             if len(loops) > 1:
                 for loop in loops:
@@ -203,7 +204,12 @@ class GDSolver(SmoothSolver):
         loops = []
         for start in starts:
             loop = self._continue(
-                recorder.sample.smooth, start, size, max(tol, RACE_TOL), plain=plain, sharper=1
+                recorder.sample.smooth,
+                start,
+                size,
+                max(tol, RACE_TOL),
+                baseline=baseline,
+                sharper=1,
             )
             loops.append(loop.run(SHORT if loop.upper.is_exact else LAST_ROUND))
             self._correct_sample(loop, tol)
@@ -232,12 +238,12 @@ class GDSolver(SmoothSolver):
         pairs = [Pair(own.coef, pair.adjoint) for own, pair in zip(states, pairs, strict=True)]
         loop.best = value, weights, None, pairs
 
-    def _continue(self, smooth, start, size, tol, *, plain=None, sharper=0):
+    def _continue(self, smooth, start, size, tol, *, baseline=None, sharper=0):
         """Return a loop from where another one ended, on other rows or for a sharper surrogate."""
         _, weights, _, pairs = start.best
         scores = _scores(smooth, pairs)
         upper = UpperValue(smooth, scores, start.upper.round_ + sharper, size)
-        reference = None if plain is None else upper(smooth, _scores(smooth, plain))[0]
+        reference = None if baseline is None else upper(smooth, _scores(smooth, baseline))[0]
         first_value, _ = upper(smooth, scores)
         if smooth is start.smooth:
             conditions = start.preconditioners
@@ -272,7 +278,7 @@ def _finer(tol, problem):
 
 
 def _is_doubtful(few, recorder):
-    """Whether so much of a rate is left that it may be worth a search from the plain model.
+    """Whether so much of a rate is left that it may be worth a search from the baseline model.
 
     Where that is dear, only where the rows of the race cannot tell the rate from none.
     """
@@ -309,8 +315,8 @@ class Recorder:
     @property
     def rate_tol(self):
         """Tolerance of solutions whose rates count, which are off by no more than scores are."""
-        plain = abs(self.visited.evaluations[0].metric)
-        return float(np.clip(RATE_SHARE * plain, min(RATE_TOL, self.tol), self.tol))
+        baseline = abs(self.visited.evaluations[0].metric)
+        return float(np.clip(RATE_SHARE * baseline, min(RATE_TOL, self.tol), self.tol))
 
     def asked_to_stop(self):
         """Whether a monitor ended the search."""
@@ -320,21 +326,21 @@ class Recorder:
         """Record solved states, whose cost may be known."""
         evaluation = self.smooth.evaluate(weights, states, origin, iteration, begin, value)
         self.visited.add(evaluation)
-        if origin == "erm":
-            self.finals.check_plain(evaluation)
+        if origin == "baseline":
+            self.finals.check_baseline(evaluation)
         monitor = self.smooth.problem.monitor
         if monitor is not None and monitor(evaluation, self.visited):
             self.stopped = True
         return evaluation
 
-    def starts(self, loop, plain):
+    def starts(self, loop, baseline):
         """Return where to start a solution on all rows at the best point of a loop."""
         weights, pairs = loop.best[1], loop.best[3]
         if loop.smooth is self.smooth:
             conditions = zip(loop.preconditioners, pairs, strict=True)
             return [condition.warm(weights, pair) for condition, pair in conditions]
         own = solve_pairs(loop.smooth, weights, pairs, self.tol)
-        return self.sample.lifted(own, plain, self.sample.plain)
+        return self.sample.lifted(own, baseline, self.sample.baseline)
 
     def solve_best(self, loop, iteration):
         """Record the solution at the best weights of a loop on all rows."""

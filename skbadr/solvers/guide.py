@@ -1,4 +1,4 @@
-"""Free predictions of what a refit will do, from the plain model's scores alone."""
+"""Free predictions of what a refit will do, from the baseline model's scores alone."""
 
 import numpy as np
 
@@ -7,10 +7,10 @@ from skbadr.solvers.surrogate import is_usable
 
 
 class ScoreShiftGuide:
-    """Predict confusion matrices by shifting the plain model's log odds.
+    """Predict confusion matrices by shifting the baseline model's log odds.
 
     Weighting the classes of group g by ``exp(theta_gc)`` moves the log probabilities of a
-    calibrated model by ``theta_gc``; a refit at weights lam is therefore close to the plain
+    calibrated model by ``theta_gc``; a refit at weights lam is therefore close to the baseline
     model with ``log p_c + log(lam_gc / share_gc)`` as scores. For two classes the shift is a
     threshold, and sorted scores give the matrices of any number of candidates in
     O(K log n) each.
@@ -21,7 +21,7 @@ class ScoreShiftGuide:
     cells : Cells
         Of the training rows, one cell per group and class.
     proba : ndarray of shape (n, C)
-        Probabilities of the plain model.
+        Probabilities of the baseline model.
     max_rows : int, default=5000
         For more than two classes, rows used at most.
     rows : ndarray of shape (m,) or None, default=None
@@ -107,27 +107,27 @@ class ScoreShiftGuide:
         return np.empty((0, len(self.shares)))
 
 
-def re_weighs_targets(problem, plain):
-    """Whether what weights do to the plain model's own responses can be told from these alone.
+def re_weighs_targets(problem, baseline):
+    """Whether what weights do to the baseline model's own responses can be told from these alone.
 
     They must be known, weights must differ by target, and the score be that of predictions.
     """
     cells, evaluator = problem.cells, problem.evaluator
-    return cells.target_of_cell is not None and evaluator.scoring is None and is_usable(plain)
+    return cells.target_of_cell is not None and evaluator.scoring is None and is_usable(baseline)
 
 
-def score_shift(problem, plain):
+def score_shift(problem, baseline):
     """Return the score-shift guide of a problem, or None where it does not apply.
 
     Parameters
     ----------
     problem : BilevelProblem
-    plain : Evaluation
-        Of the plain estimator, with its probabilities.
+    baseline : Evaluation
+        Of the baseline estimator, with its probabilities.
     """
     evaluator = problem.evaluator
-    known = plain.proba is not None and evaluator.metric.uses_confusion
-    if not known or not re_weighs_targets(problem, plain):
+    known = baseline.proba is not None and evaluator.metric.uses_confusion
+    if not known or not re_weighs_targets(problem, baseline):
         return None
     rows = evaluator.cells.ordered
-    return ScoreShiftGuide(evaluator.evaluation_set, problem.cells, plain.proba, rows=rows)
+    return ScoreShiftGuide(evaluator.evaluation_set, problem.cells, baseline.proba, rows=rows)

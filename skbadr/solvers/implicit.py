@@ -37,10 +37,10 @@ WALK = 0.6
 class ImplicitSolver(SmoothSolver):
     """Search with the lower level's own derivatives, for smooth linear models.
 
-    From the plain model on, refits are warm-started Newton solves, and their number is small
+    From the baseline model on, refits are warm-started Newton solves, and their number is small
     because the derivative of the scores in the weights predicts each of them. The wrapped
     estimator itself is fitted at the weights found and, below 10,000 rows or where the
-    improvement is small, plain. Where its own solver does not return the solutions (it stops
+    improvement is small, baseline. Where its own solver does not return the solutions (it stops
     early, say), or its fits keep less than half of what they promise, alternating refits take
     over.
 
@@ -49,7 +49,7 @@ class ImplicitSolver(SmoothSolver):
     max_iter : int or None, default=None
         Budget of warm-started refits; None: 40.
     n_starts : int or None, default=None
-        Starting points besides the plain model that are always tried; more are where a bound is
+        Starting points besides the baseline model that are always tried; more are where a bound is
         missed. None: one below 10,000 rows, where refits cost next to nothing, else none.
     inner_tol : float, default=3e-4
         Tolerance of the refits during the search: largest entry of the gradient per unit of
@@ -79,7 +79,7 @@ class ImplicitSolver(SmoothSolver):
             # The tolerance of a loose solver moves the metric by more than such small steps.
             tol=problem.tol * (ROUGHER if smooth.rough else 1.0),
             inner_tol=self.inner_tol,
-            check=finals.check_plain,
+            check=finals.check_baseline,
         )
         if is_smooth(problem):
             if self.max_iter is None:
@@ -94,12 +94,12 @@ class ImplicitSolver(SmoothSolver):
                 rough=finals.tolerant,
                 loose=loose,
             )
-            descent = descents.run(finals.plain_model)
+            descent = descents.run(finals.baseline_model)
             visited.converged = descent.converged
             visited.exhausted = descent.exhausted
             finals.inside = lambda: descent.retreat(search.record)
         else:
-            best = self._search(problem, smooth, search, finals.plain_model)
+            best = self._search(problem, smooth, search, finals.baseline_model)
             visited.converged = not search.done
             if problem.objective.bound is not None:
                 finals.inside = lambda: self._retreat(search, best)
@@ -113,20 +113,20 @@ class ImplicitSolver(SmoothSolver):
             tol=search.inner_tol,
             stabilised=smooth.rough and not many,
         )
-        states = smooth.solve(problem.shares, few.plain_starts(model), tol=search.inner_tol)
-        plain = search.record(problem.shares, states, "erm", begin)
+        states = smooth.solve(problem.shares, few.baseline_starts(model), tol=search.inner_tol)
+        baseline = search.record(problem.shares, states, "baseline", begin)
         found = self._search_few(few)
         if found is None:
-            best = self._search_from(problem, search, (states, plain))
+            best = self._search_from(problem, search, (states, baseline))
         else:
             weights = found[1].cell_weights
             begun, evaluation = search.refit(weights, few.moved(found[0], states), "subset")
             best = search.run(begun, evaluation, radius=0.1)
-            best = _better(problem.objective, (states, plain), best)
+            best = _better(problem.objective, (states, baseline), best)
         # Near corners an estimator whose solver is loose does not follow.
         if not problem.objective.uses_score and not smooth.rough:
             best = self._try_corners(problem, search, few, best)
-        return self._insist(problem, search, best, (states, plain))
+        return self._insist(problem, search, best, (states, baseline))
 
     def _retreat(self, search, best):
         """Search further inside the bound, for a solver too loose to keep it at the edge."""
@@ -139,7 +139,7 @@ class ImplicitSolver(SmoothSolver):
     def _try_corners(self, problem, search, few, best):
         """Try equal weights, and most of the weight on one cell, where a metric alone counts.
 
-        Exact metrics are flat in places, so that a search from the plain model may end early.
+        Exact metrics are flat in places, so that a search from the baseline model may end early.
         Where there are many rows, some of them tell which of these points are worth it.
         """
         n_cells, shares = problem.n_cells, problem.shares
@@ -182,26 +182,26 @@ class ImplicitSolver(SmoothSolver):
             tol=problem.tol * (ROUGHER if few.smooth.rough else 1.0),
             inner_tol=self.inner_tol,
         )
-        plain = search.record(problem.shares, few.states, "erm", time.perf_counter())
-        return self._search_from(problem, search, (few.states, plain))
+        baseline = search.record(problem.shares, few.states, "baseline", time.perf_counter())
+        return self._search_from(problem, search, (few.states, baseline))
 
-    def _search_from(self, problem, search, plain):
-        """Search from the plain model and from `n_starts` others; return the best."""
+    def _search_from(self, problem, search, baseline):
+        """Search from the baseline model and from `n_starts` others; return the best."""
         starts, n_starts = self._starts(problem), self._n_starts(search.smooth)
         if problem.objective.bound is None or not starts:
-            best = search.run(*plain)
+            best = search.run(*baseline)
             for weights, origin in starts[:n_starts]:
                 best = self._try(problem, search, weights, origin, best)
             return best
         # Under a bound a refit tells whether a tilt is nearer to what is wanted.
-        begun = plain
-        if not problem.objective.is_met(plain[1]) and not search.done:
-            tilted = search.refit(problem.project(starts[0][0]), plain[0], starts[0][1])
-            if search.merit_of(tilted[1]) < search.merit_of(plain[1]):
+        begun = baseline
+        if not problem.objective.is_met(baseline[1]) and not search.done:
+            tilted = search.refit(problem.project(starts[0][0]), baseline[0], starts[0][1])
+            if search.merit_of(tilted[1]) < search.merit_of(baseline[1]):
                 begun = tilted
-        return _better(problem.objective, plain, search.run(*begun))
+        return _better(problem.objective, baseline, search.run(*begun))
 
-    def _insist(self, problem, search, best, plain):
+    def _insist(self, problem, search, best, baseline):
         """Where the bound is missed, let it weigh more, from the best and from more starts."""
         if problem.objective.is_met(best[1]) or search.done:
             return best
@@ -210,7 +210,7 @@ class ImplicitSolver(SmoothSolver):
         search.score_scale *= 5.0
         best = _better(problem.objective, best, search.run(*best))
         # What first meets a bound may pay too much for it.
-        best = _better(problem.objective, best, self._walk_down(problem, search, plain))
+        best = _better(problem.objective, best, self._walk_down(problem, search, baseline))
         search.score_scale *= 4.0
         for weights, origin in self._starts(problem):
             if problem.objective.is_met(best[1]) or search.done:
@@ -218,11 +218,11 @@ class ImplicitSolver(SmoothSolver):
             best = self._try(problem, search, weights, origin, best)
         return best
 
-    def _walk_down(self, problem, search, plain):
+    def _walk_down(self, problem, search, baseline):
         """Search under ever tighter bounds, each from what the last one led to."""
-        objective, best = problem.objective, plain
+        objective, best = problem.objective, baseline
         ideal = 0.0 if objective.ideal is None else objective.ideal
-        distance = plain[1].metric - ideal
+        distance = baseline[1].metric - ideal
         last = max(abs(objective.bound - ideal), 0.01 * abs(distance))
         while abs(distance := WALK * distance) > last and not search.done:
             search.objective = UpperObjective(objective.metric, bound=ideal + distance)

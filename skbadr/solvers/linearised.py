@@ -51,7 +51,7 @@ class LinearisedSearch:
     inner_tol : float, default=3e-4
         Tolerance of refits.
     check : callable or None, default=None
-        Called with the plain model's evaluation; raises to end the search.
+        Called with the baseline model's evaluation; raises to end the search.
     keep : bool, default=False
         Whether the parameters of every refit are kept, for `states_of`.
     sample : SmoothProblem or None, default=None
@@ -90,14 +90,14 @@ class LinearisedSearch:
         self.archive.add(evaluation)
         if self._kept is not None:
             self._kept[id(evaluation)] = [state.coef for state in states]
-        if origin == "erm":
-            self._see_plain(evaluation)
+        if origin == "baseline":
+            self._see_baseline(evaluation)
         monitor = self.problem.monitor
         if monitor is not None and monitor(evaluation, self.archive):
             self.stopped = True
         return evaluation
 
-    def _see_plain(self, evaluation):
+    def _see_baseline(self, evaluation):
         if self.check is not None:
             self.check(evaluation)
         ideal = self.objective.ideal

@@ -35,7 +35,7 @@ class LinearisedPath:
     """
 
     def __init__(self, problem, *, max_refits=None, inner_tol=3e-4):
-        self.problem, self.max_refits, self.plain = problem, max_refits, None
+        self.problem, self.max_refits, self.baseline = problem, max_refits, None
         self._steps = MORE_STEPS
         self.archive = Archive(problem.objective)
         self.smooth = SmoothProblem(problem, single=True)
@@ -49,7 +49,7 @@ class LinearisedPath:
         )
 
     def begin(self):
-        """Fit the plain estimator and return its evaluation.
+        """Fit the baseline estimator and return its evaluation.
 
         Raises
         ------
@@ -57,21 +57,21 @@ class LinearisedPath:
             If that is not the solution of the lower level.
         """
         problem, smooth = self.problem, self.smooth
-        self.plain = _fit_plain(problem)
+        self.baseline = _fit_baseline(problem)
         begin = time.perf_counter()
         starts = None
-        if self.plain.model is not None:  # of held-out folds none is kept
+        if self.baseline.model is not None:  # of held-out folds none is kept
             (level,) = smooth.levels
-            coef = level.family.parameters(self.plain.model)
+            coef = level.family.parameters(self.baseline.model)
             starts = [level.state_at(problem.shares, coef)]
         states = smooth.solve(problem.shares, starts, tol=self.search.inner_tol)
-        solution = self.search.record(problem.shares, states, "erm", begin)
-        if not agree(self.plain, solution):
+        solution = self.search.record(problem.shares, states, "baseline", begin)
+        if not agree(self.baseline, solution):
             raise NotTheEstimators
         self._states = states
         for weights in tilts(problem.cells, (1.0,)):
             self.search.refit(problem.project(weights), states, "tilt")
-        return self.plain
+        return self.baseline
 
     def lowest(self):
         """Search for the best metric, whatever the score; return its evaluation."""
@@ -124,10 +124,10 @@ class LinearisedPath:
         return self.max_refits is not None and len(self.archive.evaluations) >= self.max_refits
 
     def visited(self):
-        """Return all evaluations, the first being that of the estimator's own plain fit."""
+        """Return all evaluations, the first being that of the estimator's own baseline fit."""
         for evaluation in self.archive.evaluations:
             evaluation.n_refits = 0  # solutions are not fits of the estimator
-        return [self.plain, *self.archive.evaluations[1:]]
+        return [self.baseline, *self.archive.evaluations[1:]]
 
 
 class AlternatingPath:
@@ -142,18 +142,18 @@ class AlternatingPath:
     """
 
     def __init__(self, problem, *, max_refits=None):
-        self.problem, self.max_refits, self.plain = problem, max_refits, None
+        self.problem, self.max_refits, self.baseline = problem, max_refits, None
         self.archive = Archive(problem.objective)
         self._solver = AlternatingSolver()
         self.proposals = None
         self._iteration = 1
 
     def begin(self):
-        """Fit the plain estimator and return its evaluation."""
-        self.plain = _fit_plain(self.problem)
-        self.archive.add(self.plain)
+        """Fit the baseline estimator and return its evaluation."""
+        self.baseline = _fit_baseline(self.problem)
+        self.archive.add(self.baseline)
         self.proposals = Proposals(self.problem, self.archive, self._solver.guides)
-        return self.plain
+        return self.baseline
 
     def lowest(self):
         """Search for the best metric, whatever the score; return its evaluation."""
@@ -203,12 +203,12 @@ class AlternatingPath:
         return min((e for e in self.archive.evaluations if not e.failed), key=objective.key)
 
     def visited(self):
-        """Return all evaluations, the first being that of the plain fit."""
+        """Return all evaluations, the first being that of the baseline fit."""
         return self.archive.evaluations
 
 
-def _fit_plain(problem):
-    plain = next(iter(problem.evaluate([(problem.shares, "erm")], 1)))
-    if plain.failed:
-        raise plain.error
-    return plain
+def _fit_baseline(problem):
+    baseline = next(iter(problem.evaluate([(problem.shares, "baseline")], 1)))
+    if baseline.failed:
+        raise baseline.error
+    return baseline

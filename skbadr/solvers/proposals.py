@@ -17,15 +17,15 @@ from skbadr.solvers.surrogate import (
     log_coordinates,
 )
 
-# What makes a guide for a problem and its plain model, or None where it does not apply.
+# What makes a guide for a problem and its baseline model, or None where it does not apply.
 GUIDES = {"score_shift": score_shift, "density_shift": density_shift, "proxy": convex_proxy}
-# Largest log ratio of a weight to the plain estimator's that is tried.
+# Largest log ratio of a weight to the baseline estimator's that is tried.
 LIMIT = 6.0
 N_DRAWS = 64
 # Refits before which predictions are not trusted to say that nothing more is to be gained.
 MIN_REFITS = 5
 # Price of the squared length of log weights, in points of accuracy: of two candidates that
-# promise the same, the one closer to the plain estimator is the safer.
+# promise the same, the one closer to the baseline estimator is the safer.
 RIDGE = 5e-4
 # Worth of the score where the metric alone is minimised.
 TIE = 0.1
@@ -57,7 +57,7 @@ class Proposals:
     ----------
     problem : BilevelProblem
     archive : Archive
-        Of which the first evaluation is the plain estimator's.
+        Of which the first evaluation is the baseline estimator's.
     guides : sequence of str
         Names of guides.
     """
@@ -125,7 +125,7 @@ class Proposals:
         return batch
 
     def _blind(self, size):
-        """Return random steps, where the plain model leaves nothing to learn from."""
+        """Return random steps, where the baseline model leaves nothing to learn from."""
         points = 0.5 * self._normal(4 * size, 0)
         weights = self._project(from_log_coordinates(points, self.problem.shares))
         return self._distinct([Candidate(row, "spread") for row in weights])[:size]

@@ -31,33 +31,33 @@ class ProxyGuide:
     The proxy is a logistic or ridge regression on at most some thousand rows, numerically
     encoded, and solved as a smooth lower level: a search like the implicit solver's visits its
     best weights, and linearised scores around these predict the proxy everywhere. The
-    differences to the proxy's own plain model are added to the estimator's.
+    differences to the proxy's own baseline model are added to the estimator's.
 
     Parameters
     ----------
     smooth : SmoothProblem
         Of the proxy.
-    plain : Evaluation
-        Of the user's plain estimator.
+    baseline : Evaluation
+        Of the user's baseline estimator.
     encoding : encoding of the user's statistics
     """
 
-    def __init__(self, smooth, plain, encoding):
+    def __init__(self, smooth, baseline, encoding):
         self.smooth, self.problem = smooth, smooth.problem
         self._search()
         self._encodings = encoding_of(self.problem.objective.metric, smooth.data), encoding
         statistics, score = self._raw(self.problem.shares[None])
-        self._offset = encoding.encode(plain.statistics[None])
+        self._offset = encoding.encode(baseline.statistics[None])
         self._offset = self._offset - self._encodings[0].encode(statistics)
-        self._score_offset = plain.score - score[0]
+        self._score_offset = baseline.score - score[0]
 
     def _search(self):
         """Visit the proxy's own best weights, and linearise around the farthest of them."""
         problem = self.problem
         archive = Archive(problem.objective)
         search = ExploringSearch(self.smooth, archive, max_refits=24, tol=problem.tol)
-        states, plain = search.refit(problem.shares, [None], "erm")
-        best = search.run(states, plain)
+        states, baseline = search.refit(problem.shares, [None], "baseline")
+        best = search.run(states, baseline)
         if not problem.objective.is_met(best[1]):
             for weights in tilts(problem.cells, (1.0,)):
                 begun, evaluation = search.refit(problem.project(weights), best[0], "tilt")
@@ -105,20 +105,20 @@ class ProxyGuide:
         return statistics, score
 
 
-def convex_proxy(problem, plain):
+def convex_proxy(problem, baseline):
     """Return the proxy guide of a problem, or None where it does not apply.
 
     Parameters
     ----------
     problem : BilevelProblem
-    plain : Evaluation
-        Of the plain estimator.
+    baseline : Evaluation
+        Of the baseline estimator.
     """
     evaluator, objective = problem.evaluator, problem.objective
     metric = evaluator.metric
     if metric.slow or (evaluator.scoring is not None and objective.uses_score):
         return None
-    if not is_usable(plain):
+    if not is_usable(baseline):
         return None
     data, cells = _part(problem)
     fast = metric.uses_confusion and (data.classes is None or len(data.classes) == 2)
@@ -129,7 +129,7 @@ def convex_proxy(problem, plain):
         smooth = _smooth_problem(problem, data.take(rows), _thinned(cells, rows), rows)
         if smooth is None:
             return None
-        return ProxyGuide(smooth, plain, encoding_of(metric, evaluator.evaluation_set))
+        return ProxyGuide(smooth, baseline, encoding_of(metric, evaluator.evaluation_set))
     except (ValueError, TypeError, FloatingPointError, np.linalg.LinAlgError, MemoryError):
         return None  # guidance is optional
 

@@ -22,7 +22,7 @@ def race(smooth, states, size, *, tol, most, n_finalists):
     ----------
     smooth : SmoothProblem
     states : list of LinearState
-        Its plain solution.
+        Its baseline solution.
     size : float
         Of the metric there.
     tol : float
@@ -46,7 +46,7 @@ def race(smooth, states, size, *, tol, most, n_finalists):
         runners.append(runner.run(min(LAP, most)))
     runners.sort(key=value_of)
     if value_of(runners[0]) < reference:
-        # What is still worse than the plain model is far behind.
+        # What is still worse than the baseline model is far behind.
         runners = [runner for runner in runners if value_of(runner) <= reference]
     while len(runners) > n_finalists and not all(r.converged or r.stopped for r in runners):
         runners = _apart(runners)[: max(n_finalists, len(runners) // 2)]

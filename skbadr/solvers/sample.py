@@ -11,9 +11,9 @@ LARGE = 0.3
 
 
 class Sample:
-    """A smooth problem on a stratified sample, its plain solution, and what they say of all rows.
+    """A smooth problem on a stratified sample, its baseline solution, and what they say of all rows.
 
-    Solutions on all rows start where those on the sample are, moved by how the plain ones
+    Solutions on all rows start where those on the sample are, moved by how the baseline ones
     differ, and take steps by the sample's Hessian: what is left after one is a few percent of it.
 
     Parameters
@@ -29,8 +29,8 @@ class Sample:
         Which draw such samples.
     smooth : SmoothProblem
         Of the sample.
-    plain : list of LinearState
-        Its plain solution.
+    baseline : list of LinearState
+        Its baseline solution.
     """
 
     def __init__(self, smooth, rows, *, starts=None, tol):
@@ -40,7 +40,7 @@ class Sample:
         if starts is not None:
             pairs = zip(starts, self.smooth.levels, strict=True)
             starts = [start.moved_to(level) for start, level in pairs]
-        self.plain = self.smooth.solve(smooth.problem.shares, starts, tol=tol)
+        self.baseline = self.smooth.solve(smooth.problem.shares, starts, tol=tol)
 
     def lifted(self, own, known=None, before=None):
         """Return where to start solutions on all rows at the weights of some on the sample.

@@ -208,7 +208,7 @@ class SingleLoop:
     tol : float
         Share of what was gained so far that a move must promise.
     reference : float or None, default=None
-        Value of the plain model, from which gains count; None: the first value.
+        Value of the baseline model, from which gains count; None: the first value.
     slant : ndarray of shape (K,) or None, default=None
         Gradient of a linear term that is added.
 
@@ -351,7 +351,7 @@ def felt(value, gradient):
     """Return a value and its gradient to the digits that may decide a move of the weights.
 
     Sharp surrogates make of rounding in sums, over many moves, another way altogether. And where
-    the plain model is the best there is, its gradient is all rounding.
+    the baseline model is the best there is, its gradient is all rounding.
     """
     size = max(abs(value), float(np.abs(gradient).max()))
     return float(settled(value, abs(value), FELT)), settled(gradient, size, FELT)

@@ -40,9 +40,9 @@ class SmoothSolver(UpperSolver):
         ----------
         smooth : SmoothProblem
         finals : Finals
-            Which will fit the estimator, and may have fitted the plain one.
+            Which will fit the estimator, and may have fitted the baseline one.
         visited : Archive
-            Receives every solution on all rows; the first is the plain one.
+            Receives every solution on all rows; the first is the baseline one.
         """
 
     def solve(self, problem):  # noqa: D102
@@ -52,12 +52,12 @@ class SmoothSolver(UpperSolver):
         try:
             smooth = self.smooth_problem(problem)
             if not smooth.large:
-                finals.fit_plain()
+                finals.fit_baseline()
             finals.tolerant = smooth.rough
             self.visit(smooth, finals, visited)
             archive.converged, archive.exhausted = visited.converged, visited.exhausted
         except KeyboardInterrupt:
-            if not visited.evaluations and not finals.has_plain:
+            if not visited.evaluations and not finals.has_baseline:
                 raise
             archive.interrupted = True
             warn_user(

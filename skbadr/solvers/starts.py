@@ -75,7 +75,7 @@ def group_moves(cells, strength):
 
 
 def vertices_and_edges(problem, *, vertices, edges):
-    """Return the plain, the initial and equal weights, and weights near the simplex's vertices.
+    """Return the baseline, the initial and equal weights, and weights near the simplex's vertices.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def vertices_and_edges(problem, *, vertices, edges):
     Returns
     -------
     weights : list of ndarray of shape (K,)
-        Admissible and distinct; the plain ones come first.
+        Admissible and distinct; the baseline ones come first.
     """
     n_cells, shares = problem.n_cells, problem.shares
     large = np.flatnonzero(shares >= min(SMALL_SHARE, shares.max()))

@@ -28,7 +28,7 @@ FIRST_TEST, NEXT_TEST = 40, 20
 STILL = 5
 # Relative change of the medians between tests below which they rest.
 REST = 0.02
-# Share of the plain model's value that is rounding.
+# Share of the baseline model's value that is rounding.
 ROUNDING = 1e-12
 # Share of what was gained that chance may make of that mean.
 LITTLE = 0.1
@@ -64,18 +64,18 @@ class SGDSolver(GDSolver):
         super().__init__(max_iter)
         self.batch_size = batch_size
 
-    def _search_all(self, smooth, plain, size, recorder):
+    def _search_all(self, smooth, baseline, size, recorder):
         finalists = race(
-            smooth, plain, size, tol=max(smooth.problem.tol, RACE_TOL), most=SHORT, n_finalists=1
+            smooth, baseline, size, tol=max(smooth.problem.tol, RACE_TOL), most=SHORT, n_finalists=1
         )
         start = self._sharpen(smooth, finalists[0], size)
-        return self._descend([start], plain, size, recorder, smooth.problem.tol)
+        return self._descend([start], baseline, size, recorder, smooth.problem.tol)
 
-    def _descend(self, starts, plain, size, recorder, tol):
+    def _descend(self, starts, baseline, size, recorder, tol):
         """Run minibatches from the best of several starts, all rows being no more than drawn."""
         smooth = recorder.smooth
         sample = smooth if recorder.sample is None else recorder.sample.smooth
-        loops = [self._continue(sample, start, size, tol, plain=plain) for start in starts]
+        loops = [self._continue(sample, start, size, tol, baseline=baseline) for start in starts]
         loop = min(loops, key=lambda loop: loop.first_value)
         begun = loop.weights, [Pair(pair.coef, pair.adjoint) for pair in loop.pairs]
         n_cells = smooth.problem.n_cells

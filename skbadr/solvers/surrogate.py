@@ -19,7 +19,7 @@ FEW_ROWS, PSEUDO_ROWS = 100, 20
 
 
 def log_coordinates(weights, shares):
-    """Return log(weights / shares) without its mean: the plain estimator is the origin."""
+    """Return log(weights / shares) without its mean: the baseline estimator is the origin."""
     logs = np.log(np.maximum(weights, 1e-300) / shares)
     return logs - logs.mean(axis=-1, keepdims=True)
 
@@ -63,7 +63,7 @@ class TableEncoding:
         return np.maximum(tables, 0.0).reshape(*lead, -1)
 
     def noise(self, statistics):
-        """Return the variance of each output that counts of the plain model alone explain."""
+        """Return the variance of each output that counts of the baseline model alone explain."""
         table = np.reshape(statistics, self._shape) + self._pseudo
         return (self._unit / table[..., 1:] + self._unit / table[..., :1]).ravel()
 
@@ -165,7 +165,7 @@ class Surrogate:
     evaluation_set : EvaluationSet
     shares : ndarray of shape (K,)
     guides : dict of str to guide, default={}
-        In order of preference for as long as only the plain estimator is known.
+        In order of preference for as long as only the baseline estimator is known.
 
     Attributes
     ----------
@@ -178,25 +178,25 @@ class Surrogate:
         self.guides = guides
 
     def fit(self, evaluations):
-        """Learn from evaluations, the plain estimator's first; failed ones are left out."""
+        """Learn from evaluations, the baseline estimator's first; failed ones are left out."""
         usable = [e for e in evaluations if is_usable(e)]
-        plain = usable[0]
+        baseline = usable[0]
         statistics = np.array([e.statistics for e in usable])
         scores = np.array([e.score for e in usable])
         self._encoding = encoding_of(self.objective.metric, self.evaluation_set, statistics)
-        self._plain = plain.statistics, plain.score
+        self._baseline = baseline.statistics, baseline.score
         self.score_unit, self.two_points = self._units_of(scores)
         self._ceiling = scores.max() + 0.1 * self.score_unit
         weights = np.array([e.cell_weights for e in usable])
         inputs = log_coordinates(weights, self.shares)
-        noise = 0.1 * self._encoding.noise(plain.statistics)
+        noise = 0.1 * self._encoding.noise(baseline.statistics)
         outputs = self._encoding.encode(statistics)
         candidates = list(self.guides)
         if len(usable) > 3 or not candidates:
             candidates.append(None)
-        # Without guide: the score falls off around the plain estimator as it has on average.
+        # Without guide: the score falls off around the baseline estimator as it has on average.
         squares = np.square(inputs).sum(axis=1)
-        fall = float(squares @ (plain.score - scores)) / max(float(squares @ squares), 1e-300)
+        fall = float(squares @ (baseline.score - scores)) / max(float(squares @ squares), 1e-300)
         self._fall = max(fall, 0.0)
         best = [-np.inf, -np.inf]  # likelihoods: of the statistics, of the score
         self._scales = {}
@@ -211,7 +211,7 @@ class Surrogate:
             )
             if likelihood > best[0] + 1e-9:
                 best[0], self._statistics, self.guide = likelihood, process, name
-            # The plain estimator is nearly the best by its own score, where the slope is zero:
+            # The baseline estimator is nearly the best by its own score, where the slope is zero:
             # a steep one is a hope, and the search would follow it.
             residual = (scores - guided_score) / self.score_unit
             process, likelihood = likeliest_process(
@@ -284,9 +284,9 @@ class Surrogate:
 
     def _guided_by(self, name, weights):
         if name is None:
-            statistics = np.repeat(self._plain[0][None], len(weights), axis=0)
+            statistics = np.repeat(self._baseline[0][None], len(weights), axis=0)
             squares = np.square(log_coordinates(weights, self.shares)).sum(axis=1)
-            return self._encoding.encode(statistics), self._plain[1] - self._fall * squares
+            return self._encoding.encode(statistics), self._baseline[1] - self._fall * squares
         scale = self._scales.get(name, 1.0)
         if scale != 1.0:
             moved = scale * log_coordinates(weights, self.shares)

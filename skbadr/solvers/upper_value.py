@@ -5,7 +5,7 @@ from functools import partial
 from skbadr.losses import get_loss, soft_zero_one, standard_deviation
 from skbadr.metrics.annealing import GROWTH, annealed_surrogate, score_spread
 
-# Factor of the log-sum-exp in the first round, in units of one over the plain model's value.
+# Factor of the log-sum-exp in the first round, in units of one over the baseline model's value.
 SOFTNESS = 10.0
 # What one unit of excess over a bound costs, in units of the score.
 PENALTY = 5.0
@@ -30,7 +30,7 @@ class UpperValue:
     round_ : int
         From 0.
     size : float
-        Of the metric at the plain model.
+        Of the metric at the baseline model.
 
     Raises
     ------

@@ -8,11 +8,11 @@ from skbadr.solvers.single_loop import Pair, SingleLoop
 SHORT = 60
 # Share of what was gained below which a promise is not worth another solution on all rows.
 LITTLE = 5e-3
-# Tolerance of solutions for each share of the plain model's value that is gained.
+# Tolerance of solutions for each share of the baseline model's value that is gained.
 RESOLVED, LEAST_TOL = 0.02, 1e-4
 
 
-def follow_all_rows(sample, loop, plain, *, reference, tols, rounds):
+def follow_all_rows(sample, loop, baseline, *, reference, tols, rounds):
     """Descend on a sample whose hypergradient is corrected at anchors, solved on all rows.
 
     The sample's objective gets a linear term by which its hypergradient at the anchor is that of
@@ -24,8 +24,8 @@ def follow_all_rows(sample, loop, plain, *, reference, tols, rounds):
     sample : Sample
     loop : SingleLoop
         On the sample; its best point is the first anchor.
-    plain : list of LinearState
-        The plain solution on all rows.
+    baseline : list of LinearState
+        The baseline solution on all rows.
     reference : float
         Its value.
     tols : tuple (tol, inner_tol)
@@ -58,7 +58,7 @@ def follow_all_rows(sample, loop, plain, *, reference, tols, rounds):
         inner_tol = float(np.clip(RESOLVED * gained, min(LEAST_TOL, inner_tol), inner_tol))
     own = solve_pairs(sample.smooth, loop.best[1], loop.best[3], inner_tol)
     weights, best = loop.best[1], None
-    states = smooth.solve(weights, sample.lifted(own, plain, sample.plain), tol=inner_tol)
+    states = smooth.solve(weights, sample.lifted(own, baseline, sample.baseline), tol=inner_tol)
     here, own_slope = upper(sample.smooth, sample.smooth.scores(own))
     promised = np.inf
     for round_ in range(rounds + 1):
