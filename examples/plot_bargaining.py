@@ -97,5 +97,5 @@ ax.spines[["top", "right"]].set_visible(False)
 # %%
 # In one stage the search makes the hospitals' losses more alike by serving all of them badly: the
 # good ones can always be made worse. After bargaining every hospital's error is a fifth to a third
-# below the baseline model's, and the promise keeps it there. An agreement over few held-out rows may
+# below the baseline's, and the promise keeps it there. An agreement over few held-out rows may
 # not carry over to new ones: bargain over folds.

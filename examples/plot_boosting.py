@@ -3,7 +3,7 @@ Boosting, with categories and missing values
 ============================================
 
 Trees have no gradient that a search over weights could follow, and each refit costs. BADR then
-works with refits alone, and few of them: what the baseline model's scores and a cheap linear stand-in
+works with refits alone, and few of them: what the baseline's scores and a cheap linear stand-in
 predict is corrected by what each refit really did. The table goes to the estimator as it is, a
 DataFrame with categories and missing values.
 """
@@ -75,5 +75,5 @@ for name, model in (("baseline", boosting.fit(X_train, y_train)), ("fair", fair)
     )
 
 # %%
-# A handful of fits was enough, the baseline one included: on test rows the groups' error rates differ
+# A handful of fits was enough, the baseline included: on test rows the groups' error rates differ
 # by a few points in place of fourteen, for half a point of accuracy.

@@ -62,8 +62,9 @@ for goal, options in goals.items():
         rows.append((goal, solver, seconds, model.baseline_metric_value_, model.metric_value_))
         name = goal.replace("\n", " ")
         print(
-            f"{name:34} {solver:9} {seconds:5.1f} s = {seconds / baseline_seconds:4.1f} baseline fits, "
-            f"metric {model.baseline_metric_value_:.3g} -> {model.metric_value_:.3g}"
+            f"{name:34} {solver:9} {seconds:5.1f} s = "
+            f"{seconds / baseline_seconds:4.1f} baseline fits, metric "
+            f"{model.baseline_metric_value_:.3g} -> {model.metric_value_:.3g}"
         )
 
 # %%

@@ -56,7 +56,7 @@ def test_scores_are_those_of_the_models(full):
                 y_part == "good", y_pred == "good", sensitive_features=g_part
             )
             assert row[f"metric_{part}"] == pytest.approx(parity)
-            losses = row[f"cell_losses_{part}"]
+            losses = row[f"group_losses_{part}"]
             for group in ("blue", "green"):
                 wrong = (y_part != y_pred)[g_part == group].mean()
                 assert losses[group] == pytest.approx(wrong)

@@ -133,7 +133,8 @@ def assert_same(one, other):
     for name in ("metric", "score", "cell_losses"):
         np.testing.assert_allclose(other.results_[name], one.results_[name], rtol=1e-6)
     for name in (
-        "metric_standard_error_", "constant_scoring_value_", "scoring_value_", "baseline_metric_value_",
+        "metric_standard_error_", "constant_scoring_value_", "scoring_value_",
+        "baseline_metric_value_",
     ):  # fmt: skip
         np.testing.assert_allclose(getattr(other, name), getattr(one, name), rtol=1e-6)
     assert other.small_groups_ == one.small_groups_

@@ -27,7 +27,7 @@ def fitted(model):
 
 
 def assert_usable(model, data=(X, Y, GROUP)):
-    """The estimator is the plain call with the weights found, and no worse than the baseline one."""
+    """The estimator is its own fit with the weights found, and no worse than the baseline."""
     X, y, group = data
     assert model.metric_value_ <= model.baseline_metric_value_
     assert len(model.predict(X)) == len(X)

@@ -170,7 +170,7 @@ def test_the_search_finds_rows():
 def test_no_training_rows_inside(name):
     model, X, y = fitted(name)
     stored = pickle.dumps(model)
-    # A tree's thresholds, say, may be values of X: estimator_ is what a baseline fit keeps as well.
+    # A tree's thresholds, say, may be values of X: its own fit keeps these as well.
     known = pickle.dumps(model.estimator_)
     assert rows_in(stored, X, known) == rows_in(stored, y, known) == 0
     assert b"person-" not in stored

@@ -34,7 +34,7 @@ def outputs(estimator, X):
     return [getattr(estimator, name)(X) for name in methods if hasattr(estimator, name)]
 
 
-def baseline_call(problem, sample_weight, seed):
+def own_fit(problem, sample_weight, seed):
     """Return the wrapped estimator's own fit."""
     estimator = clone(problem.estimator)
     if seed is not None:
@@ -130,17 +130,17 @@ def test_searches_keep_their_promises(problem):
     seed = None
     if model.random_state is not None:
         seed = int(np.random.RandomState(model.random_state).randint(np.iinfo(np.int32).max))
-    expected = baseline_call(problem, weight, seed)
-    for own, baseline in zip(
+    expected = own_fit(problem, weight, seed)
+    for own, other in zip(
         outputs(model.estimator_, problem.X), outputs(expected, problem.X), strict=True
     ):
-        np.testing.assert_array_equal(own, baseline)
-    for own, baseline in zip(outputs(model, problem.X), outputs(expected, problem.X), strict=True):
-        np.testing.assert_array_equal(own, baseline)
+        np.testing.assert_array_equal(own, other)
+    for own, other in zip(outputs(model, problem.X), outputs(expected, problem.X), strict=True):
+        np.testing.assert_array_equal(own, other)
     if model.cv is None:
         for value, estimator in (
             (model.metric_value_, expected),
-            (model.baseline_metric_value_, baseline_call(problem, problem.sample_weight, seed)),
+            (model.baseline_metric_value_, own_fit(problem, problem.sample_weight, seed)),
         ):
             again = value_of(problem, estimator)
             if again is not None:

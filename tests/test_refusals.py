@@ -216,7 +216,7 @@ PROBABILITIES = make_fairness_metric(
         ({"init": [1, -1]}, ValueError, "init must hold non-negative finite weights"),
         ({"init": [0, 0]}, ValueError, "not all zero"),
         ({"init": [np.nan, 1]}, ValueError, "init must hold"),
-        ({"stage2_tolerance": 0.1}, ValueError, "after init='nash', but init='baseline' has no stages"),
+        ({"stage2_tolerance": 0.1}, ValueError, "init='nash', but init='baseline' has no"),
         ({"init": "nash", "stage2_tolerance": -1}, ValueError, "stage2_tolerance must be None or"),
         ({"bound": 0.1, "trade_off": 1.0}, ValueError, "exclude each other"),
         ({"bound": -0.1}, ValueError, "bound=-0.1 cannot be met: demographic_parity is at least 0"),

@@ -14,7 +14,7 @@ from skbadr.result import Evaluation
 from skbadr.solvers.gaussian_process import LENGTH, Process, log_likelihoods
 from skbadr.solvers.surrogate import (
     PSEUDO_ROWS,
-    PlainEncoding,
+    DirectEncoding,
     Surrogate,
     TableEncoding,
     log_coordinates,
@@ -74,7 +74,7 @@ def test_tables_survive_their_encoding(seed, n_classes, weighted):
 
 def test_baseline_statistics_survive_their_encoding():
     statistics = np.random.default_rng(0).normal(size=(4, 3))
-    for encoding in (PlainEncoding(statistics), PlainEncoding(statistics[:1]), PlainEncoding()):
+    for encoding in (DirectEncoding(statistics), DirectEncoding(statistics[:1]), DirectEncoding()):
         np.testing.assert_allclose(encoding.decode(encoding.encode(statistics)), statistics)
 
 

@@ -1,7 +1,7 @@
 """Compare what the groups agree on with brute force over the simplex, on the held-out rows.
 
 Linear models, 1,500 rows of each table, 30 % of them held out: the smallest relative gain of a
-group over the baseline model, the best of it over a grid (201 points for two groups, 496 for three),
+group over the baseline, the best of it over a grid (201 points for two groups, 496 for three),
 and what stage 1 gained for every group; with --estimator, the same by refits alone, for tables with
 two groups and two classes (41 points):
 

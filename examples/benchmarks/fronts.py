@@ -355,7 +355,7 @@ def main(arguments=None):
         return points
 
     print(f"{'':38}{'test hypervolume':>18}{'':>9}{'':10}{'':20}{'dominated on train':>19}"
-          f"{'cost in plain fits':>18}{'time':>7}{'bound':>8}{'missed':>8}")  # fmt: skip
+          f"{'cost in baseline fits':>18}{'time':>7}{'bound':>8}{'missed':>8}")  # fmt: skip
     print(f"{'table':18}{'metric':20}{'BADR':>9}{'EG':>9}{'change':>9}{'(error)':>10}"
           f"{'common':>10}{'train':>10}{'from .03 (most)':>16}{'.02':>5}"
           f"{'median':>8}{'most':>7}{'ratio':>7}"

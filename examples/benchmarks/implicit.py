@@ -1,6 +1,6 @@
 """Run every benchmark of the implicit solver, one after the other.
 
-Against a baseline fit, against brute force, on sparse and wide data, for 2 to 64 cells and, where its
+Against the baseline, against brute force, on sparse and wide data, for 2 to 64 cells and, where its
 environment is given, against the toolbox of the method's authors:
 
     python examples/benchmarks/implicit.py --tables DIR --output DIR \\

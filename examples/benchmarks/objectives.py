@@ -2,7 +2,7 @@
 
 python examples/benchmarks/objectives.py --tables DIR [--only NAME ...] [--splits N] [--rows N]
 
-For each metric, on train and test, means over random splits: the baseline estimator; One-Fit (trained
+For each metric, on train and test, means over random splits: the baseline; One-Fit (trained
 on one group alone, the sum of weights kept, the best of them on train); equal weights of all cells;
 min-max (BADR for the worst group's loss); BADR for the metric itself. All metrics are better the
 lower they are.

@@ -3,7 +3,7 @@
     python examples/benchmarks/papers.py --tables DIR --output DIR [--only a b c d] [--splits N]
         [--toolbox-python ENV/bin/python --toolbox-script run_badr.py]
 
-(a) and (b): the strategies the baseline, Balanced, One-Fit, MinMax and BADR of Tanji, Vaiter and Laguel
+(a) and (b): the strategies baseline, Balanced, One-Fit, MinMax and BADR of Tanji, Vaiter and Laguel
 (2026, arXiv 2601.13448), logistic regression with l2 = 1e-2 and ridge with l2 = 1e-1, beside BADR
 over group x target cells under a bound, and the toolbox of the authors where it can run; (c) the
 picture of (a); (d) one stage against two, in the spirit of Zeng et al. (2024, arXiv 2406.07029).

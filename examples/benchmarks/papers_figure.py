@@ -9,7 +9,7 @@ NAMES = {"demographic_parity": "demographic parity difference",
          "individual": "individual unfairness"}  # fmt: skip
 # Okabe and Ito's palette, told apart by colour-blind readers, and a marker for each.
 STYLES = {
-    "the baseline": ("#000000", "o"),
+    "baseline": ("#000000", "o"),
     "Balanced": ("#56B4E9", "P"),
     "One-Fit": ("#E69F00", "v"),
     "MinMax": ("#CC79A7", "^"),
@@ -56,7 +56,7 @@ def draw_panel(ax, row):
     front = [[[m["test"], m["score"]] for m in r["front"]] for r in row["splits"]]
     means, _ = summary(front)
     points["front"] = means
-    joined = np.vstack([points["the baseline"], means])
+    joined = np.vstack([points["baseline"], means])
     ax.plot(
         *joined.T,
         color="#D55E00",

@@ -1,6 +1,6 @@
 """The strategies of the bilevel paper on one split, and ours beside the authors' toolbox.
 
-Tanji, Vaiter and Laguel (2026, arXiv 2601.13448) compare, for a fairness metric: the baseline; Balanced
+Tanji, Vaiter and Laguel (2026, arXiv 2601.13448) compare, for a fairness metric: baseline; Balanced
 (equal weights of the groups); One-Fit (trained on one group alone, the best of them on the training
 rows); MinMax (the lowest loss of the worst group); BADR (the lowest metric over group weights).
 Beside them here: BADR over group x target cells, the score maximised under a bound on the metric.
@@ -26,10 +26,10 @@ from toolbox import run_toolbox
 from skbadr import BADRClassifier, BADRRegressor, pareto_path
 from skbadr.partition import make_groups
 
-STRATEGIES = ("the baseline", "Balanced", "One-Fit", "MinMax", "BADR")
+STRATEGIES = ("baseline", "Balanced", "One-Fit", "MinMax", "BADR")
 BOUNDED = "BADR, group_target"
 TOOLBOX = "toolbox"
-# The bound of the last one, and those of the figure's front: shares of the baseline's value on train.
+# The bound of the last one, and those of the figure's front: shares of its value for the baseline.
 SHARE = 0.2
 SHARES = (0.8, 0.6, 0.4, 0.2, 0.1)
 # ours -> the toolbox's name
@@ -119,7 +119,7 @@ class Split(BaseSplit):
         function = accuracy_score if self.task == "classification" else root_mean_squared_error
         return float(function(self.y[rows], model.predict(self.X[rows])))
 
-    def at_group_weights(self, weights):
+    def at_weights(self, weights):
         """Return the estimator at some weights of the groups."""
         cells = self.cells("group")
         weights = np.maximum(np.asarray(weights, dtype=float), 1e-12)
@@ -173,7 +173,7 @@ def toolbox_model(split, name, arguments, known):
     found = known[theirs]
     if "error" in found:
         return None, found
-    return split.at_group_weights(found["weights"]), found
+    return split.at_weights(found["weights"]), found
 
 
 def run_split(split, names=None, *, figure=(), toolbox=None):
@@ -186,14 +186,14 @@ def run_split(split, names=None, *, figure=(), toolbox=None):
     """
     groups = make_groups(split.group[split.train])
     fixed = {
-        "the baseline": split.weighted(np.ones(len(split.train))),
-        "Balanced": split.at_group_weights(np.ones(len(groups.labels))),
+        "baseline": split.weighted(np.ones(len(split.train))),
+        "Balanced": split.at_weights(np.ones(len(groups.labels))),
         "MinMax": split.searched(make_metric("worst_group_loss", split.task), "group"),
     }
     alone, records = one_fits(split), []
     for name in names or METRICS[split.task]:
         metric = make_metric(name, split.task)
-        baseline = split.value(metric, fixed["the baseline"], split.train)
+        baseline = split.value(metric, fixed["baseline"], split.train)
         models = fixed | {
             "One-Fit": min(alone, key=lambda model: split.value(metric, model, split.train)),  # noqa: B023
             "BADR": split.searched(metric, "group"),
@@ -207,7 +207,7 @@ def run_split(split, names=None, *, figure=(), toolbox=None):
                 models[TOOLBOX] = model
         record["measures"] = {key: split.measures(metric, model) for key, model in models.items()}
         if name in figure:
-            front = split.front(metric, fixed["the baseline"])
+            front = split.front(metric, fixed["baseline"])
             record["front"] = [split.measures(metric, model) for model in front]
         records.append(record)
     return records
@@ -228,9 +228,7 @@ def best_of(row, part, names=STRATEGIES):
     values = {name: row[name][part] for name in names}
     best = min(values.values())
     # A thousandth of what there was to gain counts as equal.
-    return bool(
-        values["BADR"] <= best + 1e-9 + 1e-3 * max(values["the baseline"] - best, abs(best))
-    )
+    return bool(values["BADR"] <= best + 1e-9 + 1e-3 * max(values["baseline"] - best, abs(best)))
 
 
 def run_case(folder, case, *, splits, rows, names=None, figure=(), toolbox=None, cache=None):

@@ -1,7 +1,7 @@
 """Show how far few refits of boosting close the gap between groups' mean predictions.
 
-Cells are groups x quantile bins of the target; the bound is on the gap of the baseline model where the
-upper level is evaluated. Beside the root mean squared errors stand the least that constant shifts
+Cells are groups x quantile bins of the target; the bound is on the baseline's gap where the upper
+level is evaluated. Beside the root mean squared errors stand the least that constant shifts
 of the groups and re-weighed models can have at that gap, and that of the baseline estimator with
 weights perturbed at random by a fifth, which a refit cannot be told from:
 
@@ -36,7 +36,7 @@ def scores(model, X, y, group):
 def least_errors(baseline, X, y, group, gap):
     """Return the least root mean squared errors at which two groups' means come within a gap.
 
-    First of any model that shifts the baseline one's predictions by a constant in each group, chosen
+    First of any model that shifts the baseline's predictions by a constant in each group, chosen
     with these rows' targets in sight; then of re-weighed ones. Weights move a prediction by as
     much as its target is uncertain there, v(x), and an uneven move costs E[v^2] / E[v]^2 times
     an even one: a third of the residuals' kurtosis, where they are normal with variance v(x).

@@ -195,7 +195,7 @@ LABELS = {
 
 
 def plot(rows, series, folder):
-    """Write one SVG: seconds in plain fits, passes, gains and peak memory, by solver."""
+    """Write one SVG: seconds in baseline fits, passes, gains and peak memory, by solver."""
     import matplotlib
 
     matplotlib.use("svg")

@@ -79,7 +79,7 @@ def _description(result, options, table):
 def _write(content, options):
     path = os.path.join(options.output, "skbadr_results.json")
     with open(path, "w", encoding="utf-8") as file:
-        json.dump(_baseline(content), file, indent=1, allow_nan=False)
+        json.dump(_builtin(content), file, indent=1, allow_nan=False)
         file.write("\n")
     return path
 
@@ -118,16 +118,16 @@ def _labels(groups):
     return [" | ".join(map(str, g)) if isinstance(g, tuple) else str(g) for g in groups]
 
 
-def _baseline(value):
+def _builtin(value):
     """Return `value` made of what JSON knows; NaN and infinity become null."""
     if isinstance(value, dict):
-        return {str(key): _baseline(item) for key, item in value.items()}
+        return {str(key): _builtin(item) for key, item in value.items()}
     if isinstance(value, np.ndarray):
-        return _baseline(value.tolist())
+        return _builtin(value.tolist())
     if isinstance(value, (list, tuple)):
-        return [_baseline(item) for item in value]
+        return [_builtin(item) for item in value]
     if isinstance(value, np.generic):
-        return _baseline(value.item())
+        return _builtin(value.item())
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)

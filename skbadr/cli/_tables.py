@@ -227,7 +227,7 @@ def _merge_small(groups, n_rows, notes):
     if len(small) < 2:
         return groups
     notes.append(f"groups of fewer than {n_rows} rows are merged: {', '.join(small)}.")
-    # Not baseline "other", which the table may have already.
+    # Not simply "other", which the table may have already.
     return np.where(counts[codes] < n_rows, "(small groups)", groups)
 
 

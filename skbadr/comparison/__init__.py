@@ -1,4 +1,4 @@
-"""Compare BADR with the baseline estimator and with fairlearn's algorithms, on one split or many."""
+"""Compare BADR with the baseline and with fairlearn's algorithms, on one split or many."""
 
 from ._protocol import compare
 from ._splits import compare_splits

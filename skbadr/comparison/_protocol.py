@@ -93,7 +93,7 @@ def compare(
         - ``fronts``: ``results_`` of every BADR model by the same key;
         - ``notes``: list of str, what a reader of the table should know;
         - ``settings``: dict with task, metric, bound, the groups' sizes, the error of a constant
-          prediction, and the chance level: the baseline estimator's metric on the training rows, were
+          prediction, and the chance level: the baseline's metric on the training rows, were
           the groups drawn at random.
 
     Examples

@@ -1,8 +1,8 @@
-"""The comparison as plain text."""
+"""The comparison as text."""
 
 
 def format_table(result):
-    """Format the results of `compare` as aligned plain text.
+    """Format the results of `compare` as aligned text.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def format_table(result):
 
 
 def format_splits_table(result):
-    """Format the results of `compare_splits` as aligned plain text.
+    """Format the results of `compare_splits` as aligned text.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def _with_error(row, name, form="{:.4f}"):
 
 
 def format_group_table(result):
-    """Format the test losses of every group as aligned plain text.
+    """Format the test losses of every group as aligned text.
 
     Parameters
     ----------

@@ -34,9 +34,9 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
         A name of `skbadr.metrics.get_metric_names`, a fairness function of fairlearn or any
         ``f(y_true, y_pred, *, sensitive_features)``, or a metric object.
     solver : {"auto", "implicit", "alternating", "gd", "sgd"} or UpperSolver, default="auto"
-        "implicit": exact derivatives, for linear models with a smooth objective, a few baseline fits
-        in all; "alternating": refits of any estimator; "gd", "sgd": single loops, for millions of
-        rows; "auto": what fits estimator, metric and size.
+        "implicit": exact derivatives, for linear models with a smooth objective, a few baseline
+        fits in all; "alternating": refits of any estimator; "gd", "sgd": single loops, for millions
+        of rows; "auto": what fits estimator, metric and size.
     partition : {"group", "group_target"} or callable, default="group"
         What carries a weight: each group, each group x class, or the labels that a callable
         ``(y, groups)`` returns.
@@ -124,8 +124,8 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
     converged_ : bool
         Whether the search ended by its own tolerance, not by its budget.
     n_refits_ : int
-        Fits of the estimator itself, the baseline and the last one included, also those that `memory`
-        had; the implicit solver's own solutions in between do not count.
+        Fits of the estimator itself, the baseline and the last one included, also those that
+        `memory` had; the implicit solver's own solutions in between do not count.
     results_ : dict of ndarrays
         One entry per visited point: "cell_weights", "metric", "score", "cell_losses",
         "refit_time" (seconds; of loading, where `memory` had it), "pareto_optimal" (not dominated

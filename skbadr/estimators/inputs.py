@@ -9,7 +9,7 @@ from skbadr._sklearn import _num_samples
 
 
 def inner_tags(estimator):
-    """Return the estimator's tags, or None where it is too baseline a class to have any."""
+    """Return the estimator's tags, or None if its class has none."""
     known = not isinstance(estimator, type) and hasattr(estimator, "__sklearn_tags__")
     return get_tags(estimator) if known else None
 

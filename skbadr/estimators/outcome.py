@@ -77,7 +77,7 @@ def _fit_on_all(lower, archive, cells):
     Raises
     ------
     Exception
-        Of the best weights, with a note that gives them, where none better than the baseline ones do.
+        Of the best weights, with a note that gives them, where none better than the baseline's do.
     """
     key, baseline = archive.objective.key, archive.evaluations[0]
     better = [e for e in archive.evaluations if not e.failed and key(e) < key(baseline)]

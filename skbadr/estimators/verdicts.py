@@ -30,7 +30,7 @@ def verdicts(model):
 
 
 def standard_errors(model):
-    """Return the standard errors of the chosen and of the baseline model's metric, NaN if unknown."""
+    """Return the standard errors of the chosen and of the baseline model's metric, or NaN."""
     known = vars(model)
     names = "metric_standard_error_", "baseline_metric_standard_error_"
     return [known.get(name, np.nan) for name in names]
@@ -48,8 +48,8 @@ def _gain(model, metric):
         ]
     if baseline or (gain <= 0 and model.bound is None and not model.trade_off):
         return [
-            "Nothing was gained: no visited model is better than the baseline estimator by what was "
-            f"asked for.{_cures(model)}"
+            "Nothing was gained: no visited model is better than the baseline estimator by what "
+            f"was asked for.{_cures(model)}"
         ]
     sentences = []
     if excess > 0:
@@ -134,9 +134,9 @@ def _resolution(model, metric):
     distance = np.nan if ideal is None else abs(model.baseline_metric_value_ - ideal)
     if distance < ERRORS * error:
         sentences.append(
-            f"The baseline estimator's {model.metric_name_} of {model.baseline_metric_value_:.4f} is "
-            f"within twice its standard error of {error:.4f} from {ideal:g}: these rows cannot "
-            "tell it from a fair one."
+            f"The baseline estimator's {model.metric_name_} of "
+            f"{model.baseline_metric_value_:.4f} is within twice its standard error of "
+            f"{error:.4f} from {ideal:g}: these rows cannot tell it from a fair one."
         )
     if model.small_groups_:
         named = ", ".join(f"{label!r} ({rows})" for label, rows in model.small_groups_.items())

@@ -1,4 +1,4 @@
-"""The lower level of any estimator: a baseline weighted fit."""
+"""The lower level of any estimator: an ordinary weighted fit."""
 
 import copy
 import dataclasses

@@ -27,7 +27,7 @@ class EvaluationSet:
     sample_weight : ndarray of shape (n,) or None
         None stands for equal weights.
     sensitive_features : object
-        What the user gave, for metrics that are baseline callables.
+        What the user gave, for metrics that are callables.
     cache : dict
         What metrics keep of the data, not of any model.
     """

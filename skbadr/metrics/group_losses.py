@@ -250,8 +250,8 @@ class GroupLossMetric(FairnessMetric):
 
     @property
     def group_means_of(self):  # noqa: D102
-        baseline = type(self).statistics is GroupLossMetric.statistics
-        return self._loss.function if baseline and self.differentiable else None
+        is_mean = type(self).statistics is GroupLossMetric.statistics
+        return self._loss.function if is_mean and self.differentiable else None
 
     def statistics(self, evaluation_set, response):  # noqa: D102
         means = evaluation_set.group_means(self._loss.function(evaluation_set.y, response))

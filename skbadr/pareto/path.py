@@ -229,8 +229,8 @@ def _walk(setup, bounds, n_points, max_iter):
 def _spaced(metric, baseline, search, n_points):
     if np.isnan(baseline.metric):
         raise ValueError(
-            f"{metric.name} is undefined for the baseline estimator, so that no bounds can be chosen "
-            "between its value and the best: give bounds."
+            f"{metric.name} is undefined for the baseline estimator, so that no bounds can be "
+            "chosen between its value and the best: give bounds."
         )
     ideal = metric.ideal
     if ideal is not None:
@@ -252,13 +252,13 @@ def _within_reach(metric, baseline, visited, bounds, n_points):
 
 def _evaluations(results, order):
     """Return evaluations as `results_` lists them, their cells in the order of a search."""
-    weights = from_labels(results["cell_weights"], order)
-    losses = from_labels(results["cell_losses"], order)
+    by_cell = ("cell_weights", "cell_losses")
+    results = results | {name: from_labels(results[name], order) for name in by_cell}
     known = inspect.signature(Evaluation).parameters
     evaluations = []
     for i in range(len(results["metric"])):
         fields = {name: values[i] for name, values in results.items() if name in known}
-        evaluation = Evaluation(weights[i], cell_losses=losses[i], **fields)
+        evaluation = Evaluation(**fields)
         if results["failed"][i]:
             evaluation.error = RuntimeError("the refit failed during the search.")
         evaluations.append(evaluation)

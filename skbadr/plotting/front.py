@@ -342,8 +342,8 @@ class GroupLossesDisplay:
                        "label": label} | kwargs  # fmt: skip
             self.lines_ += ax.plot(self.metric[order], self.cell_losses[order, k], **options)
             if self.baseline is not None:
-                ax.plot(self.baseline[0], self.baseline[1][k], marker="s", markersize=8, color=color,
-                        fillstyle="none", linestyle="")  # fmt: skip
+                ax.plot(self.baseline[0], self.baseline[1][k], marker="s", markersize=8,
+                        color=color, fillstyle="none", linestyle="")  # fmt: skip
         if self.baseline is not None:
             ax.plot([], [], marker="s", markersize=8, color="0.3", fillstyle="none", linestyle="",
                     label="baseline estimator")  # fmt: skip

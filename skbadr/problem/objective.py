@@ -36,7 +36,7 @@ class UpperObjective:
         self._sign = -1.0 if metric.greater_is_better else 1.0
 
     def calibrate(self, baseline):
-        """Rank from here on by no more digits than sums have, in units of the baseline model's values.
+        """Rank from here on by no more digits than sums have, in units of the baseline's values.
 
         What is equal but for rounding is then equal, whatever the order of the rows.
         """

@@ -15,7 +15,7 @@ EXACT_RADIUS = 0.3
 CLOSE_BY = 0.1
 # Share of such a metric that a step must gain.
 EXACT_TOL = 5e-3
-# Share of the baseline model's distance to the ideal that is as good as none.
+# Share of the baseline's distance to the ideal that is as good as none.
 CLOSE = 0.015
 
 
@@ -103,7 +103,7 @@ def correct(
 
 
 def _share_left(objective, found, reference):
-    """Return what is left of the baseline model's distance to the ideal; infinite where not known."""
+    """Return what is left of the baseline's distance to the ideal; infinite where not known."""
     if objective.uses_score or objective.ideal is None:
         return np.inf
     before = abs(objective.cost(reference) - objective.ideal)

@@ -15,7 +15,7 @@ class NotTheEstimators(Exception):
 
 
 class Finals:
-    """Fit the estimator itself: at the best weights, and baseline where that is needed to judge.
+    """Fit the estimator itself: at the best weights, and the baseline where judging needs it.
 
     The baseline model is known from its lower level's solution. The estimator's own baseline fit,
     which differs by the tolerance of its solver, only decides where the gain is not far beyond

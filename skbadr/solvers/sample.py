@@ -11,7 +11,7 @@ LARGE = 0.3
 
 
 class Sample:
-    """A smooth problem on a stratified sample, its baseline solution, and what they say of all rows.
+    """A smooth problem on a stratified sample, its baseline solution, and what they say of all.
 
     Solutions on all rows start where those on the sample are, moved by how the baseline ones
     differ, and take steps by the sample's Hessian: what is left after one is a few percent of it.

@@ -68,7 +68,7 @@ class TableEncoding:
         return (self._unit / table[..., 1:] + self._unit / table[..., :1]).ravel()
 
 
-class PlainEncoding:
+class DirectEncoding:
     """Statistics as they are, in units of how far refits have moved them.
 
     Parameters
@@ -148,7 +148,7 @@ def encoding_of(metric, evaluation_set, statistics=None):
     """Return the encoding in which a metric's statistics are modelled."""
     if metric.uses_confusion:
         return TableEncoding(evaluation_set)
-    return PlainEncoding(statistics)
+    return DirectEncoding(statistics)
 
 
 class Surrogate:
