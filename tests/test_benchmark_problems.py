@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "examples" / "benchmarks"))
 import problems as family  # noqa: E402
+from _dense_search import dense_search  # noqa: E402
 from problems import Problem, main, problems  # noqa: E402
 
 # One of each way in which X tells the group, of each task and of each kind of columns.
@@ -180,6 +181,22 @@ def test_front_of_regression():
     means = [model.predict(fresh)[groups == g].mean() for g in range(groups.max() + 1)]
     value = problem.population_value(model, "demographic_parity")
     assert value == pytest.approx(np.ptp(means), abs=0.1)
+
+
+def test_dense_search_lies_between_baseline_and_front():
+    problem = Problem(CHOSEN[3])
+    estimator = LogisticRegression(max_iter=500)
+    X, y, _ = problem.sample(3000)
+    baseline = problem.pipeline(estimator).fit(X, y)
+    value = problem.population_value(baseline, "demographic_parity")
+    bounds = [2 * value, value / 3]
+    free, fair = dense_search(
+        problem, estimator, "demographic_parity", bounds, rows=3000, rounds=2, per_round=12
+    )
+    limits = problem.front(bounds=bounds)
+    assert free.error <= problem.population_value(baseline, "error") + 1e-9
+    assert fair.value <= value / 3
+    assert limits[1].lower <= fair.error < limits[1].error + 0.1
 
 
 def test_script_prints_a_table(tmp_path, capsys):
