@@ -267,8 +267,10 @@ PEOPLE = make_people(300, seed=1)
 
 
 def two_stage(estimator, **options):
+    # The loss that the groups bargain over.
+    loss = "log_loss" if hasattr(estimator, "predict_proba") else "zero_one"
     options = {"init": "nash", "cv": 0.3, "random_state": 0, "max_iter": 5} | options
-    return BADRClassifier(estimator, "worst_group_loss", **options)
+    return BADRClassifier(estimator, get_metric("worst_group_loss", loss=loss), **options)
 
 
 @pytest.mark.parametrize("cv", [0.3, 3])

@@ -117,7 +117,7 @@ def test_table_with_text_and_missing_values_and_peers(capsys, tmp_path, people):
     assert rows["exponentiated_gradient"]["refits"] > 1
     assert not rows["exponentiated_gradient"]["deterministic"]
     assert rows["baseline"]["accuracy_test"] > 0.7
-    assert set(rows["baseline"]["group_losses_test"]) == {"f", "m"}
+    assert set(rows["baseline"]["group_errors_test"]) == {"f", "m"}
     # The default bound, its reason, and what came of it.
     assert content["settings"]["bound"] == pytest.approx(0.2 * rows["baseline"]["metric_train"])
     assert "constant" in out

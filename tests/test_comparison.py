@@ -56,11 +56,11 @@ def test_scores_are_those_of_the_models(full):
                 y_part == "good", y_pred == "good", sensitive_features=g_part
             )
             assert row[f"metric_{part}"] == pytest.approx(parity)
-            losses = row[f"group_losses_{part}"]
+            losses = row[f"group_errors_{part}"]
             for group in ("blue", "green"):
                 wrong = (y_part != y_pred)[g_part == group].mean()
                 assert losses[group] == pytest.approx(wrong)
-            assert row[f"worst_group_loss_{part}"] == max(losses.values())
+            assert row[f"worst_group_error_{part}"] == max(losses.values())
     sizes = result.settings["groups"]
     assert sizes["blue"] == {"train": (g_train == "blue").sum(), "test": (g_test == "blue").sum()}
 
@@ -137,8 +137,8 @@ def test_regression(full):
     ]
     limit = result.models["exponentiated_gradient"].constraints.upper_bound
     assert limit == pytest.approx(rows["baseline"]["rmse_train"] ** 2)
-    worst = max(rows["baseline"]["group_losses_test"].values())
-    assert rows["baseline"]["worst_group_loss_test"] == worst
+    worst = max(rows["baseline"]["group_errors_test"].values())
+    assert rows["baseline"]["worst_group_error_test"] == worst
     assert any("BoundedGroupLoss" in note for note in result.notes)
     assert any(note.startswith("ThresholdOptimizer left out") for note in result.notes)
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.special import softmax
+from sklearn.base import clone
 from sklearn.ensemble import (
     GradientBoostingRegressor,
     HistGradientBoostingClassifier,
@@ -36,10 +37,11 @@ from sklearn.svm import LinearSVC, LinearSVR
 
 from skbadr import BADRClassifier, BADRRegressor
 from skbadr._rows import STEP_ROWS
-from skbadr.estimators.own_loss import own_loss
 from skbadr.losses import LOSSES, get_loss, soft_zero_one
 from skbadr.metrics import EvaluationSet, GroupLossMetric, get_metric
 from skbadr.metrics.ambiguity import worst_expectation
+from skbadr.metrics.group_losses import SUMMARIES
+from skbadr.metrics.own_loss import own_loss
 from skbadr.partition import make_groups
 
 
@@ -276,6 +278,17 @@ def test_own_loss(estimator, expected):
     assert own_loss(estimator, y, task).name == expected
 
 
+def test_a_loss_that_is_not_known_is_not_silently_the_zero_one_loss():
+    X, group = np.random.default_rng(0).normal(size=(120, 2)), np.arange(120) % 2
+    y = (X[:, 0] > 0.3 * group).astype(int)
+    model = BADRClassifier(Perceptron(random_state=0), "worst_group_loss", max_iter=3)
+    with pytest.warns(UserWarning, match="Perceptron trains on is not known.* zero-one loss"):
+        model.fit(X, y, sensitive_features=group)
+    assert model.metric_name_ == "worst_group_loss[zero_one]"
+    known = clone(model).set_params(metric="worst_group_error").fit(X, y, sensitive_features=group)
+    assert known.baseline_metric_value_ == model.baseline_metric_value_
+
+
 def test_own_loss_is_filled_in_by_the_fit():
     X = np.random.default_rng(0).normal(size=(120, 2))
     group = np.arange(120) % 3
@@ -295,11 +308,25 @@ def test_own_loss_is_filled_in_by_the_fit():
     assert model.metric_value_ == pytest.approx(worst)
 
 
-def test_own_stands_for_a_simple_loss_without_an_estimator():
-    assert get_metric("ltr").name == "ltr[own]"
-    for name, task, loss in (("ltr", "classification", "zero_one"),
-                             ("forml", "regression", "squared_error")):  # fmt: skip
-        assert get_metric(name, task).loss == loss
+@pytest.mark.parametrize("name", [*SUMMARIES, "ltr", "forml", "meta_gdro"])
+def test_without_an_estimator_no_loss_stands_in_for_that_of_a_classifier(name):
+    y, group = np.array([0, 1, 0, 1]), ["a", "a", "b", "b"]
+    metric = get_metric(name)
+    assert metric.name == f"{name}[own]" and metric.loss == "own"
+    for predicted in (y, [0.2, 0.9, 0.4, 0.6]):
+        with pytest.raises(
+            ValueError, match=r"give loss='log_loss' .* worst_group_error or zero_o"
+        ):
+            metric(y, predicted, sensitive_features=group)
+
+
+def test_without_an_estimator_the_loss_of_real_targets_is_the_squared_error():
+    y, predicted, group = [1.0, 2.5, 3.0, 5.0], [1.5, 2.5, 3.5, 4.0], ["a", "a", "b", "b"]
+    value = get_metric("forml", "regression")(y, predicted, sensitive_features=group)
+    assert value == (0.25 + 1.0) / 2 - 0.25 / 2
+
+
+def test_the_own_loss_has_no_options_and_is_the_default():
     assert get_metric("group_loss_gap", loss="own").own
     with pytest.raises(TypeError, match="loss='own' takes no options"):
         get_metric("group_loss_gap", loss="own", delta=1.0)
@@ -330,17 +357,20 @@ def test_many_statistics_at_once_are_one_after_the_other(summary, rho):
     np.testing.assert_allclose(metric.from_many_statistics(data, statistics), expected, rtol=1e-14)
 
 
+WELFARE = get_metric("nash_welfare", loss="zero_one")
+
+
 def test_a_group_without_weight_bargains_for_nothing():
     rng = np.random.default_rng(0)
     y, predicted, group = rng.integers(0, 2, 60), np.zeros(60, int), np.repeat(["a", "b", "c"], 20)
     y[:40], predicted[:40] = np.tile([0, 1], 20), np.tile([0, 1], 20)
     weight = np.where(group == "c", 0.0, 1.0)
     # Warnings are errors: none of the groups that count is without an agreement.
-    value = get_metric("nash_welfare")(y, predicted, sensitive_features=group, sample_weight=weight)
+    value = WELFARE(y, predicted, sensitive_features=group, sample_weight=weight)
     seen = weight > 0
-    expected = get_metric("nash_welfare")(y[seen], predicted[seen], sensitive_features=group[seen])
+    expected = WELFARE(y[seen], predicted[seen], sensitive_features=group[seen])
     assert value == pytest.approx(expected)
-    endless = GroupLossMetric("nash_welfare", disagreement=np.inf)
+    endless = get_metric("nash_welfare", loss="zero_one", disagreement=np.inf)
     assert endless(y, predicted, sensitive_features=group) == -np.inf
 
 

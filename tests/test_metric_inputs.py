@@ -98,7 +98,7 @@ def test_the_greater_of_two_labels_is_positive():
 PROBABILITIES = [0.1, 0.9, 0.4, 0.7, 0.8, 0.2]
 
 
-@pytest.mark.parametrize("name", ["demographic_parity", "equalized_odds", "worst_group_loss"])
+@pytest.mark.parametrize("name", ["demographic_parity", "equalized_odds", "worst_group_error"])
 @pytest.mark.parametrize("kind", ["list", "floats", "bool", "objects", "minus one"])
 def test_probabilities_are_not_labels(name, kind):
     with pytest.raises(ValueError, match="takes predicted labels, but y_pred holds fractions"):

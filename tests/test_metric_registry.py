@@ -53,8 +53,10 @@ def test_every_name_makes_a_metric_that_can_be_pickled(task):
 def test_names_stand_for_either_task():
     assert isinstance(get_metric("demographic_parity"), RateMetric)
     assert isinstance(get_metric("demographic_parity", "regression"), GroupMeanMetric)
-    assert get_metric("worst_group_loss").name == "worst_group_loss[zero_one]"
-    assert get_metric("worst_group_loss", "regression").name == "worst_group_loss[squared_error]"
+    assert get_metric("worst_group_loss").name == "worst_group_loss[own]"
+    assert get_metric("worst_group_loss", loss="zero_one").name == "worst_group_loss[zero_one]"
+    assert get_metric("worst_group_error").name == "worst_group_error"
+    assert get_metric("zero_one_loss_variance").name == "zero_one_loss_variance"
     assert isinstance(get_metric("kolmogorov_smirnov", "regression"), KolmogorovSmirnovMetric)
 
 
@@ -255,7 +257,7 @@ class MissGapFromShares(FairnessMetric):
 
 @pytest.mark.parametrize("kind", [MissGap, MissGapFromShares])
 def test_own_class(kind):
-    metric, twin = kind(), get_metric("group_loss_gap")
+    metric, twin = kind(), get_metric("group_loss_gap", loss="zero_one")
     rng = np.random.default_rng(0)
     y, predicted, groups = rng.integers(0, 3, (3, 200))
     for arrays in ((y, predicted), (np.array(list("abc"))[y], np.array(list("abc"))[predicted])):
@@ -265,7 +267,7 @@ def test_own_class(kind):
     y = (X[:, 1] + (groups == 1) + rng.normal(size=200) > 0).astype(int)
     fitted = [
         BADRClassifier(metric=m, max_iter=4).fit(X, y, sensitive_features=groups)
-        for m in (metric, "group_loss_gap")
+        for m in (metric, twin)
     ]
     assert fitted[0].baseline_metric_value_ == pytest.approx(fitted[1].baseline_metric_value_)
     assert fitted[0].metric_value_ <= fitted[0].baseline_metric_value_

@@ -176,7 +176,7 @@ NAMED = {
     "accuracy_parity_ratio": flm.accuracy_score_ratio,
     "equalized_odds": flm.equalized_odds_difference,
     "equalized_odds_ratio": flm.equalized_odds_ratio,
-    "worst_group_loss": flm.zero_one_loss_group_max,
+    "worst_group_error": flm.zero_one_loss_group_max,
     "demographic_parity_difference": flm.demographic_parity_difference,
     "f1_score_group_min": flm.f1_score_group_min,
 }

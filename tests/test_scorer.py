@@ -16,6 +16,7 @@ from sklearn.metrics import accuracy_score, check_scoring
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.svm import LinearSVC
 
 from skbadr import BADRClassifier
 from skbadr.metrics import FairnessMetric, fairness_scorer, get_metric, make_fairness_metric
@@ -50,6 +51,29 @@ def scores_by_hand(metric, model, data, y, cv=4, **options):
             metric(y[test], fitted.predict(data.iloc[test]), sensitive_features=GROUPS.iloc[test])
         )
     return np.array(values)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda model: model,
+        lambda model: make_pipeline(StandardScaler(), model),
+        lambda model: GridSearchCV(make_pipeline(model), {}),
+        lambda model: BADRClassifier(model, sensitive_columns=lambda X: X["a"] > 0, max_iter=2),
+    ],
+    ids=["alone", "pipeline", "search", "badr"],
+)
+def test_losses_of_groups_are_of_the_loss_that_is_trained_on(wrap):
+    scorer = fairness_scorer("worst_group_loss", sensitive_columns=lambda X: X["a"] > 0)
+    model = wrap(LogisticRegression()).fit(NUMBERS, Y)
+    metric = get_metric("worst_group_loss", loss="log_loss")
+    value = metric(Y, model.predict_proba(NUMBERS), sensitive_features=NUMBERS["a"] > 0)
+    assert scorer(model, NUMBERS, Y) == -value
+    if not isinstance(model, BADRClassifier):
+        model = wrap(LinearSVC()).fit(NUMBERS, Y)
+        metric = get_metric("worst_group_loss", loss="squared_hinge")
+        value = metric(Y, model.decision_function(NUMBERS), sensitive_features=NUMBERS["a"] > 0)
+        assert scorer(model, NUMBERS, Y) == -value
 
 
 def test_value_and_sign():

@@ -46,7 +46,7 @@ def test_means_and_errors_are_those_of_single_comparisons(data, result):
         for seed in (5, 6, 7)
     ]
     row = next(r for r in result.rows if r["key"] == "badr_group_target" and r["bound"] == 0.1)
-    for name in ("accuracy_train", "metric_test", "worst_group_loss_test", "refits"):
+    for name in ("accuracy_train", "metric_test", "worst_group_error_test", "refits"):
         values = [single.rows[1][name] for single in singles]
         assert row[name] == pytest.approx(np.mean(values))
         assert row[f"{name}_error"] == pytest.approx(np.std(values, ddof=1) / np.sqrt(3))

@@ -33,7 +33,7 @@ from papers_strategies import (
 )
 from threadpoolctl import threadpool_limits
 
-# LtR, FORML and Meta-gDRO are these goals of the second stage.
+# LtR, FORML and Meta-gDRO are these goals of the second stage, of the zero-one loss.
 GOALS = {"LtR": "mean_loss", "FORML": "group_loss_gap", "Meta-gDRO": "worst_group_loss"}
 COLUMNS = (*STRATEGIES, BOUNDED)
 

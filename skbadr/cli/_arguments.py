@@ -25,8 +25,8 @@ also written to the output folder: skbadr_results.json and skbadr_front.png.
 
 metrics:
   demographic_parity, equal_opportunity, equalized_odds, false_positive_rate_parity and
-  accuracy_parity (each also with _ratio), worst_group_loss, group_loss_gap and others; for
-  regression demographic_parity is the gap between the groups' mean predictions
+  accuracy_parity (each also with _ratio), worst_group_error, worst_group_loss, group_loss_gap
+  and others; for regression demographic_parity is the gap between the groups' mean predictions
 
 estimators:
   classification: {", ".join(estimator_names("classification"))}

@@ -93,8 +93,8 @@ def _compare_once(options, table, estimator):
     print()
     print(format_table(result))
     print()
-    loss = "share of errors" if table.task == "classification" else "RMSE"
-    print(f"Test loss of each group ({loss}):")
+    error = "share of errors" if table.task == "classification" else "RMSE"
+    print(f"Test error of each group ({error}):")
     print(format_group_table(result))
     _print_notes(result.notes)
     print()

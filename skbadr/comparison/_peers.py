@@ -187,7 +187,7 @@ class ThresholdOptimizerPeer(_FairlearnPeer):
 
 def _constraint_names(problem):
     name = problem.metric_name
-    if not name.endswith(("_group_min", "_group_max")):
+    if not name.endswith(("_group_min", "_group_max", "_variance")):
         for start, names in _CONSTRAINTS.items():
             if name.startswith(start):
                 return names

@@ -10,8 +10,8 @@ from sklearn.base import is_classifier
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import Bunch
 
-from skbadr.estimators.own_loss import with_own_loss
 from skbadr.metrics import get_metric
+from skbadr.metrics.own_loss import with_own_loss
 
 from ._groups import group_labels, stratified_split
 from ._methods import Badr, Baseline
@@ -21,6 +21,8 @@ from ._scores import chance_level, part_scores
 
 # Share of the baseline estimator's unfairness that the default bound leaves.
 DEFAULT_SHARE = 0.2
+# Metrics that are losses themselves, of which a share means nothing.
+_LEVELS = {"mean_loss", "ltr", "worst_group_loss", "meta_gdro", "worst_group_error", "nash_welfare"}
 # A loss over fewer test rows than this says little about its group.
 SMALL_GROUP = 30
 # Sentences that one method may add to the notes.
@@ -87,7 +89,7 @@ def compare(
     result : Bunch
         With the items
 
-        - ``rows``: list of dicts, one per method: scores on both parts, losses by group, seconds,
+        - ``rows``: list of dicts, one per method: scores on both parts, errors by group, seconds,
           number of refits; see :func:`skbadr.comparison.format_table`;
         - ``models``: the fitted models by the rows' ``"key"``;
         - ``fronts``: ``results_`` of every BADR model by the same key;
@@ -211,7 +213,8 @@ def default_bound(metric, name, baseline_value):
     float or None
         None where a share of the value means nothing: a group's own loss or score, or NaN.
     """
-    is_a_level = name.endswith(("worst_group_loss", "nash_welfare", "_group_min", "_group_max"))
+    name = name.partition("[")[0]  # without the loss it is of
+    is_a_level = name in _LEVELS or name.endswith(("_group_min", "_group_max"))
     if is_a_level or not math.isfinite(baseline_value):
         return None
     # Ratios are fair at one, differences at zero.

@@ -25,7 +25,8 @@ def part_scores(problem, fitted, X, y, groups):
     Returns
     -------
     dict
-        Floats, and the loss of every group under ``"group_losses"``.
+        Floats, and the error (share of errors, or root mean squared error) of every group under
+        ``"group_errors"``.
     """
     y_pred = fitted.predict(X, groups)
     if problem.is_classification:
@@ -42,9 +43,9 @@ def part_scores(problem, fitted, X, y, groups):
     scores["metric"] = (
         math.nan if response is None else problem.fairness(y, response, sensitive_features=groups)
     )
-    scores["worst_group_loss"] = by_group.max()
+    scores["worst_group_error"] = by_group.max()
     scores = {name: float(value) for name, value in scores.items()}
-    scores["group_losses"] = dict(zip(labels.tolist(), by_group.tolist(), strict=True))
+    scores["group_errors"] = dict(zip(labels.tolist(), by_group.tolist(), strict=True))
     return scores
 
 

@@ -11,7 +11,7 @@ from skbadr.result import hypervolume
 from ._protocol import compare
 
 PARTS = ("train", "test")
-_MEANS = ("accuracy", "rmse", "r2", "metric", "worst_group_loss")
+_MEANS = ("accuracy", "rmse", "r2", "metric", "worst_group_error")
 
 
 def compare_splits(

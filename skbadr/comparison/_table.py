@@ -25,7 +25,7 @@ def format_table(result):
         for subset in ("train", "test")
     ]
     columns += [
-        (f"worst group {worst}", "test", lambda row: _number(row["worst_group_loss_test"])),
+        (f"worst group {worst}", "test", lambda row: _number(row["worst_group_error_test"])),
         ("", "seconds", lambda row: f"{row['seconds']:.1f}"),
         ("", "refits", lambda row: str(row["refits"])),
         ("", "deterministic", lambda row: "yes" if row["deterministic"] else "no"),
@@ -60,7 +60,7 @@ def format_splits_table(result):
         for subset in ("train", "test")
     ]
     columns += [
-        ("worst group", "test", lambda row: _with_error(row, "worst_group_loss_test")),
+        ("worst group", "test", lambda row: _with_error(row, "worst_group_error_test")),
         ("", "seconds", lambda row: f"{row['seconds']:.1f}"),
         ("", "refits", lambda row: f"{row['refits']:.0f}"),
         ("", "deterministic", lambda row: "yes" if row["deterministic"] else "no"),
@@ -93,7 +93,7 @@ def _with_error(row, name, form="{:.4f}"):
 
 
 def format_group_table(result):
-    """Format the test losses of every group as aligned text.
+    """Format the test errors of every group as aligned text.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def format_group_table(result):
     subtitles = ["group", "test rows", *(row["method"] for row in result.rows)]
     body = [
         [group, str(sizes["test"])]
-        + [_number(row["group_losses_test"].get(group)) for row in result.rows]
+        + [_number(row["group_errors_test"].get(group)) for row in result.rows]
         for group, sizes in result.settings["groups"].items()
     ]
     return _align(body, subtitles)

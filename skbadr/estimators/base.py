@@ -22,7 +22,6 @@ from skbadr.estimators import checks
 from skbadr.estimators.inputs import check_X, inner_tags
 from skbadr.estimators.monitor import Monitor
 from skbadr.estimators.outcome import outcome_so_far, store_outcome, warn_about
-from skbadr.estimators.own_loss import with_own_loss
 from skbadr.estimators.persistence import restored_state, state_to_save
 from skbadr.estimators.report import describe
 from skbadr.estimators.scoring import check_scorer
@@ -32,6 +31,7 @@ from skbadr.estimators.warm_start import last_weights, solve_from
 from skbadr.losses import get_loss
 from skbadr.lower_level import PeeledEstimator, find_family
 from skbadr.metrics import get_metric
+from skbadr.metrics.own_loss import with_own_loss
 from skbadr.partition import from_labels
 from skbadr.problem import (
     implicit_obstacle,

@@ -8,11 +8,11 @@ from skbadr._rows import steps
 from skbadr.losses import get_loss, soft_zero_one
 from skbadr.metrics.aggregate import check_option, largest, smallest
 from skbadr.metrics.ambiguity import BALLS, worst_expectation
-from skbadr.metrics.base import FairnessMetric
+from skbadr.metrics.base import FairnessMetric, evaluate
 from skbadr.metrics.surrogates import check_positive
 from skbadr.partition import from_labels, settled
 
-# What loss="own" stands for where no estimator is known.
+# What stands in for loss="own" until an estimator is known.
 FALLBACK = {"classification": "zero_one", "regression": "squared_error"}
 # Share of a group's loss that is rounding.
 ROUNDING = 1e-12
@@ -101,8 +101,10 @@ class GroupLossMetric(FairnessMetric):
         - "group_loss_ratio": largest over smallest (relative fairness; 1 is ideal);
         - "nash_welfare": ``-sum_k log(d_k - F_k)``, see `disagreement`.
     loss : str, default="own"
-        A name of `skbadr.losses.get_loss`. "own": the one that the wrapped estimator trains on,
-        as far as it is known; zero-one (squared error for regression) without an estimator.
+        A name of `skbadr.losses.get_loss`. "own": the one that the wrapped or scored estimator
+        trains on: the log loss if that is not known but the estimator has probabilities, the
+        zero-one loss, with a warning, if it has none. Called by itself, a metric of "own" is of
+        the squared error for real targets, and refuses labels.
     task : {"classification", "regression"}, default="classification"
         What "own" is for; any other loss knows its task.
     rho : float or None, default=None
@@ -118,7 +120,7 @@ class GroupLossMetric(FairnessMetric):
         groups. None: its loss under the best model that knows nothing of X (class shares, or the
         mean target, of all samples). Where a group is worse off than that, the metric is infinite.
     name : str or None, default=None
-        None: `summary`. The loss is added in brackets.
+        None: `summary`. The loss is added in brackets where the name does not hold it.
     **loss_options
         Options of the loss: ``delta``, ``epsilon``, ``power``.
 
@@ -173,9 +175,10 @@ class GroupLossMetric(FairnessMetric):
         self._set_loss(get_loss(FALLBACK[task] if self.own else loss, **loss_options))
 
     def _set_loss(self, loss):
-        self._loss, self.loss = loss, loss.name
+        self._loss, self.loss = loss, "own" if self.own else loss.name
+        label = self._label
         super().__init__(
-            f"{self._label}[{'own' if self.own else loss.name}]",
+            label if label.startswith(self.loss) else f"{label}[{self.loss}]",
             response_method=loss.response_method,
             tasks=(loss.task,),
         )
@@ -247,6 +250,15 @@ class GroupLossMetric(FairnessMetric):
                 for g in np.flatnonzero(room <= 0)
             ]
         return []
+
+    def __call__(self, y_true, y_pred, *, sensitive_features, sample_weight=None):  # noqa: D102
+        if self.own and "classification" in self.tasks:
+            raise ValueError(
+                f"{self.name} is of the loss that an estimator trains on, and predictions alone do "
+                "not tell which: give loss='log_loss' for probabilities, or take worst_group_error "
+                "or zero_one_loss_* for labels."
+            )
+        return evaluate(self, y_true, y_pred, sensitive_features, sample_weight)
 
     @property
     def group_means_of(self):  # noqa: D102

@@ -29,7 +29,7 @@ _RATE_NAMES = {
     "accuracy_parity": "accuracy",
     "equalized_odds": ("true_positive_rate", "false_positive_rate"),
 }
-# Goals of the literature under their own names, of the loss that the wrapped estimator trains on.
+# Goals of the literature under their own names.
 _GOALS = {"ltr": "mean_loss", "forml": "group_loss_gap", "meta_gdro": "worst_group_loss"}
 DEFAULT_RHO = 50.0
 SMOOTHINGS = ("maximum", "logsumexp")
@@ -48,22 +48,25 @@ def _classification_metrics():
                 name=name + suffix,
             )
     metrics["disparate_mistreatment"] = DisparateMistreatment
-    return metrics | _common_metrics("classification", loss="zero_one")
+    metrics["worst_group_error"] = partial(
+        RateMetric, "zero_one_loss", transform="group_max", name="worst_group_error"
+    )
+    # fairlearn's zero_one_loss_difference, _ratio and _group_max are known by these names.
+    metrics["zero_one_loss_variance"] = partial(
+        GroupLossMetric, "group_loss_variance", loss="zero_one", name="zero_one_loss_variance"
+    )
+    return metrics | _common_metrics("classification")
 
 
-def _common_metrics(task, *, loss):
-    """Return the metrics of both tasks; the goals of a loss take `loss` unless told otherwise."""
-    metrics = {summary: partial(_group_loss, summary, loss, task) for summary in SUMMARIES}
+def _common_metrics(task):
+    """Return the metrics of both tasks."""
+    metrics = {summary: partial(GroupLossMetric, summary, task=task) for summary in SUMMARIES}
     for name, goal in _GOALS.items():
-        metrics[name] = partial(_group_loss, goal, "own", task, name=name)
+        metrics[name] = partial(GroupLossMetric, goal, task=task, name=name)
     metrics["individual"] = partial(IndividualFairness, task)
     metrics["covariance"] = partial(SquaredCovariance, task)
     metrics["hsic"] = partial(LinearHSIC, task)
     return metrics
-
-
-def _group_loss(summary, default, task, *, loss=None, **options):
-    return GroupLossMetric(summary, loss=default if loss is None else loss, task=task, **options)
 
 
 def _regression_metrics():
@@ -74,7 +77,7 @@ def _regression_metrics():
         ),
         "kolmogorov_smirnov": KolmogorovSmirnovMetric,
     }
-    return metrics | _common_metrics("regression", loss="squared_error")
+    return metrics | _common_metrics("regression")
 
 
 _METRICS = {"classification": _classification_metrics(), "regression": _regression_metrics()}

@@ -1,9 +1,11 @@
 """Fairness as a scikit-learn scorer."""
 
+import numpy as np
 from sklearn.base import is_regressor
 from sklearn.utils.metadata_routing import MetadataRequest
 
 from skbadr.metrics.base import evaluate
+from skbadr.metrics.own_loss import with_own_loss
 from skbadr.metrics.registry import get_metric
 from skbadr.metrics.responses import get_response
 from skbadr.partition import select_columns
@@ -54,6 +56,7 @@ class FairnessScorer:
             sensitive_features = select_columns(X, self.sensitive_columns, feature_names=names)
         task = "regression" if is_regressor(estimator) else "classification"
         metric = get_metric(self.metric, task, **self.metric_options)
+        metric = with_own_loss(metric, estimator, np.asarray(y_true), task)
         y_pred = get_response(estimator, X, metric.response_method, task)
         # A fold may lack classes; the estimator knows all of those it was trained on.
         classes = getattr(estimator, "classes_", None) if task == "classification" else None
@@ -94,7 +97,8 @@ def fairness_scorer(metric="demographic_parity", sensitive_columns=None, **optio
     ----------
     metric : str, callable or FairnessMetric, default="demographic_parity"
         As in `get_metric`; a name stands for the regression metric of that name where the
-        scored estimator is a regressor.
+        scored estimator is a regressor, and the losses of groups are of the loss that the scored
+        estimator trains on.
     sensitive_columns : str, int, list, callable or None, default=None
         Column(s) of X that define the groups, so that no metadata needs routing. None: groups
         come as routed metadata ``sensitive_features``.

@@ -1,9 +1,10 @@
-"""The loss that a wrapped estimator trains on, as a name with options."""
+"""The loss that an estimator trains on, as a name with options."""
 
 import numpy as np
+from sklearn.pipeline import Pipeline
 
+from skbadr._warnings import warn_user
 from skbadr.losses import get_loss
-from skbadr.lower_level import PeeledEstimator
 
 # Estimator's class -> loss, or how its parameters give it. Subclasses count.
 _BY_CLASS = {
@@ -27,6 +28,9 @@ _BY_PARAMETER = {
     "gamma": "gamma_deviance",
 }
 
+# Where searches and other wrappers keep the one estimator that they have trained.
+_FITTED = ("best_estimator_", "estimator_")
+
 
 def own_loss(estimator, y, task):
     """Return the loss that an estimator trains on, as far as it is known.
@@ -34,7 +38,8 @@ def own_loss(estimator, y, task):
     Parameters
     ----------
     estimator : estimator
-        The user's; the last step of a Pipeline counts.
+        The user's; the last step of a Pipeline counts, and what a fitted search or BADR estimator
+        has trained.
     y : ndarray of shape (n,)
         Real targets, of which "huber" needs the scale.
     task : {"classification", "regression"}
@@ -45,7 +50,7 @@ def own_loss(estimator, y, task):
         Where it is not known, the log loss of a classifier with probabilities, else the zero-one
         loss; the squared error of a regressor.
     """
-    final = PeeledEstimator(estimator).final
+    final = _trained(estimator)
     classes = [kind.__name__ for kind in type(final).__mro__]
     if "TweedieRegressor" in classes and (final.power == 0 or final.power >= 1):
         return get_loss("tweedie_deviance", power=final.power)
@@ -69,6 +74,18 @@ def own_loss(estimator, y, task):
     return get_loss("log_loss" if hasattr(final, "predict_proba") else "zero_one")
 
 
+def _trained(estimator):
+    """Return the estimator that is trained with weights inside pipelines and fitted wrappers."""
+    while True:
+        if isinstance(estimator, Pipeline):
+            inner = estimator.steps[-1][1]
+        else:
+            inner = next(filter(None, (vars(estimator).get(name) for name in _FITTED)), None)
+        if not hasattr(inner, "fit"):
+            return estimator
+        estimator = inner
+
+
 def _can(estimator, response_method):
     """Whether an estimator has a response method, or what stands in for it."""
     methods = {response_method}
@@ -78,7 +95,30 @@ def _can(estimator, response_method):
 
 
 def with_own_loss(metric, estimator, y, task):
-    """Return a metric, its loss filled in where it is the wrapped estimator's own."""
+    """Return a metric, its loss filled in where it is the estimator's own.
+
+    Parameters
+    ----------
+    metric : FairnessMetric
+    estimator, y, task
+        See `own_loss`.
+
+    Returns
+    -------
+    metric : FairnessMetric
+
+    Warns
+    -----
+    UserWarning
+        If the zero-one loss stands in for a loss that is not known.
+    """
     if not getattr(metric, "own", False):
         return metric
-    return metric.with_loss(own_loss(estimator, y, task))
+    loss = own_loss(estimator, y, task)
+    if loss.name == "zero_one":
+        warn_user(
+            f"the loss that {type(_trained(estimator)).__name__} trains on is not known, so that "
+            f"{metric.name} is of the zero-one loss: name a loss by get_metric(..., loss=...), or "
+            "take worst_group_error or zero_one_loss_* by name."
+        )
+    return metric.with_loss(loss)
