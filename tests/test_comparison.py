@@ -147,9 +147,10 @@ def test_metric_without_constraint_leaves_peers_out():
     X, y, _, groups = make_data()
     result = compare(
         LogisticRegression(), X, y, sensitive_features=groups, metric="worst_group_loss",
-        peers=True, max_iter=3,
+        partitions=("group", "auto", "group_target"), peers=True, max_iter=3,
     )  # fmt: skip
     assert [row["key"] for row in result.rows] == ["baseline", "badr_group", "badr_group_target"]
+    assert result.settings["partitions"] == ["group", "group_target"]  # "auto" is "group" here
     assert "no constraint for the metric 'worst_group_loss'" in result.notes[0]
     assert result.settings["bound"] is None
 

@@ -37,7 +37,7 @@ def test_points_are_the_best_visited_under_their_bounds(estimator):
         assert metric <= bound
         assert score == results["score"][within].max()
     assert path.metric[-1] < 0.5 * path.baseline_metric
-    np.testing.assert_allclose(path.weights.sum(axis=1), 1.0)
+    np.testing.assert_allclose(path.cell_weights.sum(axis=1), 1.0)
     for i in np.flatnonzero(~path.pareto_optimal):
         better = (path.metric <= path.metric[i]) & (path.scores >= path.scores[i])
         assert (better & ((path.metric < path.metric[i]) | (path.scores > path.scores[i]))).any()
@@ -56,7 +56,7 @@ def test_models_are_the_estimators_own_and_keep_their_bounds(metric):
         assert path.metric[i] <= bound
     badr = BADRClassifier(LogisticRegression(), partition="group_target", max_iter=2)
     badr.fit(X, y, sensitive_features=group)
-    badr.cell_weights_ = path.weights[2]
+    badr.cell_weights_ = path.cell_weights[2]
     weight = badr.compute_sample_weight(X, y, sensitive_features=group)
     again = LogisticRegression().fit(X, y, sample_weight=weight)
     np.testing.assert_array_equal(again.coef_, path.model(2).coef_)

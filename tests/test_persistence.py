@@ -232,9 +232,9 @@ def test_paths_keep_models_and_no_rows(metric):
     assert rows_in(stored, X, known) == rows_in(stored, y, known) == 0
     loaded = pickle.loads(stored)
     np.testing.assert_array_equal(loaded.model(0).predict(X), model.predict(X))
-    np.testing.assert_array_equal(loaded.weights, path.weights)
+    np.testing.assert_array_equal(loaded.cell_weights, path.cell_weights)
     np.testing.assert_array_equal(loaded.at(path.bounds).metric, path.at(path.bounds).metric)
-    if not np.array_equal(path.weights[0], path.weights[-1]):
+    if not np.array_equal(path.cell_weights[0], path.cell_weights[-1]):
         with pytest.raises(ValueError, match="keeps no training data"):
             loaded.model(-1)
 

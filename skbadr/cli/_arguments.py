@@ -19,9 +19,10 @@ examples:
   python -m skbadr --csv people.csv --target hired --sensitive sex --compare --splits 5 \\
       --bounds 0.02,0.04,0.08
 
-The table shows the baseline estimator, BADR over groups, and BADR over group x target cells; with
---compare also fairlearn's ExponentiatedGradient, GridSearch and ThresholdOptimizer. Everything is
-also written to the output folder: skbadr_results.json and skbadr_front.png.
+The table shows the baseline estimator, BADR over groups, and BADR over the cells that
+partition="auto" chooses (group x target for metrics of decisions); with --compare also
+fairlearn's ExponentiatedGradient, GridSearch and ThresholdOptimizer. Everything is also written to
+the output folder: skbadr_results.json and skbadr_front.png.
 
 metrics:
   demographic_parity, equal_opportunity, equalized_odds, false_positive_rate_parity and

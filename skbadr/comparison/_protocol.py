@@ -10,6 +10,7 @@ from sklearn.base import is_classifier
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import Bunch
 
+from skbadr.estimators.auto_partition import choose_partition
 from skbadr.metrics import get_metric
 from skbadr.metrics.own_loss import with_own_loss
 
@@ -37,7 +38,7 @@ def compare(
     sensitive_features,
     metric="demographic_parity",
     bound=None,
-    partitions=("group", "group_target"),
+    partitions=("group", "auto"),
     peers=False,
     test_size=0.3,
     cv=None,
@@ -67,8 +68,10 @@ def compare(
         BADR over groups minimises the metric, the other methods keep 20 % of the baseline
         estimator's unfairness on the training data, because minimising it alone over finer cells
         may end in a constant predictor.
-    partitions : sequence of str, default=("group", "group_target")
-        The cells that BADR re-weights, one line of the table for each.
+    partitions : sequence of {"auto", "group", "group_target"}, default=("group", "auto")
+        The cells that BADR re-weights, one line of the table for each. "auto" stands for those
+        that `BADRClassifier` and `BADRRegressor` choose for the metric with this bound; a line
+        that is there already is not repeated.
     peers : bool, default=False
         Whether to include fairlearn's ExponentiatedGradient, GridSearch and ThresholdOptimizer.
     test_size : float, default=0.3
@@ -94,9 +97,9 @@ def compare(
         - ``models``: the fitted models by the rows' ``"key"``;
         - ``fronts``: ``results_`` of every BADR model by the same key;
         - ``notes``: list of str, what a reader of the table should know;
-        - ``settings``: dict with task, metric, bound, the groups' sizes, the error of a constant
-          prediction, and the chance level: the baseline's metric on the training rows, were
-          the groups drawn at random.
+        - ``settings``: dict with task, metric, partitions, bound, the groups' sizes, the error of
+          a constant prediction, and the chance level: the baseline's metric on the training rows,
+          were the groups drawn at random.
 
     Examples
     --------
@@ -112,7 +115,7 @@ def compare(
     ['baseline estimator', 'BADR groups', 'BADR group x target']
     """
     task = "classification" if is_classifier(estimator) else "regression"
-    fairness = get_metric(metric, task=task)
+    named = get_metric(metric, task=task)
     groups = group_labels(sensitive_features)
     X_train, X_test, y_train, y_test, groups_train, groups_test = stratified_split(
         X,
@@ -122,7 +125,7 @@ def compare(
         random_state=random_state,
         stratify_by_class=task == "classification",
     )
-    fairness = with_own_loss(fairness, estimator, y_train, task)
+    fairness = with_own_loss(named, estimator, y_train, task)
     problem = Problem(
         estimator,
         X_train,
@@ -145,9 +148,13 @@ def compare(
         bound = default_bound(fairness, problem.metric_name, baseline_row["metric_train"])
     problem = replace(problem, bound=bound, baseline_mse=baseline_row.get("rmse_train", 0.0) ** 2)
     options = {"cv": cv, "max_iter": max_iter, "n_jobs": n_jobs, "verbose": verbose}
+    chosen = [
+        choose_partition(partition, named, task, has_goal=bound is not None)
+        for partition in partitions
+    ]
     methods = [
         Badr(partition, use_bound=partition != "group" or not has_default_bound, options=options)
-        for partition in partitions
+        for partition in dict.fromkeys(chosen)
     ]
     left_out = {}
     for method in methods + [peer() for peer in (PEERS if peers else ())]:
@@ -161,6 +168,7 @@ def compare(
     result.settings = {
         "task": task,
         "metric": problem.metric_name,
+        "partitions": [method.partition for method in methods],
         "greater_is_better": bool(fairness.greater_is_better),
         "bound": bound,
         "chance_level": chance,

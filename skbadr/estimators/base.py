@@ -19,6 +19,7 @@ from skbadr._sklearn import CallbackSupportMixin, with_callbacks
 from skbadr._warnings import hold_warnings, warn_user
 from skbadr.bargaining import bargain_first
 from skbadr.estimators import checks
+from skbadr.estimators.auto_partition import choose_partition
 from skbadr.estimators.inputs import check_X, inner_tags
 from skbadr.estimators.monitor import Monitor
 from skbadr.estimators.outcome import outcome_so_far, store_outcome, warn_about
@@ -54,12 +55,12 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         estimator=None,
         metric="demographic_parity",
         *,
-        solver="auto",
-        partition="group",
-        trade_off=0.0,
         bound=None,
+        trade_off=0.0,
         scoring=None,
+        partition="auto",
         cv=None,
+        solver="auto",
         sensitive_columns=None,
         init="baseline",
         stage2_tolerance=None,
@@ -74,12 +75,12 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
     ):
         self.estimator = estimator
         self.metric = metric
-        self.solver = solver
-        self.partition = partition
-        self.trade_off = trade_off
         self.bound = bound
+        self.trade_off = trade_off
         self.scoring = scoring
+        self.partition = partition
         self.cv = cv
+        self.solver = solver
         self.sensitive_columns = sensitive_columns
         self.init = init
         self.stage2_tolerance = stage2_tolerance
@@ -163,11 +164,14 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
                 problem.monitor = monitor
                 archive = self._search(problem, setup, fit_params)
             store_outcome(self, archive, evaluator, setup)
-            warn_about(archive, partition=self.partition, evaluated_on=self.evaluated_on_)
+            warn_about(archive, partition=self.partition_, evaluated_on=self.evaluated_on_)
         return self
 
-    def _set_up(self, X, y, sensitive_features, sample_weight, fit_params):
-        """Check all arguments of fit and return what they amount to, as a `Setup`."""
+    def _set_up(self, X, y, sensitive_features, sample_weight, fit_params, *, walks_bounds=False):
+        """Check all arguments of fit and return what they amount to, as a `Setup`.
+
+        A front `walks_bounds` where no single one is given.
+        """
         estimator = self._estimator()
         checks.check_inner_estimator(estimator, self._task, type(self).__name__)
         check_X(X, estimator)
@@ -179,7 +183,9 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         metric = get_metric(self.metric, self._task)
         checks.check_bound(self.bound, metric)
         checks.check_response(metric, estimator)
-        table = read_table(self, metric, X, y, sensitive_features, sample_weight)
+        goal = walks_bounds or self.bound is not None or bool(self.trade_off)
+        partition = choose_partition(self.partition, metric, self._task, has_goal=goal)
+        table = read_table(self, metric, partition, X, y, sensitive_features, sample_weight)
         y, cells, classes = table.y, table.cells, table.data.classes
         metric = with_own_loss(metric, estimator, table.data.y, self._task)
         checks.check_numbers(params, cells.n_cells)
@@ -218,6 +224,7 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
             estimator=estimator,
             X=X,
             table=table,
+            partition=partition,
             metric=metric,
             loss=self._loss(estimator),
             scoring=scoring,
@@ -320,7 +327,7 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         """
         check_is_fitted(self)
         metric = get_metric(self.metric, self._task)
-        table = read_table(self, metric, X, y, sensitive_features, sample_weight)
+        table = read_table(self, metric, self.partition_, X, y, sensitive_features, sample_weight)
         cells = table.cells
         if cells.labels != self.cells_.tolist():
             raise ValueError(

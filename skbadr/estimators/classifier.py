@@ -33,24 +33,27 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
     metric : str, callable or FairnessMetric, default="demographic_parity"
         A name of `skbadr.metrics.get_metric_names`, a fairness function of fairlearn or any
         ``f(y_true, y_pred, *, sensitive_features)``, or a metric object.
-    solver : {"auto", "implicit", "alternating", "gd", "sgd"} or UpperSolver, default="auto"
-        "implicit": exact derivatives, for linear models with a smooth objective, a few baseline
-        fits in all; "alternating": refits of any estimator; "gd", "sgd": single loops, for millions
-        of rows; "auto": what fits estimator, metric and size.
-    partition : {"group", "group_target"} or callable, default="group"
-        What carries a weight: each group, each group x class, or the labels that a callable
-        ``(y, groups)`` returns.
-    trade_off : float, default=0.0
-        Minimise ``metric - trade_off * score``.
     bound : float, default=None
         Maximise the score subject to ``metric <= bound`` (``>=`` for ratios). With
         ``partition="group_target"`` give a bound or a trade-off: the fairest of all models may be
         one that predicts the same for everybody.
+    trade_off : float, default=0.0
+        Minimise ``metric - trade_off * score``.
     scoring : str or callable, default=None
-        What `trade_off` and `bound` protect; None: accuracy.
+        What `bound` and `trade_off` protect; None: accuracy.
+    partition : {"auto", "group", "group_target"} or callable, default="auto"
+        What carries a weight: each group, each group x class, or the labels that a callable
+        ``(y, groups)`` returns. "auto": "group_target" if `bound` or `trade_off` is given for a
+        metric of decisions (rates, accuracy, any function of predicted labels), which weights of
+        groups alone hardly move; else "group", as in the paper. `partition_` and `summary` say
+        which.
     cv : float, int or splitter, default=None
         Where the upper level is evaluated: None: on the training data; otherwise on data that
         the refit has not seen, stratified by cell and class.
+    solver : {"auto", "implicit", "alternating", "gd", "sgd"} or UpperSolver, default="auto"
+        "implicit": exact derivatives, for linear models with a smooth objective, a few baseline
+        fits in all; "alternating": refits of any estimator; "gd", "sgd": single loops, for millions
+        of rows; "auto": what fits estimator, metric and size.
     sensitive_columns : str, int, list or callable, default=None
         Column(s) of X that define the groups, or a callable ``X -> labels``, so that nothing
         needs routing; the estimator still sees X whole.
@@ -100,8 +103,10 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
         Labels of the cells, in order; tuples where columns or targets are crossed.
     cell_losses_ : ndarray of shape (K,)
         Mean loss of each cell under `estimator_`, on the data where the upper level is evaluated.
+    partition_ : {"group", "group_target"} or callable
+        What carries the weights.
     loss_name_ : str
-        Name of that loss.
+        Name of the loss of `cell_losses_`.
     metric_value_, baseline_metric_value_ : float
         The metric of the chosen and of the baseline model, on the data that `evaluated_on_` names.
         From 10,000 rows on the implicit solver may know the baseline model from the solution of its
@@ -172,9 +177,11 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
     >>> group = np.repeat(["a", "b"], 100)
     >>> X = rng.normal(size=(200, 2)) + (group == "b")[:, None]
     >>> y = (X[:, 0] + rng.normal(size=200) > 0.5).astype(int)
-    >>> model = BADRClassifier(partition="group_target", bound=0.1)
-    >>> model.fit(X, y, sensitive_features=group).metric_value_ <= 0.1
+    >>> model = BADRClassifier(bound=0.1).fit(X, y, sensitive_features=group)
+    >>> model.metric_value_ <= 0.1
     True
+    >>> model.partition_
+    'group_target'
     """
 
     _task = "classification"

@@ -49,6 +49,7 @@ def store_outcome(model, archive, evaluator, setup):
     cells = setup.cells
     model.cell_weights_ = np.array(by_label(best.cell_weights, cells.order))
     model.cells_ = label_array(cells.sorted_labels)
+    model.partition_ = setup.partition
     model.cell_losses_ = by_label(best.cell_losses, cells.order)
     model.loss_name_ = evaluator.loss
     model.metric_value_, model.baseline_metric_value_ = best.metric, baseline.metric

@@ -21,20 +21,22 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
         Its (last step's) fit takes ``sample_weight``. None: ``Ridge()``.
     metric : str, callable or FairnessMetric, default="demographic_parity"
         For regression, demographic parity is the gap between the groups' mean predictions.
-    solver : {"auto", "implicit", "alternating", "gd", "sgd"} or UpperSolver, default="auto"
-        How the weights are searched, as in `BADRClassifier`.
-    partition : {"group", "group_target"} or callable, default="group"
-        What carries a weight: each group, each group x quantile bin of y, or the labels that a
-        callable ``(y, groups)`` returns.
-    trade_off : float, default=0.0
-        Minimise ``metric - trade_off * score``.
     bound : float, default=None
         Maximise the score subject to ``metric <= bound`` (``>=`` for ratios).
+    trade_off : float, default=0.0
+        Minimise ``metric - trade_off * score``.
     scoring : str or callable, default=None
-        What `trade_off` and `bound` protect; None: negative mean squared error.
+        What `bound` and `trade_off` protect; None: negative mean squared error.
+    partition : {"auto", "group", "group_target"} or callable, default="auto"
+        What carries a weight: each group, each group x quantile bin of y, or the labels that a
+        callable ``(y, groups)`` returns. "auto": "group_target" if `bound` or `trade_off` is
+        given for a metric of mean predictions or of their distribution (demographic parity,
+        Kolmogorov-Smirnov), which weights of groups alone hardly move; else "group".
     cv : float, int or splitter, default=None
         Where the upper level is evaluated, as in `BADRClassifier`; stratified by cell and quarter
         of the targets.
+    solver : {"auto", "implicit", "alternating", "gd", "sgd"} or UpperSolver, default="auto"
+        How the weights are searched, as in `BADRClassifier`.
     sensitive_columns : str, int, list or callable, default=None
         Column(s) of X that define the groups, or a callable ``X -> labels``.
     init : {"baseline", "uniform", "nash"} or array-like of shape (K,), default="baseline"
@@ -81,9 +83,10 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
     Notes
     -----
     The further attributes are those of `BADRClassifier`: ``cell_weights_``, ``cells_``,
-    ``cell_losses_``, ``loss_name_``, ``evaluated_on_``, ``n_iter_``, ``converged_``,
-    ``n_refits_``, ``weight_response_``, ``weights_move_``, ``small_groups_``, ``metric_name_``,
-    ``pareto_residual_``, ``bargaining_``, ``n_features_in_`` and ``feature_names_in_``.
+    ``cell_losses_``, ``partition_``, ``loss_name_``, ``evaluated_on_``, ``n_iter_``,
+    ``converged_``, ``n_refits_``, ``weight_response_``, ``weights_move_``, ``small_groups_``,
+    ``metric_name_``, ``pareto_residual_``, ``bargaining_``, ``n_features_in_`` and
+    ``feature_names_in_``.
 
     References
     ----------
@@ -108,12 +111,12 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
         estimator=None,
         metric="demographic_parity",
         *,
-        solver="auto",
-        partition="group",
-        trade_off=0.0,
         bound=None,
+        trade_off=0.0,
         scoring=None,
+        partition="auto",
         cv=None,
+        solver="auto",
         sensitive_columns=None,
         init="baseline",
         stage2_tolerance=None,
@@ -130,12 +133,12 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
         super().__init__(
             estimator,
             metric,
-            solver=solver,
-            partition=partition,
-            trade_off=trade_off,
             bound=bound,
+            trade_off=trade_off,
             scoring=scoring,
+            partition=partition,
             cv=cv,
+            solver=solver,
             sensitive_columns=sensitive_columns,
             init=init,
             stage2_tolerance=stage2_tolerance,

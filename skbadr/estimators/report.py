@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skbadr.estimators.auto_partition import explain_partition
 from skbadr.estimators.verdicts import standard_errors, verdicts
 from skbadr.metrics import get_metric
 from skbadr.partition import by_label, sorted_labels
@@ -44,7 +45,8 @@ def describe(model):
         f"{model.evaluated_on_}",
         "  baseline estimator  "
         + _values(model.baseline_metric_value_, baseline_error, model.baseline_scoring_value_),
-        "  chosen model     " + _values(model.metric_value_, error, model.scoring_value_),
+        "  chosen model        " + _values(model.metric_value_, error, model.scoring_value_),
+        explain_partition(model),
         "",
         *_refits(model, results),
         "",

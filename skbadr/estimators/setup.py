@@ -29,6 +29,8 @@ class Setup:
     X : array-like
     table : Table
         All else that is known of the rows.
+    partition : {"group", "group_target"} or callable
+        By which the cells are made.
     metric : FairnessMetric
     loss : str
         Of which the cells' means are reported.
@@ -53,6 +55,7 @@ class Setup:
     estimator: Any
     X: Any
     table: Table
+    partition: Any
     metric: FairnessMetric
     loss: str
     scoring: Any

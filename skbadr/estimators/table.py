@@ -64,13 +64,14 @@ class Table:
         return whole.sample_weight(cell_weights)
 
 
-def read_table(owner, metric, X, y, sensitive_features, sample_weight):
+def read_table(owner, metric, partition, X, y, sensitive_features, sample_weight):
     """Check and code the rows that are passed to a fit.
 
     Parameters
     ----------
     owner : BADR estimator
     metric : FairnessMetric
+    partition : {"group", "group_target"} or callable
     X, y, sensitive_features, sample_weight
         As passed to fit.
 
@@ -86,8 +87,8 @@ def read_table(owner, metric, X, y, sensitive_features, sample_weight):
     n_bins = getattr(owner, "n_target_bins", 2)
     if is_dask_array(X):
         checks.check_dask(vars(owner), DEFAULTS[owner._task])
-    if stays_on_blocks(owner, metric, X):
-        return _read_blocks(owner, X, y, sensitive_features, sample_weight, n_bins)
+    if stays_on_blocks(owner, metric, partition, X):
+        return _read_blocks(owner, partition, X, y, sensitive_features, sample_weight, n_bins)
     y, target, classes = owner._encode_target(_here(y))
     check_consistent_length(X, y)
     base_weight = checks.check_weight(_here(sample_weight), X)
@@ -95,14 +96,14 @@ def read_table(owner, metric, X, y, sensitive_features, sample_weight):
     features = _here(features)
     groups = checks.check_groups(features, argument, X, owner.sensitive_columns, owner._estimator())
     cells = make_cells(
-        owner.partition, target, groups, base_weight, classes=classes, n_target_bins=n_bins
+        partition, target, groups, base_weight, classes=classes, n_target_bins=n_bins
     )
     weight = None if sample_weight is None else base_weight
     data = EvaluationSet(target, groups, classes, weight, features)
     return Table(y, data, cells, sample_weight is not None)
 
 
-def stays_on_blocks(owner, metric, X):
+def stays_on_blocks(owner, metric, partition, X):
     """Whether targets, groups and weights are left with the blocks of X on a cluster's workers.
 
     They are where X is a Dask array, the estimator trains on such arrays itself, and all that is
@@ -119,7 +120,7 @@ def stays_on_blocks(owner, metric, X):
     classes = np.arange(2) if owner._task == "classification" else None
     if is_solved_on_blocks(PeeledEstimator(owner._estimator()).final, classes):
         return False
-    return metric.additive and not callable(owner.partition)
+    return metric.additive and not callable(partition)
 
 
 def _here(values):
@@ -127,7 +128,7 @@ def _here(values):
     return values.compute() if is_dask(values) else values
 
 
-def _read_blocks(owner, X, y, sensitive_features, sample_weight, n_bins):
+def _read_blocks(owner, partition, X, y, sensitive_features, sample_weight, n_bins):
     argument, features = _features(owner, X, sensitive_features)
     lengths, classify = X.chunks[0], owner._task == "classification"
     groups, codes = read_groups(features, lengths, argument)
@@ -138,7 +139,7 @@ def _read_blocks(owner, X, y, sensitive_features, sample_weight, n_bins):
         codes,
         sample_weight,
         lengths=lengths,
-        partition=owner.partition,
+        partition=partition,
         n_target_bins=n_bins,
         encode_classes=(lambda values: owner._encode_target(values)[2]) if classify else None,
     )

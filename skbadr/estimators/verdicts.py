@@ -78,7 +78,7 @@ def _cures(model):
     if not moved and model.cv is not None:
         return ""  # which has a sentence of its own
     cures = []
-    if moved and isinstance(model.partition, str) and model.partition == "group":
+    if moved and isinstance(model.partition_, str) and model.partition_ == "group":
         cures.append("partition='group_target', whose weights can also move rates")
     if model.cv is None:
         cures.append(

@@ -29,7 +29,7 @@ def pareto_path(
     metric="demographic_parity",
     n_points=10,
     bounds=None,
-    partition="group_target",
+    partition="auto",
     solver="auto",
     scoring=None,
     cv=None,
@@ -67,7 +67,8 @@ def pareto_path(
     bounds : array-like of shape (n_points,), default=None
         Bounds on the metric (from below, for one that is better when greater). None: evenly
         spaced, from the baseline estimator's value to the best there is or was found.
-    partition : {"group", "group_target"} or callable, default="group_target"
+    partition : {"auto", "group", "group_target"} or callable, default="auto"
+        As in `BADRClassifier` and `BADRRegressor` with a bound.
     solver, scoring, cv, sensitive_columns, tol, min_weight, n_target_bins
         As in `BADRClassifier` and `BADRRegressor`.
     memory, n_jobs, random_state
@@ -131,7 +132,7 @@ def pareto_path(
         random_state=random_state,
     )
     bounds = _check_bounds(bounds, n_points)
-    setup = badr._set_up(X, y, sensitive_features, sample_weight, fit_params)
+    setup = badr._set_up(X, y, sensitive_features, sample_weight, fit_params, walks_bounds=True)
     with hold_warnings():
         visited, bounds = _walk(setup, bounds, n_points, max_iter)
     return ParetoPath._make(setup, visited, bounds)
@@ -145,7 +146,8 @@ def path_of(model, X, y, *, sensitive_features=None, sample_weight=None, bounds=
             "pareto_path searches for any other estimator."
         )
     check_is_fitted(model)
-    setup = clone(model)._set_up(X, y, sensitive_features, sample_weight, fit_params)
+    badr = clone(model).set_params(partition=model.partition_)
+    setup = badr._set_up(X, y, sensitive_features, sample_weight, fit_params)
     labels = setup.cells.sorted_labels
     if labels != model.cells_.tolist():
         raise ValueError(

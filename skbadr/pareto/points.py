@@ -30,7 +30,7 @@ class ParetoPath(Bunch):
     Attributes
     ----------
     bounds : ndarray of shape (n_points,)
-    weights : ndarray of shape (n_points, K)
+    cell_weights : ndarray of shape (n_points, K)
         Weights of the cells, on the simplex.
     scores, metric : ndarray of shape (n_points,)
         On the training data, or on held-out data where `cv` was given.
@@ -40,6 +40,8 @@ class ParetoPath(Bunch):
         Whether the metric meets the bound.
     pareto_optimal : ndarray of shape (n_points,), bool
         Whether no other point of the front is better in metric and score.
+    partition : {"group", "group_target"} or callable
+        What carries the weights.
     cells : ndarray of shape (K,)
         Labels of the cells.
     metric_name, loss_name, score_name : str
@@ -108,6 +110,7 @@ class ParetoPath(Bunch):
         scoring = setup.owner.scoring or DEFAULTS[setup.owner._task]
         path = cls(
             bounds=bounds,
+            partition=setup.partition,
             cells=label_array(setup.cells.sorted_labels),
             metric_name=metric.name,
             loss_name=setup.loss,
@@ -133,7 +136,7 @@ class ParetoPath(Bunch):
 
     def _choose(self, chosen):
         vars(self)["_chosen"] = chosen
-        self.weights = by_label(np.array([e.cell_weights for e in chosen]), self._order)
+        self.cell_weights = by_label(np.array([e.cell_weights for e in chosen]), self._order)
         self.scores = np.array([e.score for e in chosen])
         self.metric = np.array([e.metric for e in chosen])
         self.cell_losses = by_label(np.array([e.cell_losses for e in chosen]), self._order)

@@ -1,0 +1,72 @@
+"""The partition that ``partition="auto"`` stands for, and why."""
+
+from skbadr.metrics import GroupMeanMetric, KolmogorovSmirnovMetric, get_metric
+from skbadr.metrics.predictions import prediction
+from skbadr.metrics.surrogates import KolmogorovSmirnovSurrogate, RateSurrogate
+from skbadr.partition.cells import PARTITIONS
+
+_WORDS = {"group": "groups", "group_target": "group x target cells"}
+
+
+def choose_partition(partition, metric, task, *, has_goal):
+    """Return the partition that is meant.
+
+    Parameters
+    ----------
+    partition : {"auto", "group", "group_target"} or callable
+    metric : FairnessMetric
+        As the user named it: a loss of the estimator's own is not filled in.
+    task : {"classification", "regression"}
+    has_goal : bool
+        Whether a bound or a trade-off keeps the score in view.
+
+    Returns
+    -------
+    partition : {"group", "group_target"} or callable
+
+    Raises
+    ------
+    ValueError
+        If `partition` is none of these.
+    """
+    if callable(partition):
+        return partition
+    if not isinstance(partition, str) or partition not in ("auto", *PARTITIONS):
+        raise ValueError(
+            f"partition must be one of {('auto', *PARTITIONS)} or a callable (y, groups) -> cell "
+            f"labels, got {partition!r}."
+        )
+    if partition != "auto":
+        return partition
+    return "group_target" if has_goal and _is_of_predictions(metric, task) else "group"
+
+
+def _is_of_predictions(metric, task):
+    """Whether a metric compares decisions, or real predictions, rather than losses or scores."""
+    if task == "classification":
+        decides = metric.response_method == "predict" and not getattr(metric, "own", False)
+        return decides or isinstance(metric, RateSurrogate)
+    if isinstance(metric, GroupMeanMetric):
+        return metric.quantity is prediction
+    return isinstance(metric, KolmogorovSmirnovMetric | KolmogorovSmirnovSurrogate)
+
+
+def explain_partition(model):
+    """Return one sentence that says which cells a fitted model's weights belong to, and why."""
+    chosen = model.partition_
+    if callable(chosen):
+        name = getattr(chosen, "__name__", type(chosen).__name__)
+        return f"Weights belong to the cells that partition={name} returns."
+    cells = _WORDS[chosen]
+    if model.partition != "auto":
+        return f"Weights belong to {cells}, as partition={chosen!r} asks."
+    what = "decisions" if model._task == "classification" else "mean predictions"
+    if chosen == "group_target":
+        given = "bound" if model.bound is not None else "trade_off"
+        why = f"{given} is given for a metric of {what}, which weights of groups alone hardly move"
+    elif model.bound is None and not model.trade_off:
+        why = "neither bound nor trade_off is given"
+    else:
+        name = get_metric(model.metric, model._task).name
+        why = f"{name} is not known as a metric of {what}"
+    return f"Weights belong to {cells}, as partition='auto' chooses: {why}."
