@@ -39,7 +39,6 @@ fair = BADRClassifier(
     boosting,
     metric="equalized_odds",
     bound=0.06,
-    partition="group_target",
     sensitive_columns="sex",
     max_iter=10,
     random_state=0,

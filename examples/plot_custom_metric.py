@@ -52,7 +52,6 @@ boosting = HistGradientBoostingClassifier(max_iter=40, max_leaf_nodes=8, random_
 fair = BADRClassifier(
     boosting,
     metric=make_fairness_metric(cost_gap),  # or metric=cost_gap
-    partition="group_target",
     bound=0.1,
     sensitive_columns="age_band",
     max_iter=15,

@@ -28,7 +28,6 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=X["sex"], ran
 fair = BADRClassifier(
     make_pipeline(loan_encoder(), LogisticRegression(solver="newton-cholesky")),
     metric="demographic_parity",
-    partition="group_target",
     sensitive_columns="sex",
 )
 grid = {

@@ -33,7 +33,7 @@ X_train[columns].value_counts(sort=False)
 # gets a loan? The first model looks at sex alone, the second at sex and age together.
 
 model = make_pipeline(loan_encoder(), LogisticRegression())
-options = {"metric": "equal_opportunity", "bound": 0.08, "partition": "group_target"}
+options = {"metric": "equal_opportunity", "bound": 0.08}
 models = {
     "baseline": model.fit(X_train, y_train),
     "fair by sex": BADRClassifier(model, sensitive_columns="sex", **options),

@@ -50,7 +50,6 @@ goals = {
     "covariance of\nscore and group": {"metric": "covariance"},
     "demographic parity\nwithin a bound": {
         "metric": "demographic_parity",
-        "partition": "group_target",
         "bound": 0.05,
     },
 }

@@ -38,7 +38,7 @@ baseline.fit(X_train, y_train)
 # The fair model
 # --------------
 # Any estimator whose ``fit`` takes ``sample_weight`` will do, or a pipeline that ends in one. With
-# ``partition="group_target"`` each pair of sex and outcome gets a weight of its own, and the
+# a bound on a metric of decisions each pair of sex and outcome gets a weight of its own, and the
 # search looks for the most accurate model within the bound. ``sensitive_columns`` says what the
 # groups are; they are needed to fit, not to predict.
 
@@ -46,7 +46,6 @@ fair = BADRClassifier(
     baseline,
     metric="equal_opportunity",
     bound=0.05,
-    partition="group_target",
     sensitive_columns="sex",
 )
 fair.fit(X_train, y_train)

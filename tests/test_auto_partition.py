@@ -120,9 +120,9 @@ def test_sample_weights_are_of_the_cells_that_were_fitted():
 @pytest.mark.parametrize(
     "options, sentence",
     [
-        ({"bound": 0.1}, "group x target cells, as partition='auto' chooses: bound is given for a "
-         "metric of decisions, which weights of groups alone hardly move."),
-        ({"trade_off": 9.0}, "group x target cells, as partition='auto' chooses: trade_off is "
+        ({"bound": 0.1}, "group x target cells, as partition='auto' chooses: a bound is given for "
+         "a metric of decisions, which weights of groups alone hardly move."),
+        ({"trade_off": 9.0}, "group x target cells, as partition='auto' chooses: a trade_off is "
          "given for a metric of decisions, which weights of groups alone hardly move."),
         ({}, "groups, as partition='auto' chooses: neither bound nor trade_off is given."),
         ({"metric": "worst_group_loss", "bound": 9.0}, "groups, as partition='auto' chooses: "
@@ -139,7 +139,7 @@ def test_the_summary_says_which_and_why(options, sentence):
 def test_the_summary_of_a_regressor_says_which_and_why():
     X, y, group = WAGES
     model = regressor(trade_off=0.1).fit(X, y, sensitive_features=group)
-    assert "trade_off is given for a metric of mean predictions, which" in model.summary()
+    assert "a trade_off is given for a metric of mean predictions, which" in model.summary()
     model = BADRRegressor(metric="worst_group_loss").fit(X, y, sensitive_features=group)
     assert "neither bound nor trade_off is given" in model.summary()
 

@@ -134,7 +134,7 @@ def test_json_has_the_front_and_the_weights(capsys, tmp_path, people):
         front = content["fronts"][key]
         assert len(front["metric"]) == len(front["score"]) == len(front["pareto_optimal"]) > 0
         assert len(front["cell_weights"][0]) == n_cells
-        assert sum(content["weights"][key].values()) == pytest.approx(1)
+        assert sum(content["cell_weights"][key].values()) == pytest.approx(1)
     assert content["options"]["target"] == "hired"
 
 

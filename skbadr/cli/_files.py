@@ -29,7 +29,7 @@ def save_results(result, options, table):
     """
     content = _description(result, options, table) | {
         "rows": result.rows,
-        "weights": {
+        "cell_weights": {
             key: dict(zip(_labels(model.cells_), model.cell_weights_, strict=True))
             for key, model in result.models.items()
             if key in result.fronts

@@ -63,7 +63,9 @@ def explain_partition(model):
     what = "decisions" if model._task == "classification" else "mean predictions"
     if chosen == "group_target":
         given = "bound" if model.bound is not None else "trade_off"
-        why = f"{given} is given for a metric of {what}, which weights of groups alone hardly move"
+        why = (
+            f"a {given} is given for a metric of {what}, which weights of groups alone hardly move"
+        )
     elif model.bound is None and not model.trade_off:
         why = "neither bound nor trade_off is given"
     else:
