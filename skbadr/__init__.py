@@ -13,7 +13,6 @@ __all__ = [
     "GroupLossesDisplay",
     "ParetoFrontDisplay",
     "ParetoPath",
-    "__version__",
     "pareto_certificate",
     "pareto_path",
 ]

@@ -9,6 +9,8 @@ from scipy.special import expit, softmax, xlogy
 
 from skbadr._rows import steps
 
+__all__ = ["Loss", "get_loss"]
+
 
 @dataclass(frozen=True)
 class Loss:

@@ -7,6 +7,8 @@ import numpy as np
 
 from skbadr.partition import by_label
 
+__all__ = ["Archive", "Evaluation"]
+
 
 @dataclass
 class Evaluation:

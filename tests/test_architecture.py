@@ -16,7 +16,7 @@ PACKAGE = ROOT / "skbadr"
 LAYERS = [
     ["skbadr._sklearn", "skbadr._warnings", "skbadr._dask", "skbadr._rows"],
     ["skbadr._parallel"],
-    ["skbadr.losses", "skbadr.simplex", "skbadr.partition"],
+    ["skbadr.losses", "skbadr._simplex", "skbadr.partition"],
     ["skbadr.metrics"],
     ["skbadr.result"],
     ["skbadr.lower_level"],
@@ -255,7 +255,7 @@ def test_relative_imports_of_a_package_start_at_itself():
 
 
 def test_modules_of_one_layer_are_independent():
-    imports = read_imports("import skbadr.simplex", "skbadr.losses", is_package=False)
-    assert find_upward_imports("skbadr.losses", imports, {"skbadr.simplex"}) == [
-        "line 1: skbadr.simplex lies beside skbadr.losses"
+    imports = read_imports("import skbadr._simplex", "skbadr.losses", is_package=False)
+    assert find_upward_imports("skbadr.losses", imports, {"skbadr._simplex"}) == [
+        "line 1: skbadr._simplex lies beside skbadr.losses"
     ]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.optimize import minimize
 
-from skbadr.simplex import project_simplex
+from skbadr._simplex import project_simplex
 
 
 def project_by_enumeration(point, minimum):

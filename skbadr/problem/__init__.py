@@ -1,21 +1,27 @@
 """The bilevel problem: what is minimised over the weights, and how a point is evaluated."""
 
 from skbadr.problem.bilevel import BilevelProblem
-from skbadr.problem.dask_evaluator import DaskEvaluator, DaskSample, draw_sample
-from skbadr.problem.evaluator import Evaluator
-from skbadr.problem.folds import make_folds
+from skbadr.problem.dask_evaluator import (
+    DaskEvaluator as DaskEvaluator,
+)
+from skbadr.problem.dask_evaluator import (
+    DaskSample as DaskSample,
+)
+from skbadr.problem.dask_evaluator import (
+    draw_sample as draw_sample,
+)
+from skbadr.problem.evaluator import Evaluator as Evaluator
+from skbadr.problem.folds import make_folds as make_folds
 from skbadr.problem.objective import UpperObjective
-from skbadr.problem.smooth import SmoothProblem, implicit_obstacle, pareto_residual
+from skbadr.problem.smooth import (
+    SmoothProblem as SmoothProblem,
+)
+from skbadr.problem.smooth import (
+    implicit_obstacle as implicit_obstacle,
+)
+from skbadr.problem.smooth import (
+    pareto_residual as pareto_residual,
+)
 
-__all__ = [
-    "BilevelProblem",
-    "DaskEvaluator",
-    "DaskSample",
-    "Evaluator",
-    "SmoothProblem",
-    "UpperObjective",
-    "draw_sample",
-    "implicit_obstacle",
-    "make_folds",
-    "pareto_residual",
-]
+# What else is imported above is for the other packages alone.
+__all__ = ["BilevelProblem", "UpperObjective"]

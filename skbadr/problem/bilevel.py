@@ -6,10 +6,10 @@ import numpy as np
 from sklearn.exceptions import FitFailedWarning
 
 from skbadr._parallel import run_tasks
+from skbadr._simplex import project_simplex
 from skbadr._warnings import record_warnings, warn_user
 from skbadr.partition import by_label
 from skbadr.result import Evaluation
-from skbadr.simplex import project_simplex
 
 
 class BilevelProblem:

@@ -95,7 +95,6 @@ def _automatic(obstacle, metric, size):
 
 
 __all__ = [
-    "SOLVERS",
     "AlternatingSolver",
     "GDSolver",
     "ImplicitSolver",

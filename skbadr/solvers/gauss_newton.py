@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import minimize
 
+from skbadr._simplex import project_simplex
 from skbadr.partition import settled
-from skbadr.simplex import project_simplex
 
 # Rows on which a step's model of the metric is evaluated, where there are more: of smooth metrics,
 # and of kinked ones, as groups that tie on all rows do not on some.

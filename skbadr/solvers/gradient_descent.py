@@ -4,9 +4,9 @@ import time
 
 import numpy as np
 
+from skbadr._simplex import project_simplex
 from skbadr.metrics.annealing import ROUNDS
 from skbadr.partition import settled
-from skbadr.simplex import project_simplex
 from skbadr.solvers.correction import correct, is_cheap
 from skbadr.solvers.few_rows import FewRows
 from skbadr.solvers.race import race, value_of

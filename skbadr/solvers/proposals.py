@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skbadr.simplex import project_simplex
+from skbadr._simplex import project_simplex
 from skbadr.solvers.density import density_shift
 from skbadr.solvers.guide import score_shift
 from skbadr.solvers.proxy import convex_proxy

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skbadr.simplex import project_simplex
+from skbadr._simplex import project_simplex
 
 # Weights below this move on a linear scale, larger ones on a logarithmic one.
 SMALL_WEIGHT = 0.01

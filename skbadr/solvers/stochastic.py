@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from skbadr._simplex import project_simplex
 from skbadr.problem.sampling import Minibatches
-from skbadr.simplex import project_simplex
 from skbadr.solvers.correction import is_cheap
 from skbadr.solvers.gradient_descent import FINE_TOL, RACE_TOL, SHORT, GDSolver
 from skbadr.solvers.race import race
