@@ -63,8 +63,9 @@ def make_data(seed=0):
 def fit_models():
     """Return the models of a file by name."""
     X, y, labels, group = make_data()
-    fair = {"partition": "group_target", "solver": "alternating", "random_state": 0}
+    fair = {"solver": "alternating", "random_state": 0}
     classifier = BADRClassifier(MeansClassifier(), bound=0.05, **fair)
+    fair["partition"] = "group_target"
     return {
         "classifier": classifier.fit(X, labels, sensitive_features=group),
         "regressor": BADRRegressor(LineRegressor(), max_iter=5, **fair).fit(
