@@ -69,7 +69,7 @@ display.ax_.axhline(0.06, color="0.4", linewidth=1, linestyle=":")
 odds = fairness_scorer("equalized_odds", sensitive_columns="sex")
 for name, model in (("baseline", boosting.fit(X_train, y_train)), ("fair", fair)):
     print(
-        f"{name:6} accuracy {model.score(X_test, y_test):.3f}, "
+        f"{name:8} accuracy {model.score(X_test, y_test):.3f}, "
         f"equalized odds difference {-odds(model, X_test, y_test):.3f}"
     )
 

@@ -96,7 +96,7 @@ ax.legend(frameon=False, fontsize="small")
 ax.grid(color="0.92")
 ax.set_axisbelow(True)
 for name, i in (("baseline", 0), ("chosen", chosen)):
-    print(f"{name:7} on test rows: accuracy {test[0][i]:.3f}, equalized odds {test[1][i]:.3f}")
+    print(f"{name:8} on test rows: accuracy {test[0][i]:.3f}, equalized odds {test[1][i]:.3f}")
 
 # %%
 # On the test rows, too, the chosen model gives up less than a point of accuracy, for some seven

@@ -58,7 +58,7 @@ for group, weight in zip(fair.cells_, fair.cell_weights_, strict=True):
 
 coefficients = fair.estimator_[-1].coef_.ravel()
 print("income and working part-time:", coefficients[[0, 4]].round(2))
-print("in the baseline model:          ", baseline[-1].coef_.ravel()[[0, 4]].round(2))
+print("in the baseline model:      ", baseline[-1].coef_.ravel()[[0, 4]].round(2))
 
 # %%
 # On rows that neither model has seen
@@ -75,7 +75,7 @@ for name, model in models.items():
     )
     rates[name] = frame.by_group.loc[["female", "male"]]
     print(
-        f"{name:6} accuracy {model.score(X_test, y_test):.3f}, difference {frame.difference():.3f}"
+        f"{name:8} accuracy {model.score(X_test, y_test):.3f}, difference {frame.difference():.3f}"
     )
 
 fig, ax = plt.subplots(figsize=(6, 3.4), layout="constrained")

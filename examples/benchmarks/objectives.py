@@ -197,7 +197,7 @@ def main(arguments=None):
     print(" " * 53 + f"{'train':<52}{'test':<52}test score")
     print(f"{'table':<13}{'partition':<13}{'metric':<27}"
           + 2 * ("".join(f"{m:>10}" for m in METHODS) + "  ")
-          + f"{'baseline':>8}{'BADR':>8}{'s':>7}")  # fmt: skip
+          + f"{'baseline':>9}{'BADR':>7}{'s':>7}")  # fmt: skip
     rows = []
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they are for users: constant models, undefined rates

@@ -81,8 +81,8 @@ def main(arguments=None):
     parser.add_argument("--output", type=Path, default=Path("benchmarks_regression.json"))
     options = parser.parse_args(arguments)
 
-    print(f"{'':32}{'test RMSE':>18}{'more (error)':>20}{'test gap':>18}{'baseline, train gap':>21}"
-          f"{'missed':>8}{'refits':>8}{'baseline fits':>12}")  # fmt: skip
+    print(f"{'':32}{'test RMSE':>18}{'more (error)':>20}{'test gap':>18}{'baseline train gap':>20}"
+          f"{'missed':>8}{'refits':>8}{'base. fits':>12}")  # fmt: skip
     results = []
     with threadpool_limits(1):
         for case, (name, choice) in CASES.items():
