@@ -34,7 +34,7 @@ print(f"{n_rows:,} rows, {X.nbytes / 1e6:.0f} MB")
 
 # %%
 # Fits, in units of a baseline fit
-# -----------------------------
+# --------------------------------
 
 
 def timed(model, **fit_params):

@@ -29,7 +29,7 @@ X_train.head()
 
 # %%
 # The baseline model
-# ---------------
+# ------------------
 
 baseline = make_pipeline(loan_encoder(), LogisticRegression())
 baseline.fit(X_train, y_train)
