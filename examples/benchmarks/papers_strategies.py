@@ -135,6 +135,7 @@ class Split(BaseSplit):
             sensitive_features=self.group[self.train],
             metric=metric,
             bounds=bounds,
+            partition="group_target",
             min_weight=1e-9,
         )
         return path.fit_models()
