@@ -1,18 +1,20 @@
 """Fair Pareto-efficient models by bilevel optimisation of group weights, for scikit-learn."""
 
 from skbadr.estimators import BADRClassifier, BADRRegressor
-from skbadr.pareto import ParetoPath, pareto_certificate, pareto_path
+from skbadr.pareto import AuditResult, ParetoPath, audit, pareto_certificate, pareto_path
 from skbadr.plotting import ConvergenceDisplay, GroupLossesDisplay, ParetoFrontDisplay
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AuditResult",
     "BADRClassifier",
     "BADRRegressor",
     "ConvergenceDisplay",
     "GroupLossesDisplay",
     "ParetoFrontDisplay",
     "ParetoPath",
+    "audit",
     "pareto_certificate",
     "pareto_path",
 ]

@@ -26,6 +26,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skbadr.metrics import RateMetric, get_metric
+from skbadr.metrics.responses import get_response
 
 POPULATION_ROWS = 200_000
 TASKS = {"binary": 144, "multiclass": 48, "regression": 48}
@@ -228,6 +229,9 @@ class Problem:
             tables = self.tables(predicted, uses_groups=uses_groups)
             group, true, shown = (axis.ravel() for axis in np.indices(tables.shape))
             return metric(true, shown, sensitive_features=group, sample_weight=tables.ravel())
+        if metric.response_method != "predict" and hasattr(model, "predict"):
+            X = self.population.X
+            predicted = get_response(model, X, metric.response_method, "classification")
         return metric(self.population.y, predicted, sensitive_features=self.population.groups)
 
     def _regression_value(self, predicted, metric):

@@ -136,7 +136,7 @@ class PerGroupMetric(FairnessMetric):
             order = order[weight[order] > 0]
         counts = np.bincount(evaluation_set.groups.codes[order], minlength=evaluation_set.n_groups)
         by_group = [
-            self._call(evaluation_set, y_true, y_pred, rows)
+            self.of_rows(evaluation_set, y_true, y_pred, rows)
             for rows, present in zip(
                 np.split(order, np.cumsum(counts)[:-1]), evaluation_set.present, strict=True
             )
@@ -145,11 +145,12 @@ class PerGroupMetric(FairnessMetric):
         overall = None
         if self.method == "to_overall":
             rows = np.sort(order)
-            overall = np.array([self._call(evaluation_set, y_true, y_pred, rows)])
+            overall = np.array([self.of_rows(evaluation_set, y_true, y_pred, rows)])
         values = np.array(by_group, dtype=float)[:, None]
         return float(aggregate_groups(values, overall, self.transform)[0])
 
-    def _call(self, evaluation_set, y_true, y_pred, rows):
+    def of_rows(self, evaluation_set, y_true, y_pred, rows):
+        """Return the function's value on some rows."""
         options = dict(self.options)
         if evaluation_set.sample_weight is not None and self.takes_sample_weight:
             options["sample_weight"] = evaluation_set.sample_weight[rows]

@@ -107,12 +107,21 @@ class EvaluationSet:
     @cached_property
     def class_totals(self):
         """Weight of each group and true class, of shape (n_groups, n_classes)."""
-        weight, counts = self.sample_weight, np.zeros(self.n_groups * self.n_classes)
+        counts = self._by_class(self.sample_weight)
+        return counts if self.sample_weight is None else settled(counts, counts)
+
+    @cached_property
+    def squared_class_totals(self):
+        """Sum of the squared weights of each group and true class, like `class_totals`."""
+        weight = self.sample_weight
+        return self.class_totals if weight is None else self._by_class(weight**2)
+
+    def _by_class(self, weight):
+        counts = np.zeros(self.n_groups * self.n_classes)
         for rows in steps(len(self.y)):
             pair = self.groups.codes[rows] * self.n_classes + self.y[rows]
             own = None if weight is None else weight[rows]
             counts += np.bincount(pair, own, minlength=len(counts))
-        counts = counts if weight is None else settled(counts, counts)
         return counts.reshape(self.n_groups, self.n_classes)
 
     @cached_property
@@ -125,6 +134,14 @@ class EvaluationSet:
         """Number of rows of positive weight that this set holds, or stands for."""
         weight = self.sample_weight
         return len(self.y) if weight is None else int(np.count_nonzero(weight))
+
+    @cached_property
+    def rows_by_group(self):
+        """Number of rows of positive weight of each group, of shape (n_groups,)."""
+        codes = self.groups.codes
+        if self.sample_weight is not None:
+            codes = codes[self.sample_weight > 0]
+        return np.bincount(codes, minlength=self.n_groups)
 
     @cached_property
     def pair(self):

@@ -1,0 +1,210 @@
+"""Whether a fitted model keeps a bound on new rows, as far as rows it has not seen can tell."""
+
+import inspect
+import warnings
+from numbers import Real
+
+import numpy as np
+from scipy.special import ndtri
+from sklearn.base import is_classifier, is_regressor
+from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.utils.multiclass import type_of_target
+
+from skbadr.metrics import FairnessMetric, get_metric
+from skbadr.metrics.encoding import encode
+from skbadr.metrics.estimates import group_estimates
+from skbadr.metrics.intervals import effective_rows
+from skbadr.metrics.limits import limits
+from skbadr.metrics.responses import get_response
+from skbadr.metrics.sample_size import rows_needed
+from skbadr.pareto.audit_result import AuditResult
+
+# Seed of models that predict at random.
+SEED = 0
+
+
+def audit(
+    model,
+    X,
+    y,
+    *,
+    sensitive_features,
+    metric="demographic_parity",
+    bound=None,
+    confidence=0.95,
+    sample_weight=None,
+):
+    """Tell whether a fitted model keeps a bound on new rows, with confidence limits.
+
+    The rows must be new to the model: of training rows, its limits are too hopeful.
+
+    Parameters
+    ----------
+    model : fitted estimator
+        Anything with ``predict``: of this package, of scikit-learn (also a Pipeline), of fairlearn
+        or of one's own. It gets ``sensitive_features`` where its ``predict`` takes them.
+    X, y : data of shape (n, d) and (n,)
+        Rows that the model was not trained on, drawn from the population of interest.
+    sensitive_features : array-like of shape (n,) or (n, m)
+        Group of each row; several columns are crossed.
+    metric : str, callable or FairnessMetric, default="demographic_parity"
+        As of `BADRClassifier`.
+    bound : float, default=None
+        Largest value allowed (ratios and floors: smallest). None: no verdict.
+    confidence : float, default=0.95
+        Probability with which the two limits contain the population's value: each misses it with
+        at most half of the rest.
+    sample_weight : array-like of shape (n,), default=None
+        Rows then count by Kish's effective number, ``sum(w)^2 / sum(w^2)``.
+
+    Returns
+    -------
+    result : AuditResult
+        Value, limits, verdict and the groups' rates. It prints as a short report.
+
+    Raises
+    ------
+    TypeError
+        If the model cannot predict.
+    ValueError
+        If an argument is out of range, lengths differ, or there are fewer than two groups.
+
+    Warns
+    -----
+    UndefinedMetricWarning
+        If a group leaves the metric undefined, naming it.
+
+    Notes
+    -----
+    Limits of rates follow from Jeffreys' limits of the groups' rates (Cai 2005), those of gaps and
+    ratios from these (Donner and Zou 2012), and hold for the largest of all gaps: the upper limit
+    needs no correction for their number, as the largest gap is one of the gaps; the lower one is
+    corrected by simulation. Means have Hall's correction for skewness (1992); any other metric is
+    resampled.
+
+    References
+    ----------
+    Cai (2005), "One-sided confidence intervals in discrete distributions", Journal of Statistical
+    Planning and Inference 131; Donner and Zou (2012), "Closed-form confidence intervals for
+    functions of the normal mean and standard deviation", Statistical Methods in Medical Research
+    21; Hall (1992), "On the removal of skewness by transformation", Journal of the Royal
+    Statistical Society B 54.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skbadr import audit
+    >>> rng = np.random.default_rng(0)
+    >>> group = rng.choice(["a", "b"], size=4000)
+    >>> X = rng.normal(size=(4000, 3)) + 0.2 * (group == "a")[:, None]
+    >>> y = (X[:, 0] + rng.normal(size=4000) > 0).astype(int)
+    >>> model = LogisticRegression().fit(X[:2000], y[:2000])
+    >>> audit(model, X[2000:], y[2000:], sensitive_features=group[2000:], bound=0.25).verdict
+    'holds'
+    """
+    _check_options(model, bound, confidence)
+    task = _task_of(model, y)
+    metric = get_metric(metric, task)
+    response = _respond(model, X, sensitive_features, metric.response_method, task)
+    classes = getattr(model, "classes_", None) if task == "classification" else None
+    data, response = encode(
+        metric, y, response, sensitive_features, sample_weight, task=task, classes=classes
+    )
+    if data.present.sum() < 2:
+        raise ValueError(
+            f"sensitive_features has the single group {data.groups.labels[0]!r} in these rows: "
+            "an audit compares at least two."
+        )
+    for sentence in metric.undefined(data) + metric.undefined_value(data, response):
+        warnings.warn(sentence, UndefinedMetricWarning, stacklevel=2)
+    one_sided = (1.0 + confidence) / 2.0
+    lower, upper = limits(metric, data, confidence=one_sided, response=response)
+    value = float(metric.value(data, response))
+    holds, needed = None, None
+    if bound is not None:
+        holds = _holds(metric, lower, upper, bound)
+        if holds is None:
+            needed = rows_needed(metric, data, bound, confidence=one_sided, response=response)
+    return AuditResult(
+        metric_name=metric.name,
+        greater_is_better=metric.greater_is_better,
+        value=value,
+        lower=lower,
+        upper=upper,
+        confidence=float(confidence),
+        bound=None if bound is None else float(bound),
+        holds=holds,
+        n_rows=int(data.rows_by_group.sum()),
+        n_rows_needed=None if needed is None else needed.total,
+        group_needed=_group_needed(data, needed),
+        by_group=_by_group(metric, data, response, one_sided),
+    )
+
+
+def _check_options(model, bound, confidence):
+    if not hasattr(model, "predict"):
+        raise TypeError(f"model must be fitted and have predict, got {type(model).__name__}.")
+    if isinstance(confidence, bool) or not (
+        isinstance(confidence, Real) and 0.5 <= confidence < 1.0
+    ):
+        raise ValueError(f"confidence must be at least .5 and below 1, got {confidence!r}.")
+    real = isinstance(bound, Real) and not isinstance(bound, bool) and np.isfinite(bound)
+    if not (bound is None or real):
+        raise ValueError(f"bound must be a finite number or None, got {bound!r}.")
+
+
+def _task_of(model, y):
+    for known, task in ((is_regressor, "regression"), (is_classifier, "classification")):
+        try:
+            if known(model):
+                return task
+        except (AttributeError, TypeError):  # of an object that is no scikit-learn estimator
+            pass
+    continuous = type_of_target(y).startswith("continuous")
+    return "regression" if continuous else "classification"
+
+
+def _respond(model, X, sensitive_features, response_method, task):
+    """Return what the metric takes of the model, and give it what its `predict` asks for."""
+    name = response_method if hasattr(model, response_method) else "predict"
+    taken = inspect.signature(getattr(model, name)).parameters
+    options = {}
+    if "sensitive_features" in taken:
+        options["sensitive_features"] = sensitive_features
+    if "random_state" in taken:
+        options["random_state"] = SEED
+    if not options:
+        return get_response(model, X, response_method, task)
+    return np.asarray(getattr(model, name)(X, **options))
+
+
+def _holds(metric, lower, upper, bound):
+    fair, unfair = (lower >= bound, upper < bound) if metric.greater_is_better else (
+        upper <= bound, lower > bound
+    )  # fmt: skip
+    return True if fair else False if unfair else None
+
+
+def _group_needed(data, needed):
+    if needed is None or needed.group is None:
+        return None
+    return data.groups.labels[needed.group], needed.group_total
+
+
+def _by_group(metric: FairnessMetric, data, response, confidence):
+    """Return the groups' rows and rates as columns."""
+    present = np.flatnonzero(data.present)
+    labels = np.empty(len(present), dtype=object)
+    labels[:] = [data.groups.labels[group] for group in present]
+    columns = {"group": labels, "rows": data.rows_by_group[present]}
+    if data.sample_weight is not None:
+        columns["effective_rows"] = effective_rows(data.group_totals, data.squared_totals)[present]
+    z = float(ndtri(confidence))
+    for name, estimates, n_rows in group_estimates(metric, data, response):
+        columns[name] = np.ravel(estimates.center)
+        columns[f"{name}_lower"] = np.ravel(estimates.lower(z))
+        columns[f"{name}_upper"] = np.ravel(estimates.upper(z))
+        if n_rows is not None:
+            columns[f"{name}_rows"] = n_rows
+    return columns
