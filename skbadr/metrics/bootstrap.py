@@ -6,11 +6,10 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from skbadr.metrics.callables import take_rows, user_labels
+from skbadr.metrics.standard_error import MOST_ROWS
 
 # Resamples; fewer of a user's function, which may take long.
 N_RESAMPLES, FEW_RESAMPLES = 1_000, 200
-# Rows of a resample of which such a function is called at most.
-MOST_ROWS = 5_000
 
 
 def resampled_limits(metric, data, response, confidence):

@@ -16,7 +16,7 @@ from skbadr.metrics.intervals import UNKNOWN
 
 # Draws of the errors whose largest is looked for, and the numbers in all of them beyond which
 # Bonferroni's correction takes their place.
-N_DRAWS, MOST_NUMBERS = 10_000, 10_000_000
+N_ERROR_DRAWS, MOST_NUMBERS = 10_000, 10_000_000
 # Halvings in the search for a ratio's limit.
 N_HALVINGS = 30
 
@@ -171,11 +171,11 @@ def largest_error(comparisons, z, kept=None):
         n_comparisons = [int(own.sum()) for own in kept]
     bonferroni = max(-ndtri(ndtr(-z) / max(sum(n_comparisons), 1)), z)
     n_numbers = sum(c.estimates.center[0].size * c.first.shape[2] for c in comparisons)
-    if n_numbers * N_DRAWS > MOST_NUMBERS:
+    if n_numbers * N_ERROR_DRAWS > MOST_NUMBERS:
         return bonferroni
     rng = np.random.default_rng(0)
-    worst = np.full(N_DRAWS, -np.inf)
+    worst = np.full(N_ERROR_DRAWS, -np.inf)
     for comparison, own in zip(comparisons, kept, strict=True):
-        errors = np.where(own, comparison.errors(rng, N_DRAWS), -np.inf)
+        errors = np.where(own, comparison.errors(rng, N_ERROR_DRAWS), -np.inf)
         worst = np.maximum(worst, errors.max(axis=(1, 2)))
     return float(np.clip(np.quantile(worst, ndtr(z)), z, bonferroni))

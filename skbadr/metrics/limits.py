@@ -21,7 +21,7 @@ from skbadr.metrics.rates import RateMetric
 
 # Summaries of group losses that are comparisons of groups; a ratio is that of the smallest to the
 # largest, turned over afterwards.
-SUMMARIES = {
+TRANSFORM_OF_SUMMARY = {
     "worst_group_loss": "group_max",
     "group_loss_gap": "difference",
     "group_loss_ratio": "ratio",
@@ -265,8 +265,10 @@ def comparisons(metric, data, statistics=None, response=None):
     if type(metric) is GroupMeanMetric and metric.rho is None:
         return _of_means(metric, data, response, metric.transform, metric.method)
     sharp = type(metric) is GroupLossMetric and metric.rho is None and metric.ball is None
-    if sharp and metric.summary in SUMMARIES:
-        return _of_means(metric, data, response, SUMMARIES[metric.summary], "between_groups")
+    if sharp and metric.summary in TRANSFORM_OF_SUMMARY:
+        return _of_means(
+            metric, data, response, TRANSFORM_OF_SUMMARY[metric.summary], "between_groups"
+        )
     if type(metric) is PerGroupMetric and metric.method == "between_groups":
         estimates = resampled_groups(metric, data, response)
         part = compare_groups(estimates, metric.transform, metric.method)
