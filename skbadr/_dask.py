@@ -1,19 +1,24 @@
 """Dask arrays in blocks of rows; Dask itself is imported by those who pass such arrays."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 
 
-def is_dask_array(X):
+def is_dask_array(X: Any) -> bool:
     """Whether X is a Dask array, without importing Dask."""
     return type(X).__module__.startswith("dask.array") and hasattr(X, "to_delayed")
 
 
-def is_dask(values):
+def is_dask(values: Any) -> bool:
     """Whether values are a collection of Dask's: an array, a series or a data frame."""
     return type(values).__module__.partition(".")[0] == "dask" and hasattr(values, "to_delayed")
 
 
-def as_array(values, name):
+def as_array(values: Any, name: str) -> Any:
     """Return a Dask array of known length of a collection of Dask's.
 
     Raises
@@ -30,7 +35,7 @@ def as_array(values, name):
     return values
 
 
-def in_blocks(values, lengths, name):
+def in_blocks(values: Any, lengths: tuple[int, ...], name: str) -> Any:
     """Return values as a Dask array with the blocks of X.
 
     Parameters
@@ -58,18 +63,20 @@ def in_blocks(values, lengths, name):
             f"{name} has the shape {values.shape}, but X has {sum(lengths)} rows: give one value "
             "per row, in the order of X."
         )
-    chunks = (tuple(lengths), -1)[: values.ndim]
+    chunks: Any = (tuple(lengths), -1)[: values.ndim]
     if not is_dask_array(values):
         return da.from_array(values, chunks=chunks)
     return values.rechunk(chunks)
 
 
-def blocks_of(array):
+def blocks_of(array: Any) -> list[Any]:
     """Return the blocks of rows of a Dask array as a list of Delayed."""
     return list(array.to_delayed().ravel())
 
 
-def tasks_of(function, columns, *shared):
+def tasks_of(
+    function: Callable[..., Any], columns: tuple[Sequence[Any], ...], *shared: Any
+) -> list[Any]:
     """Return a Delayed call of a function for each block.
 
     Parameters
@@ -91,14 +98,16 @@ def tasks_of(function, columns, *shared):
     return [call(*own, *shared) for own in zip(*columns, strict=True)]
 
 
-def run_on_blocks(function, columns, *shared):
+def run_on_blocks(
+    function: Callable[..., Any], columns: tuple[Sequence[Any], ...], *shared: Any
+) -> tuple[Any, ...]:
     """Return the results of `tasks_of`, computed where the blocks are."""
     import dask
 
     return dask.compute(*tasks_of(function, columns, *shared))
 
 
-def keep_on_workers(tasks):
+def keep_on_workers(tasks: Sequence[Any]) -> list[Any]:
     """Return tasks whose results stay where they are computed."""
     import dask
 

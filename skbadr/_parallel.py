@@ -1,16 +1,23 @@
 """Tasks in parallel: processes, or threads that share the processor."""
 
+from __future__ import annotations
+
 import os
 import threading
+from collections.abc import Callable, Generator, Iterable
 from contextlib import nullcontext
+from typing import Any
 
 from joblib import Parallel, delayed, effective_n_jobs
 from sklearn import config_context, get_config
 
 from skbadr._sklearn import _get_threadpool_controller
+from skbadr._typing import Int
 
 
-def run_tasks(function, tasks, n_jobs):
+def run_tasks(
+    function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], n_jobs: Int | None
+) -> Generator[Any, None, None]:
     """Return a generator of ``function(*task)``, in the order of the tasks.
 
     scikit-learn's configuration goes along. Its filters of warnings, which `sklearn.utils.parallel`

@@ -1,18 +1,26 @@
 """Rows in steps whose vectors stay in the processor's cache."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
 import numpy as np
+
+from skbadr._typing import Array, FloatArray, IntArray
 
 # Rows of a step at most: fresh memory for all rows would cost more than most arithmetic on them.
 STEP_ROWS = 1 << 14
 
 
-def steps(n_rows, size=STEP_ROWS):
+def steps(n_rows: int, size: int = STEP_ROWS) -> Iterator[slice]:
     """Yield slices that cover so many rows; an empty one where there are none."""
     for start in range(0, max(n_rows, 1), size):
         yield slice(start, min(start + size, n_rows))
 
 
-def sums_by(codes, n_codes, values=None):
+def sums_by(
+    codes: IntArray, n_codes: int, values: Array | Callable[[slice], Array] | None = None
+) -> FloatArray:
     """Return the sums of values of rows by the rows' codes, of shape (n_codes,).
 
     Parameters

@@ -1,9 +1,13 @@
 """Euclidean geometry of the weight simplex, where the upper-level variable lives."""
 
+from __future__ import annotations
+
 import numpy as np
 
+from skbadr._typing import ArrayLike, Float, FloatArray
 
-def project_simplex(point, *, minimum=0.0):
+
+def project_simplex(point: ArrayLike, *, minimum: Float = 0.0) -> FloatArray:
     r"""Project onto the simplex with a floor under every coordinate.
 
     Solves ``min ||x - point||`` over ``sum(x) = 1, x >= minimum`` exactly, by sorting.

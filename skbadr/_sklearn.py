@@ -1,5 +1,10 @@
 """The one place for scikit-learn's private or version-dependent names."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
 from sklearn.utils import _safe_indexing
 from sklearn.utils.parallel import _get_threadpool_controller
 from sklearn.utils.validation import (
@@ -8,16 +13,28 @@ from sklearn.utils.validation import (
     _num_samples,
 )
 
-try:  # scikit-learn 1.9 and later
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
-except ImportError:
+if TYPE_CHECKING:  # scikit-learn has no types: these decorators would hide those of ours
+    _Method = TypeVar("_Method", bound=Callable[..., Any])
 
     class CallbackSupportMixin:
-        """Stand-in where scikit-learn has no callbacks: there is nothing to set."""
+        def set_callbacks(self, *callbacks: Any) -> Self: ...
 
-    def with_callbacks(method):
-        """Return `method` unchanged where scikit-learn has no callbacks."""
-        return method
+    def with_callbacks(method: _Method) -> _Method: ...
+    def available_if(check: Callable[[Any], bool]) -> Callable[[_Method], _Method]: ...
+
+else:
+    from sklearn.utils.metaestimators import available_if
+
+    try:  # scikit-learn 1.9 and later
+        from sklearn.callback import CallbackSupportMixin, with_callbacks
+    except ImportError:
+
+        class CallbackSupportMixin:
+            """Stand-in where scikit-learn has no callbacks: there is nothing to set."""
+
+        def with_callbacks(method):
+            """Return `method` unchanged where scikit-learn has no callbacks."""
+            return method
 
 
 __all__ = [
@@ -27,5 +44,6 @@ __all__ = [
     "_get_threadpool_controller",
     "_num_samples",
     "_safe_indexing",
+    "available_if",
     "with_callbacks",
 ]

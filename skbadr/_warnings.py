@@ -6,10 +6,14 @@ single filter goes to the front of that list, which only matches in threads that
 it is taken out when the last of them ends.
 """
 
+from __future__ import annotations
+
 import sys
 import threading
 import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 _LIBRARIES = {"skbadr", "sklearn", "joblib"}
 # ``records``: where the warnings of this thread go; None or missing: to whoever shows them.
@@ -18,10 +22,10 @@ _lock = threading.Lock()
 _n_collecting = 0
 # What was in place before the first thread began: ``showwarning``, and lists of filters.
 _shown = warnings.showwarning
-_lists = []
+_lists: list[list[Any]] = []
 
 
-def warn_user(message, category=UserWarning):
+def warn_user(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn at the innermost line outside skbadr, scikit-learn and joblib.
 
     A fixed stack level cannot: fits run below decorators, pipelines and searches.
@@ -37,7 +41,7 @@ def _package(frame):
 
 
 @contextmanager
-def hold_warnings():
+def hold_warnings() -> Iterator[None]:
     """Keep this thread's warnings back until the block ends, then issue each distinct one once.
 
     The filters are those of the caller: none is applied before the end. If the block raises, what
@@ -53,9 +57,10 @@ def hold_warnings():
 
 
 @contextmanager
-def record_warnings():
+def record_warnings() -> Iterator[list[tuple[str, type[Warning]]]]:
     """Record the warnings of this thread as a list of distinct (message, category)."""
-    found, distinct = [], []
+    found: list[Any] = []
+    distinct: list[tuple[str, type[Warning]]] = []
     try:
         with _collecting() as found:
             yield distinct

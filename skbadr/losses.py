@@ -1,13 +1,17 @@
 """Losses per sample: what a cell's mean loss F_k averages."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from scipy.special import expit, softmax, xlogy
 
 from skbadr._rows import steps
+from skbadr._typing import Array, Float, FloatArray
 
 __all__ = ["Loss", "get_loss"]
 
@@ -47,7 +51,7 @@ class Loss:
     lowest_target: float = -np.inf
     excluded: bool = False
 
-    def check_targets(self, y):
+    def check_targets(self, y: Array) -> None:
         """Raise a ValueError where the loss is not defined for some target."""
         low = np.min(y, initial=np.inf)
         if low < self.lowest_target or (self.excluded and low == self.lowest_target):
@@ -61,12 +65,12 @@ class Loss:
 # Of labels and probabilities.
 
 
-def zero_one_loss(y, predicted):
+def zero_one_loss(y: Array, predicted: Array) -> FloatArray:
     """Return 1.0 where the predicted class code differs from the true one."""
     return (y != predicted).astype(float)
 
 
-def log_loss(y, proba):
+def log_loss(y: Array, proba: Array) -> FloatArray:
     """Return ``-log proba[i, y[i]]``, clipped at the resolution of the dtype as scikit-learn does.
 
     Parameters
@@ -84,7 +88,7 @@ def log_loss(y, proba):
     return losses
 
 
-def softplus(z):
+def softplus(z: Array) -> Array:
     """Return ``log(1 + exp(z))`` without overflow, faster than `numpy.logaddexp`."""
     return np.maximum(z, 0.0) + _log_one_plus(np.exp(-np.abs(z)))
 
@@ -94,7 +98,7 @@ def _log_one_plus(small):
     return np.log(1.0 + small) if small.dtype == np.float32 else np.log1p(small)
 
 
-def log_loss_and_gradient(y, scores):
+def log_loss_and_gradient(y: Array, scores: Array) -> tuple[Array, Array]:
     """Return the log loss of decision functions, and its gradient in them.
 
     Parameters
@@ -127,27 +131,27 @@ def log_loss_and_gradient(y, scores):
 # Of decision functions, with targets -1 and 1, each class against the rest where there are more.
 
 
-def signed_targets(y, n_outputs):
+def signed_targets(y: Array, n_outputs: int) -> Array:
     """Return class codes as -1 and 1, of shape (n, m)."""
     if n_outputs == 1:
         return 2.0 * y[:, None] - 1.0
     return 2.0 * np.eye(n_outputs)[y] - 1.0
 
 
-def squared_hinge_and_gradient(y, scores):
+def squared_hinge_and_gradient(y: Array, scores: Array) -> tuple[Array, Array]:
     """Return ``max(0, 1 - y z)^2``, summed over outputs, and its gradient."""
     target = signed_targets(y, scores.shape[1])
     slack = np.maximum(0.0, 1.0 - target * scores)
     return np.square(slack).sum(axis=1), -2.0 * target * slack
 
 
-def least_squares_and_gradient(y, scores):
+def least_squares_and_gradient(y: Array, scores: Array) -> tuple[Array, Array]:
     """Return ``(z - y)^2``, summed over outputs, and its gradient."""
     residual = scores - signed_targets(y, scores.shape[1])
     return np.square(residual).sum(axis=1), 2.0 * residual
 
 
-def soft_zero_one_and_gradient(y, scores, temperature):
+def soft_zero_one_and_gradient(y: Array, scores: Array, temperature: Float) -> tuple[Array, Array]:
     """Return 1 minus the membership in the true class, and its gradient."""
     if scores.shape[1] == 1:
         slope = temperature * (1.0 - 2.0 * y[:, None])
@@ -161,43 +165,45 @@ def soft_zero_one_and_gradient(y, scores, temperature):
 # Of real predictions.
 
 
-def squared_error(y, predicted):
+def squared_error(y: Array, predicted: Array) -> Array:
     """Return ``(y - predicted) ** 2``."""
     return np.square(np.asarray(y, dtype=float) - predicted)
 
 
-def squared_error_and_gradient(y, predicted):
+def squared_error_and_gradient(y: Array, predicted: Array) -> tuple[Array, Array]:
     """Return squared errors of predictions of shape (n, 1), and their gradient."""
     residual = predicted - y[:, None]
     return np.square(residual[:, 0]), 2.0 * residual
 
 
-def absolute_error(y, predicted):
+def absolute_error(y: Array, predicted: Array) -> Array:
     """Return ``|y - predicted|``."""
     return np.abs(np.asarray(y, dtype=float) - predicted)
 
 
-def absolute_error_and_gradient(y, predicted):
+def absolute_error_and_gradient(y: Array, predicted: Array) -> tuple[Array, Array]:
     """Return absolute errors of predictions of shape (n, 1), and a subgradient."""
     residual = predicted - y[:, None]
     return np.abs(residual[:, 0]), np.sign(residual)
 
 
-def huber_and_gradient(y, predicted, delta):
+def huber_and_gradient(y: Array, predicted: Array, delta: float) -> tuple[Array, Array]:
     """Return ``r^2 / 2`` up to delta and ``delta |r| - delta^2 / 2`` beyond, and the gradient."""
     residual = predicted - y[:, None]
     near = np.clip(residual, -delta, delta)
     return (near * (residual - 0.5 * near))[:, 0], near
 
 
-def squared_epsilon_insensitive_and_gradient(y, predicted, epsilon):
+def squared_epsilon_insensitive_and_gradient(
+    y: Array, predicted: Array, epsilon: float
+) -> tuple[Array, Array]:
     """Return ``max(0, |r| - epsilon)^2``, and its gradient."""
     residual = predicted - y[:, None]
     excess = np.maximum(0.0, np.abs(residual) - epsilon)
     return np.square(excess[:, 0]), 2.0 * np.sign(residual) * excess
 
 
-def tweedie_deviance_and_gradient(y, predicted, power):
+def tweedie_deviance_and_gradient(y: Array, predicted: Array, power: float) -> tuple[Array, Array]:
     """Return the unit deviance that scikit-learn's metrics average, and its gradient.
 
     Infinite, without gradient, where a prediction is not positive and `power` asks for that.
@@ -224,7 +230,7 @@ def tweedie_deviance_and_gradient(y, predicted, power):
 # What a model that knows nothing of X responds.
 
 
-def standard_deviation(values, weight=None):
+def standard_deviation(values: Array, weight: Array | None = None) -> float:
     """Return the standard deviation of weighted values; None stands for equal weights."""
     if weight is None:
         return float(np.std(values))
@@ -303,7 +309,7 @@ def _epsilon_insensitive(epsilon=0.0):
 
 
 # name -> maker of the loss, which takes its options
-_MAKERS = {
+_MAKERS: dict[str, Callable[..., Loss]] = {
     "zero_one": lambda: Loss(
         "zero_one", zero_one_loss, "predict", "classification", constant=_majority
     ),
@@ -328,7 +334,7 @@ _MAKERS = {
 }  # fmt: skip
 
 
-def get_loss(name, **options):
+def get_loss(name: str, **options: Any) -> Loss:
     """Return a loss by name.
 
     Parameters
@@ -361,7 +367,7 @@ def get_loss(name, **options):
         raise TypeError(f"loss={name!r} has no such options: {sorted(options)}.") from error
 
 
-def soft_zero_one(temperature):
+def soft_zero_one(temperature: Float) -> Loss:
     """Return the zero-one loss of classes that are drawn: 1 minus the membership in the true one.
 
     Parameters

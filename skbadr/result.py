@@ -1,10 +1,15 @@
 """What a search visited, and the best of it."""
 
+from __future__ import annotations
+
 import pickle
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
+from skbadr._typing import Array, BoolArray, FloatArray, IntArray, Numbers, Objective
 from skbadr.partition import by_label
 
 __all__ = ["Archive", "Evaluation"]
@@ -48,26 +53,26 @@ class Evaluation:
         What the search expected of the refit; NaN where it expected nothing.
     """
 
-    cell_weights: np.ndarray
+    cell_weights: FloatArray
     metric: float = np.nan
     score: float = np.nan
-    cell_losses: np.ndarray | None = None
-    losses_by_group: np.ndarray | None = None
-    statistics: np.ndarray | None = None
+    cell_losses: FloatArray = None  # type: ignore[assignment]
+    losses_by_group: FloatArray | None = None
+    statistics: FloatArray | None = None
     origin: str = ""
     iteration: int = 0
     refit_time: float = np.nan
     n_refits: int = 0
     constant: bool = False
     error: Exception | None = None
-    warnings: list = field(default_factory=list)
-    model: object = None
-    proba: np.ndarray | None = None
-    predicted: np.ndarray | None = None
+    warnings: list[tuple[str, type[Warning]]] = field(default_factory=list)
+    model: Any = None
+    proba: Array | None = None
+    predicted: Array | None = None
     predicted_metric: float = np.nan
     predicted_score: float = np.nan
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         # An error that cannot be pickled must not take a worker process down with it.
         state = dict(vars(self))
         try:
@@ -77,7 +82,7 @@ class Evaluation:
         return state
 
     @property
-    def failed(self):
+    def failed(self) -> bool:
         """Whether the refit failed."""
         return self.error is not None
 
@@ -91,7 +96,16 @@ class Archive:
         Ranks evaluations by its ``key``.
     """
 
-    def __init__(self, objective):
+    objective: Objective
+    evaluations: list[Evaluation]
+    best: Evaluation | None
+    n_iter: int
+    converged: bool
+    exhausted: bool
+    interrupted: bool
+    response: float
+
+    def __init__(self, objective: Objective) -> None:
         self.objective = objective
         self.evaluations = []
         self.best = None
@@ -102,7 +116,7 @@ class Archive:
         self.interrupted = False
         self.response = np.nan
 
-    def add(self, evaluation):
+    def add(self, evaluation: Evaluation) -> bool:
         """Record an evaluation and return whether it is the best so far."""
         if not self.evaluations:
             self.objective.calibrate(evaluation)
@@ -120,7 +134,7 @@ class Archive:
             evaluation.model = None
         return improved
 
-    def absorb(self, evaluations, candidates):
+    def absorb(self, evaluations: list[Evaluation], candidates: list[Evaluation]) -> None:
         """Record what was visited before this search, right after the baseline model.
 
         Parameters
@@ -136,7 +150,7 @@ class Archive:
                 self.best = evaluation
 
     @property
-    def moved(self):
+    def moved(self) -> bool:
         """Whether any refit differs from the baseline estimator in what is measured."""
         baseline = self.evaluations[0]
         return any(
@@ -150,11 +164,11 @@ class Archive:
         )
 
     @property
-    def n_refits(self):
+    def n_refits(self) -> int:
         """Number of fits of the wrapped estimator, failed ones included."""
         return sum(evaluation.n_refits for evaluation in self.evaluations)
 
-    def as_dict(self, order=None):
+    def as_dict(self, order: IntArray | None = None) -> dict[str, Array]:
         """Return a dict of equal-length arrays, one entry per visited point.
 
         Parameters
@@ -181,7 +195,7 @@ class Archive:
         }
 
 
-def non_dominated(*costs):
+def non_dominated(*costs: Array | Sequence[float]) -> BoolArray:
     """Return the mask of points no other point beats in all costs; NaN is never optimal.
 
     Parameters
@@ -200,8 +214,8 @@ def non_dominated(*costs):
     >>> non_dominated(np.array([1.0, 2.0, 3.0]), np.array([2.0, 1.0, 3.0])).tolist()
     [True, True, False]
     """
-    points = np.column_stack(costs)
-    finite = ~np.isnan(points).any(axis=1)
+    points: Array = np.column_stack(costs)
+    finite: Any = ~np.isnan(points).any(axis=1)
     mask = finite.copy()
     for i in np.flatnonzero(finite):
         better = (points <= points[i]).all(axis=1) & (points < points[i]).any(axis=1)
@@ -209,7 +223,7 @@ def non_dominated(*costs):
     return mask
 
 
-def hypervolume(*costs, reference):
+def hypervolume(*costs: Array | Sequence[float], reference: Numbers) -> float:
     """Return the volume that a set of points dominates, up to a reference point.
 
     Parameters

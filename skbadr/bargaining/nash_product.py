@@ -1,8 +1,18 @@
 """The Nash product from refits alone, for any estimator."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from skbadr._typing import FloatArray
 from skbadr.bargaining.weights import nash_direction
+
+if TYPE_CHECKING:
+    from skbadr.bargaining.visits import Visits
+    from skbadr.problem import BilevelProblem
+    from skbadr.result import Evaluation
 
 # Refits of the fixed point, and bargaining steps by differences after it.
 MAX_ITER = 20
@@ -25,7 +35,7 @@ class GroupWeights:
     problem : BilevelProblem
     """
 
-    def __init__(self, problem):
+    def __init__(self, problem: BilevelProblem) -> None:
         cells, data = problem.cells, problem.evaluator.evaluation_set
         self.shares = cells.shares
         if cells.group_of_cell is not None:
@@ -39,7 +49,7 @@ class GroupWeights:
             self._mixture = table / table.sum(axis=1, keepdims=True)
         self.group_shares = self.shares @ self._mixture
 
-    def of_ratios(self, ratios):
+    def of_ratios(self, ratios: FloatArray) -> FloatArray:
         """Return weights of shape (K,) on the simplex for one ratio per group."""
         if np.ptp(ratios) == 0:
             return self.shares
@@ -47,7 +57,9 @@ class GroupWeights:
         return weights / weights.sum()
 
 
-def maximise_nash_product(problem, visits, *, held_out):
+def maximise_nash_product(
+    problem: BilevelProblem, visits: Visits, *, held_out: bool
+) -> tuple[Evaluation, str, float]:
     r"""Return the weights whose product of the players' gains is largest, by refits.
 
     The disagreement point d is the worst each player can be given: its largest loss where all

@@ -1,13 +1,23 @@
 """Bargaining by gradients of the groups' held-out losses in the weights."""
 
+from __future__ import annotations
+
 import time
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skbadr._typing import FloatArray, IntArray
 from skbadr.bargaining.nash_product import GroupWeights
 from skbadr.bargaining.visits import ORIGIN
 from skbadr.bargaining.weights import nash_direction
 from skbadr.problem import SmoothProblem
+
+if TYPE_CHECKING:
+    from skbadr.bargaining.visits import Visits
+    from skbadr.lower_level.state import LinearState
+    from skbadr.problem import BilevelProblem
+    from skbadr.result import Evaluation
 
 MAX_ITER = 50
 # Distance from Pareto stationarity at which the players stop.
@@ -46,10 +56,10 @@ class GroupLosses:
     Tanji, Vaiter and Laguel (2026), arXiv 2601.13448: the implicit hypergradient.
     """
 
-    def __init__(self, smooth, players):
+    def __init__(self, smooth: SmoothProblem, players: IntArray) -> None:
         self.smooth, self.data, self.players = smooth, smooth.data, players
 
-    def values(self, states):
+    def values(self, states: list[LinearState]) -> FloatArray:
         """Return the players' losses, of shape (A,)."""
         losses, _ = self.smooth.losses_and_gradients(self.smooth.scores(states))
         return self.data.group_means(losses)[self.players]
@@ -79,7 +89,7 @@ class GroupLosses:
         return total - total.mean(axis=1, keepdims=True)
 
 
-def bargain_by_gradients(problem, visits):
+def bargain_by_gradients(problem: BilevelProblem, visits: Visits) -> tuple[Evaluation, str, float]:
     """Move the weights as long as every player gains.
 
     From the baseline model on, the direction is the Nash bargaining solution of the players'
@@ -120,7 +130,8 @@ def bargain_by_gradients(problem, visits):
     losses = game.values(states)
     reference = visits.losses(visits.baseline)
     agree = np.all(np.abs(losses - reference) <= 0.01 * np.abs(reference) + 1e-6)
-    path, step, reason = [], FIRST_STEP, "max_iter"
+    path: list[Any] = []
+    step, reason = FIRST_STEP, "max_iter"
     for iteration in range(MAX_ITER):
         gains = -game.jacobian(states)
         distance, direction = _agreed(problem, weights, gains)

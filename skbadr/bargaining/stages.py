@@ -1,6 +1,9 @@
 """The first stage, and what it hands to the second."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.linalg import LinAlgError
@@ -13,6 +16,10 @@ from skbadr.bargaining.stage_one import NotTheEstimators, bargain_by_gradients
 from skbadr.bargaining.visits import Stopped, Visits
 from skbadr.partition import by_label
 from skbadr.result import Archive, Evaluation
+
+if TYPE_CHECKING:
+    from skbadr.partition import Cells, Groups
+    from skbadr.problem import BilevelProblem
 
 
 @dataclass
@@ -41,11 +48,11 @@ class Bargain:
     held_out: bool
 
     @property
-    def is_final(self):
+    def is_final(self) -> bool:
         """Whether whoever asked for both stages wants no second one."""
         return self.reason in ("stopped", "interrupted")
 
-    def hand_over(self, problem, tolerance=None):
+    def hand_over(self, problem: BilevelProblem, tolerance: float | None = None) -> None:
         """Make the second stage start here.
 
         Parameters
@@ -59,16 +66,16 @@ class Bargain:
         problem.initial = chosen.cell_weights
         problem.known = {e.cell_weights.tobytes(): e for e in (baseline, chosen)}
         if tolerance is not None:
-            problem.objective.ceilings = chosen.losses_by_group + tolerance
+            problem.objective.ceilings = np.asarray(chosen.losses_by_group) + tolerance
 
-    def archive(self):
+    def archive(self) -> Archive:
         """Return an archive of this stage alone, in place of a second one."""
         archive = Archive(self.visits.archive.objective)
         archive.add(self.visits.baseline)
         archive.interrupted = self.reason == "interrupted"
         return archive
 
-    def merge(self, archive):
+    def merge(self, archive: Archive) -> None:
         """Add what this stage visited to the archive of the second."""
         evaluations = self.visits.archive.evaluations
         archive.absorb(
@@ -80,7 +87,7 @@ class Bargain:
             ],
         )
 
-    def summary(self, cells, groups):
+    def summary(self, cells: Cells, groups: Groups) -> Bunch:
         """Return what users see of it, in the order of labels."""
         visits = self.visits
         return Bunch(
@@ -94,7 +101,7 @@ class Bargain:
         )
 
 
-def bargain_first(problem, *, smooth, held_out):
+def bargain_first(problem: BilevelProblem, *, smooth: bool, held_out: bool) -> Bargain:
     """Let the sensitive groups bargain from the baseline model.
 
     Parameters

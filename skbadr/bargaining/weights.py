@@ -1,8 +1,14 @@
 """Bargaining weights: the direction in which every player gains, and whether there is one."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import linalg
 from scipy.optimize import nnls
+
+from skbadr._typing import Array, ArrayLike, FloatArray
 
 # Newton steps; 30 are many.
 MAX_ITER = 500
@@ -10,7 +16,9 @@ MAX_ITER = 500
 FLOOR_POWER = 0.01
 
 
-def nash_weights(gains, *, power=None, tol=1e-6):
+def nash_weights(
+    gains: ArrayLike, *, power: ArrayLike | None = None, tol: float = 1e-6
+) -> FloatArray | None:
     r"""Return the weights of the Nash bargaining solution, or None where there is no agreement.
 
     Player a wants to move along :math:`g_a`. Among the directions x of bounded length, the Nash
@@ -100,7 +108,9 @@ def _length(total, change, step, power, decrement):
         length *= 0.5
 
 
-def agreement(gains, floors=None):
+def agreement(
+    gains: ArrayLike, floors: Array | Sequence[Sequence[float]] | None = None
+) -> tuple[float, FloatArray]:
     r"""Return how far the players are from Pareto stationarity, and a direction they agree on.
 
     The distance is :math:`\min \|\sum_a \beta_a g_a / \|g_a\| + \sum_k \mu_k n_k\|` over beta in
@@ -151,7 +161,9 @@ def agreement(gains, floors=None):
     return float(np.linalg.norm(direction)), direction
 
 
-def nash_direction(gains, floors=None, *, tol=1e-6):
+def nash_direction(
+    gains: ArrayLike, floors: Array | Sequence[Sequence[float]] | None = None, *, tol: float = 1e-6
+) -> tuple[float, FloatArray | None]:
     """Return the direction of the bargaining solution that respects floors.
 
     Each floor bargains as a player of little power that wants to be left, so that one set of

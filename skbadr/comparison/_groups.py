@@ -1,12 +1,17 @@
 """Sensitive features as one array of readable labels, and a split that keeps every group."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 from sklearn.model_selection import train_test_split
 
+from skbadr._typing import Array, Features, Float, RandomState
 from skbadr.partition import make_groups
 
 
-def group_labels(sensitive_features):
+def group_labels(sensitive_features: Features) -> Array:
     """Cross the columns of `sensitive_features` into one label per row.
 
     Parameters
@@ -33,7 +38,15 @@ def _as_text(value):
     return str(int(value)) if is_whole else str(value)
 
 
-def stratified_split(X, y, groups, *, test_size, random_state, stratify_by_class):
+def stratified_split(
+    X: Any,
+    y: Array,
+    groups: Array,
+    *,
+    test_size: Float,
+    random_state: RandomState | None,
+    stratify_by_class: bool,
+) -> list[Any]:
     """Split rows at random, keeping the shares of group and class where there are enough rows.
 
     Parameters

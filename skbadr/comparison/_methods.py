@@ -1,14 +1,21 @@
 """The baseline estimator and BADR as lines of the comparison table."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from sklearn.base import clone
 
+from skbadr._typing import PartitionName
 from skbadr.estimators import BADRClassifier, BADRRegressor
 from skbadr.metrics.responses import get_response
 
 from ._problem import Fitted, Method
+
+if TYPE_CHECKING:
+    from skbadr.comparison._problem import Problem
 
 
 class Baseline(Method):
@@ -17,7 +24,7 @@ class Baseline(Method):
     key = "baseline"
     label = "baseline estimator"
 
-    def fit(self, problem):
+    def fit(self, problem: Problem) -> Fitted:
         model = clone(problem.estimator).fit(problem.X, problem.y)
         return _fitted(model, 1)
 
@@ -26,19 +33,19 @@ class Baseline(Method):
 class Badr(Method):
     """BADR over the cells of one partition; `options` are further constructor arguments."""
 
-    partition: str
+    partition: PartitionName
     use_bound: bool
-    options: dict = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def key(self):
+    def key(self) -> str:  # type: ignore[override]
         return f"badr_{self.partition}"
 
     @property
-    def label(self):
+    def label(self) -> str:  # type: ignore[override]
         return {"group": "BADR groups", "group_target": "BADR group x target"}[self.partition]
 
-    def fit(self, problem):
+    def fit(self, problem: Problem) -> Fitted:
         badr = BADRClassifier if problem.is_classification else BADRRegressor
         model = badr(
             clone(problem.estimator),

@@ -3,15 +3,21 @@
 fairlearn is imported inside the methods only: it is needed for a comparison, not for BADR.
 """
 
+from __future__ import annotations
+
 import inspect
 import logging
 import math
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.dummy import DummyClassifier
 
 from ._problem import Fitted, Method
+
+if TYPE_CHECKING:
+    from skbadr.comparison._problem import Problem
 
 # What fairlearn calls the metrics whose names start so: the moment of its reductions and the
 # constraint of its ThresholdOptimizer.
@@ -34,7 +40,7 @@ _OPPOSITE = ("false_negative_rate", "true_negative_rate", "accuracy")
 class _FairlearnPeer(Method):
     """Common part: the encoded rows, 0/1 labels and the constraint that goes with the metric."""
 
-    def refusal(self, problem):
+    def refusal(self, problem: Problem) -> str | None:
         if not problem.is_classification:
             return None
         if len(np.unique(problem.y)) > 2:
@@ -78,7 +84,7 @@ class _FairlearnPeer(Method):
             return moment(ratio_bound=math.sqrt(problem.bound) if between else problem.bound)
         return moment(difference_bound=problem.bound / 2 if between else problem.bound)
 
-    def remark(self, problem):
+    def remark(self, problem: Problem) -> str | None:
         if problem.is_classification:
             return None
         return (
@@ -129,7 +135,7 @@ class GridSearchPeer(_FairlearnPeer):
         per_group = 2 if problem.metric_name.startswith("equalized_odds") else 1
         return per_group * (len(np.unique(problem.groups)) - 1)
 
-    def remark(self, problem):
+    def remark(self, problem: Problem) -> str | None:
         if self._n_directions(problem) > 4:
             return "fairlearn itself advises against GridSearch for this many groups."
         return None
@@ -148,7 +154,7 @@ class ThresholdOptimizerPeer(_FairlearnPeer):
     label = "ThresholdOptimizer"
     deterministic = False
 
-    def refusal(self, problem):
+    def refusal(self, problem: Problem) -> str | None:
         if not problem.is_classification:
             return "for classification only."
         return super().refusal(problem)
@@ -156,7 +162,7 @@ class ThresholdOptimizerPeer(_FairlearnPeer):
     def _constraint_name(self, problem):
         return _constraint_names(problem)[1]
 
-    def remark(self, problem):
+    def remark(self, problem: Problem) -> str | None:
         sentence = "it needs the sensitive feature at prediction, the other methods do not"
         if "tol" not in self._options(problem):
             sentence += "; it equalises the rates whatever the bound"

@@ -1,12 +1,18 @@
 """What every method of the comparison is given, and what it gives back."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
+
+from skbadr._typing import Array, Float, Task
+
+if TYPE_CHECKING:
+    from skbadr.metrics import FairnessMetric
 
 
 @dataclass(frozen=True)
@@ -21,21 +27,21 @@ class Problem:
 
     estimator: Any
     X: Any
-    y: np.ndarray
-    groups: np.ndarray
-    task: str
+    y: Array
+    groups: Array
+    task: Task
     metric: Any
     metric_name: str
-    fairness: Callable
-    bound: float | None = None
+    fairness: FairnessMetric
+    bound: Float | None = None
     baseline_mse: float | None = None
     random_state: Any = None
 
     @property
-    def is_classification(self):
+    def is_classification(self) -> bool:
         return self.task == "classification"
 
-    def encode(self):
+    def encode(self) -> tuple[Any, Any, Any]:
         """Return the fitted transformers (or None), the encoded rows and the last step.
 
         Weights reach the last step directly, for algorithms that cannot pass them to a Pipeline.
@@ -55,11 +61,11 @@ class Fitted:
     predicts.
     """
 
-    predict: Callable
+    predict: Callable[..., Any]
     model: Any
     n_refits: int
-    respond: Callable | None = None
-    front: dict | None = None
+    respond: Callable[..., Any] | None = None
+    front: dict[str, Array] | None = None
 
 
 class Method:
@@ -69,14 +75,14 @@ class Method:
     label: str
     deterministic = True
 
-    def refusal(self, problem):
+    def refusal(self, problem: Problem) -> str | None:
         """Return why the method cannot do `problem`, or None if it can."""
         return None
 
-    def remark(self, problem):
+    def remark(self, problem: Problem) -> str | None:
         """Return what a reader should know about its line of the table, or None."""
         return None
 
-    def fit(self, problem):
+    def fit(self, problem: Problem) -> Fitted:
         """Train on `problem` and return a `Fitted`."""
         raise NotImplementedError

@@ -1,15 +1,31 @@
 """Split once, train every method on the same rows, score all of them on both parts."""
 
+from __future__ import annotations
+
 import math
 import time
 import warnings
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.base import is_classifier
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import Bunch
 
+from skbadr._typing import (
+    CV,
+    ArrayLike,
+    Estimator,
+    Features,
+    Float,
+    Int,
+    Items,
+    MetricLike,
+    PartitionName,
+    RandomState,
+    Task,
+)
 from skbadr.estimators.auto_partition import choose_partition
 from skbadr.metrics import get_metric
 from skbadr.metrics.own_loss import with_own_loss
@@ -19,6 +35,9 @@ from ._methods import Badr, Baseline
 from ._peers import PEERS
 from ._problem import Problem
 from ._scores import chance_level, part_scores
+
+if TYPE_CHECKING:
+    from skbadr.metrics import FairnessMetric
 
 # Share of the baseline estimator's unfairness that the default bound leaves.
 DEFAULT_SHARE = 0.2
@@ -31,22 +50,22 @@ MAX_REMARKS = 3
 
 
 def compare(
-    estimator,
-    X,
-    y,
+    estimator: Estimator,
+    X: ArrayLike,
+    y: ArrayLike,
     *,
-    sensitive_features,
-    metric="demographic_parity",
-    bound=None,
-    partitions=("group", "auto"),
-    peers=False,
-    test_size=0.3,
-    cv=None,
-    max_iter=None,
-    n_jobs=None,
-    random_state=0,
-    verbose=0,
-):
+    sensitive_features: Features,
+    metric: MetricLike = "demographic_parity",
+    bound: Float | None = None,
+    partitions: Items[PartitionName] = ("group", "auto"),
+    peers: bool = False,
+    test_size: Float = 0.3,
+    cv: CV | None = None,
+    max_iter: Int | None = None,
+    n_jobs: Int | None = None,
+    random_state: RandomState | None = 0,
+    verbose: int = 0,
+) -> Bunch:
     """Compare BADR with the baseline estimator and with fairlearn's algorithms.
 
     All methods are trained on the same rows and scored on these and on the rest.
@@ -114,7 +133,7 @@ def compare(
     >>> [row["method"] for row in result.rows]
     ['baseline estimator', 'BADR groups', 'BADR group x target']
     """
-    task = "classification" if is_classifier(estimator) else "regression"
+    task: Task = "classification" if is_classifier(estimator) else "regression"
     named = get_metric(metric, task=task)
     groups = group_labels(sensitive_features)
     X_train, X_test, y_train, y_test, groups_train, groups_test = stratified_split(
@@ -156,7 +175,7 @@ def compare(
         Badr(partition, use_bound=partition != "group" or not has_default_bound, options=options)
         for partition in dict.fromkeys(chosen)
     ]
-    left_out = {}
+    left_out: dict[str, list[str]] = {}
     for method in methods + [peer() for peer in (PEERS if peers else ())]:
         reason = method.refusal(problem)
         if reason is None:
@@ -204,7 +223,7 @@ def compare(
     return result
 
 
-def default_bound(metric, name, baseline_value):
+def default_bound(metric: FairnessMetric, name: str, baseline_value: float) -> float | None:
     """Return the bound that leaves 20 % of the baseline estimator's unfairness.
 
     Parameters

@@ -1,16 +1,26 @@
 """Scores of a trained method on one part of the data."""
 
+from __future__ import annotations
+
 import math
 import warnings
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.metrics import r2_score
+
+from skbadr._typing import Array
+
+if TYPE_CHECKING:
+    from skbadr.comparison._problem import Fitted, Problem
 
 # Enough for a mean with a tenth of the spread, and cheap for a metric of milliseconds.
 _N_PERMUTATIONS = 30
 
 
-def part_scores(problem, fitted, X, y, groups):
+def part_scores(
+    problem: Problem, fitted: Fitted, X: Any, y: Array, groups: Array
+) -> dict[str, Any]:
     """Return the scores of one part of the data by name.
 
     Parameters
@@ -31,7 +41,7 @@ def part_scores(problem, fitted, X, y, groups):
     y_pred = fitted.predict(X, groups)
     if problem.is_classification:
         losses = (y != y_pred).astype(float)
-        scores = {"accuracy": 1.0 - losses.mean()}
+        scores: dict[str, Any] = {"accuracy": 1.0 - losses.mean()}
     else:
         losses = (y - y_pred) ** 2
         scores = {"rmse": math.sqrt(losses.mean()), "r2": r2_score(y, y_pred)}
@@ -58,7 +68,7 @@ def _response(problem, fitted, X, y_pred, groups):
     return None if fitted.respond is None else fitted.respond(X, method, task)
 
 
-def chance_level(problem, fitted):
+def chance_level(problem: Problem, fitted: Fitted) -> float:
     """Return the metric on the training rows with groups drawn at random, on average.
 
     Parameters
@@ -74,7 +84,7 @@ def chance_level(problem, fitted):
         What the sizes of the groups and chance alone make of the metric; NaN where undefined.
     """
     y_pred = fitted.predict(problem.X, problem.groups)
-    response = _response(problem, fitted, problem.X, y_pred, problem.groups)
+    response: Any = _response(problem, fitted, problem.X, y_pred, problem.groups)
     rng = np.random.RandomState(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -1,11 +1,15 @@
 """The comparison on several splits, and under several bounds: means, errors and hypervolumes."""
 
+from __future__ import annotations
+
 import math
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 from sklearn.utils import Bunch, check_random_state
 
+from skbadr._typing import ArrayLike, Estimator, Features, Int, Numbers, RandomState
 from skbadr.result import hypervolume
 
 from ._protocol import compare
@@ -15,8 +19,16 @@ _MEANS = ("accuracy", "rmse", "r2", "metric", "worst_group_error")
 
 
 def compare_splits(
-    estimator, X, y, *, sensitive_features, n_splits=5, bounds=None, random_state=0, **options
-):
+    estimator: Estimator,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    sensitive_features: Features,
+    n_splits: Int = 5,
+    bounds: Numbers | None = None,
+    random_state: RandomState | None = 0,
+    **options: Any,
+) -> Bunch:
     """Repeat `compare` on several random splits, and for each under several bounds.
 
     Parameters
@@ -81,7 +93,7 @@ def compare_splits(
         raise ValueError(f"n_splits must be an integer >= 1, got {n_splits!r}.")
     if "bound" in options:
         raise ValueError("give bounds, a sequence, rather than bound.")
-    bounds = [None] if bounds is None else _check_bounds(bounds)
+    chosen: list[Any] = [None] if bounds is None else _check_bounds(bounds)
     splits = [
         [
             compare(
@@ -93,7 +105,7 @@ def compare_splits(
                 random_state=seed,
                 **options,
             )
-            for bound in bounds
+            for bound in chosen
         ]
         for seed in _seeds(random_state, n_splits)
     ]
@@ -103,11 +115,11 @@ def compare_splits(
     first = splits[0][0]
     notes = list(dict.fromkeys(note for result in splits[0] for note in result.notes))
     return Bunch(
-        rows=_mean_rows(splits, bounds),
+        rows=_mean_rows(splits, chosen),
         hypervolumes=_hypervolumes(splits),
         splits=splits,
         notes=notes,
-        settings=first.settings | {"n_splits": int(n_splits), "bounds": bounds},
+        settings=first.settings | {"n_splits": int(n_splits), "bounds": chosen},
     )
 
 
@@ -154,7 +166,7 @@ def _row(result, key):
     return next(row for row in result.rows if row["key"] == key)
 
 
-def mean_and_error(values):
+def mean_and_error(values: Any) -> tuple[float, float]:
     """Return the mean and its standard error, NaN for a single value."""
     values = np.asarray(values, dtype=float)
     if len(values) < 2:

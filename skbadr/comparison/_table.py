@@ -1,7 +1,14 @@
 """The comparison as text."""
 
+from __future__ import annotations
 
-def format_table(result):
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sklearn.utils import Bunch
+
+
+def format_table(result: Bunch) -> str:
     """Format the results of `compare` as aligned text.
 
     Parameters
@@ -19,7 +26,7 @@ def format_table(result):
         quality, worst = [("accuracy", "accuracy")], "error"
     else:
         quality, worst = [("RMSE", "rmse"), ("R2", "r2")], "RMSE"
-    columns = [
+    columns: list[Any] = [
         (title, subset, lambda row, key=key, subset=subset: _number(row[f"{key}_{subset}"]))
         for title, key in [*quality, (settings["metric"], "metric")]
         for subset in ("train", "test")
@@ -36,7 +43,7 @@ def format_table(result):
     return _align(body, subtitles, titles)
 
 
-def format_splits_table(result):
+def format_splits_table(result: Bunch) -> str:
     """Format the results of `compare_splits` as aligned text.
 
     Parameters
@@ -54,7 +61,7 @@ def format_splits_table(result):
     quality = ("accuracy", "accuracy") if settings["task"] == "classification" else ("RMSE", "rmse")
     measured = [quality, (settings["metric"], "metric")]
     several = len(settings["bounds"]) > 1
-    columns = [
+    columns: list[Any] = [
         (title, subset, lambda row, name=f"{key}_{subset}": _with_error(row, name))
         for title, key in measured
         for subset in ("train", "test")
@@ -92,7 +99,7 @@ def _with_error(row, name, form="{:.4f}"):
     return text if error != error else f"{text} ({form.format(error)})"
 
 
-def format_group_table(result):
+def format_group_table(result: Bunch) -> str:
     """Format the test errors of every group as aligned text.
 
     Parameters

@@ -1,6 +1,11 @@
 """What the upper level needs of a lower level."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
+from typing import Any
+
+from skbadr._typing import FloatArray
 
 
 class LowerLevel(ABC):
@@ -11,7 +16,7 @@ class LowerLevel(ABC):
     """
 
     @abstractmethod
-    def fit(self, cell_weights):
+    def fit(self, cell_weights: FloatArray) -> Any:
         """Train at weights on the simplex.
 
         Parameters
@@ -24,5 +29,5 @@ class LowerLevel(ABC):
         """
 
     @abstractmethod
-    def assemble(self, model):
+    def assemble(self, model: Any) -> Any:
         """Return the complete estimator around a trained model, as the user wrapped it."""

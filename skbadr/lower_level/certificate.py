@@ -1,12 +1,15 @@
 """How far parameters are from being optimal for some weights of the cells."""
 
+from __future__ import annotations
+
 import numpy as np
 from scipy.optimize import nnls
 
+from skbadr._typing import FloatArray
 from skbadr._warnings import record_warnings
 
 
-def distance_to_hull(gradients, penalty):
+def distance_to_hull(gradients: FloatArray, penalty: FloatArray) -> tuple[float, FloatArray]:
     """Return ``min || sum_k beta_k g_k + penalty ||`` over beta in the simplex.
 
     Parameters

@@ -1,9 +1,13 @@
 """The design matrix as a Dask array: blocks are summed where they are."""
 
+from __future__ import annotations
+
 import itertools
+from typing import Any
 
 import numpy as np
 
+from skbadr._typing import Array, FloatArray, IntArray
 from skbadr.lower_level.design import Design, make_design
 
 
@@ -19,7 +23,7 @@ class DaskDesign(Design):
         In one block of columns; numbers, dense or sparse.
     """
 
-    def __init__(self, matrix):
+    def __init__(self, matrix: Any) -> None:
         if matrix.numblocks[1] > 1:
             matrix = matrix.rechunk({1: -1})
         if matrix.dtype.kind != "f":
@@ -33,24 +37,24 @@ class DaskDesign(Design):
         edges = np.cumsum((0, *matrix.chunks[0])).tolist()
         self._rows = [slice(*pair) for pair in itertools.pairwise(edges)]
 
-    def forward(self, coef):  # noqa: D102
+    def forward(self, coef: Array) -> Array:  # noqa: D102
         parts = self._map(_forward, [(coef,)] * len(self._rows))
         return np.concatenate(parts).astype(self.dtype, copy=False)
 
-    def backward(self, values):  # noqa: D102
+    def backward(self, values: Array) -> FloatArray:  # noqa: D102
         return self._sum_of(_backward, [(values[rows],) for rows in self._rows])
 
-    def squared_backward(self, values):  # noqa: D102
+    def squared_backward(self, values: Array) -> FloatArray:  # noqa: D102
         return self._sum_of(_squared_backward, [(values[rows],) for rows in self._rows])
 
-    def gram(self, weight):  # noqa: D102
+    def gram(self, weight: FloatArray) -> FloatArray:  # noqa: D102
         return self._sum_of(_gram, [(weight[rows],) for rows in self._rows])
 
-    def by_cell(self, values, codes, n_cells):  # noqa: D102
+    def by_cell(self, values: Array, codes: IntArray, n_cells: int) -> FloatArray:  # noqa: D102
         arguments = [(values[rows], codes[rows], n_cells) for rows in self._rows]
         return self._sum_of(_by_cell, arguments)
 
-    def take(self, rows):
+    def take(self, rows: Any) -> Design:
         """Return the design matrix of some rows, which do travel."""
         rows = np.arange(self.shape[0])[rows]
         block = np.searchsorted([part.stop for part in self._rows], rows, side="right")

@@ -1,16 +1,25 @@
 """Fits and predictions on Dask arrays: X stays on the workers."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from sklearn.base import is_classifier
 
+from skbadr._typing import Array, FloatArray
 from skbadr.lower_level.families import LinearFamily, find_family
 from skbadr.lower_level.linear import LinearLowerLevel
+
+if TYPE_CHECKING:
+    from skbadr.partition import Cells
 
 # Change of scores that may be left, as for a solver of the estimator's own with a tight tolerance.
 TOL = 1e-8
 
 
-def is_solved_on_blocks(estimator, classes):
+def is_solved_on_blocks(estimator: Any, classes: Array | None) -> bool:
     """Whether an estimator's fit on a Dask array is the solution of its training problem.
 
     Parameters
@@ -41,7 +50,9 @@ def is_solved_on_blocks(estimator, classes):
     return False
 
 
-def fit_on_blocks(model, X, y, cells, cell_weights, params):
+def fit_on_blocks(
+    model: Any, X: Any, y: Array, cells: Cells, cell_weights: FloatArray, params: dict[str, Any]
+) -> Any:
     """Fit an estimator on a Dask array, which is not collected.
 
     A smooth linear model gets the solution of its training problem, of which the workers sum the
@@ -73,14 +84,14 @@ def fit_on_blocks(model, X, y, cells, cell_weights, params):
         return _fitted(model, family, level.solve(cell_weights, tol=TOL), level)
     import dask.array as da
 
-    chunks = (X.chunks[0],)
+    chunks: Any = (X.chunks[0],)
     params = dict(params)
     if "sample_weight" in params:
         params["sample_weight"] = da.from_array(params["sample_weight"], chunks=chunks)
     return model.fit(X, da.from_array(y, chunks=chunks), **params)
 
 
-def respond_on_blocks(model, X, respond):
+def respond_on_blocks(model: Any, X: Any, respond: Callable[[Any, Any], Array]) -> Array:
     """Return what a fitted model responds to a Dask array.
 
     Parameters

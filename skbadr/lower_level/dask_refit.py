@@ -1,8 +1,16 @@
 """The lower level of an estimator that trains on Dask arrays itself."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from sklearn.base import clone
 
+from skbadr._typing import FloatArray
 from skbadr.lower_level.refit import RefitLowerLevel
+
+if TYPE_CHECKING:
+    from skbadr.partition import DaskRows
 
 
 class DaskRefitLowerLevel(RefitLowerLevel):
@@ -18,11 +26,11 @@ class DaskRefitLowerLevel(RefitLowerLevel):
         As of `RefitLowerLevel`.
     """
 
-    def __init__(self, estimator, X, rows, **options):
+    def __init__(self, estimator: Any, X: Any, rows: DaskRows, **options: Any) -> None:
         super().__init__(estimator, X, rows.y, rows.cells, **options)
         self.rows = rows
 
-    def fit(self, cell_weights):  # noqa: D102
+    def fit(self, cell_weights: FloatArray) -> Any:  # noqa: D102
         params = dict(self.final_params)
         if self.weighted or not self.cells.is_baseline(cell_weights):
             params["sample_weight"] = self.rows.sample_weight(cell_weights)

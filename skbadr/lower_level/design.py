@@ -1,12 +1,16 @@
 """The design matrix as the lower level reads it: products that are sums over blocks of rows."""
 
+from __future__ import annotations
+
 import mmap
+from typing import Any
 
 import numpy as np
 from scipy import linalg, sparse
 
 from skbadr._dask import is_dask_array
 from skbadr._rows import STEP_ROWS, steps
+from skbadr._typing import Array, FloatArray, IntArray
 
 # Bytes of X that one product reads: enough for BLAS, little beside the vectors of length n.
 BLOCK = 1 << 24
@@ -16,7 +20,7 @@ CACHED = 1 << 22
 FEW_CELLS = 16
 
 
-def make_design(X):
+def make_design(X: Any) -> Design:
     """Return the design matrix behind any form of training data that products can be taken of.
 
     Parameters
@@ -44,7 +48,7 @@ def make_design(X):
     return DenseDesign(X if X.dtype.kind == "f" else X.astype(float))
 
 
-def release(X):
+def release(X: Any) -> None:
     """Give the pages of a memory map back to the system, which can read them again.
 
     Nothing where X is anything else, or pages of a private map hold changes.
@@ -53,9 +57,9 @@ def release(X):
         X._mmap.madvise(mmap.MADV_DONTNEED)
 
 
-def is_shared_map(X):
+def is_shared_map(X: Any) -> bool:
     """Whether X is a memory map of which nothing in memory differs from the file."""
-    return isinstance(X, np.memmap) and X.mode in ("r", "r+") and X._mmap is not None
+    return isinstance(X, np.memmap) and X.mode in ("r", "r+") and X._mmap is not None  # type: ignore[attr-defined]
 
 
 class Design:
@@ -77,18 +81,18 @@ class Design:
 
     is_sparse = False
 
-    def __init__(self, matrix):
+    def __init__(self, matrix: Any) -> None:
         self.matrix = matrix
         self.shape, self.dtype = matrix.shape, matrix.dtype
 
     def __len__(self):
         return self.shape[0]
 
-    def take(self, rows):
+    def take(self, rows: Array | slice) -> Design:
         """Return the design matrix of some rows, which are copied."""
         return type(self)(_take(self.matrix, rows))
 
-    def forward(self, coef):
+    def forward(self, coef: Array) -> Array:
         """Return ``X coef`` in the precision of X.
 
         Parameters
@@ -101,21 +105,21 @@ class Design:
         """
         raise NotImplementedError
 
-    def backward(self, values):
+    def backward(self, values: Array) -> FloatArray:
         """Return ``X' values`` in double precision, of shape (d, m), for values of (n, m)."""
         return self._sum(lambda X, rows: X.T @ self._part(values, rows), values.shape[1:])
 
-    def squared_backward(self, values):
+    def squared_backward(self, values: Array) -> FloatArray:
         """Return ``(X * X)' values`` in double precision, for values of shape (n, m)."""
         return self._sum(lambda X, rows: _square(X).T @ self._part(values, rows), values.shape[1:])
 
-    def gram(self, weight):
+    def gram(self, weight: FloatArray) -> FloatArray:
         """Return ``X' diag(weight) X`` in double precision, of shape (d, d)."""
         return self._sum(
             lambda X, rows: _weighted_gram(X, self._part(weight, rows)), (self.shape[1],)
         )
 
-    def by_cell(self, values, codes, n_cells):
+    def by_cell(self, values: Array, codes: IntArray, n_cells: int) -> FloatArray:
         """Return the sums over each cell of the products of rows of X and values.
 
         One pass, at a cost that does not depend on the number of cells.
@@ -188,7 +192,7 @@ class Design:
 class DenseDesign(Design):
     """Rows of an array, which may be a memory map."""
 
-    def forward(self, coef):  # noqa: D102
+    def forward(self, coef: Array) -> Array:  # noqa: D102
         coef = coef.astype(self.dtype, copy=False)
         product = np.empty((self.shape[0], coef.shape[1]), dtype=self.dtype)
         for rows in self._blocks():
@@ -202,11 +206,11 @@ class DenseDesign(Design):
 class MappedDesign(DenseDesign):
     """Rows of a memory map, of which no more than a block stays in memory."""
 
-    def __init__(self, matrix):
+    def __init__(self, matrix: Any) -> None:
         super().__init__(np.asarray(matrix))
         self._whole = matrix
 
-    def take(self, rows):  # noqa: D102
+    def take(self, rows: Array | slice) -> Design:  # noqa: D102
         taken = _take(self.matrix, rows)
         release(self._whole)
         return DenseDesign(taken)
@@ -222,10 +226,10 @@ class SparseDesign(Design):
 
     is_sparse = True
 
-    def forward(self, coef):  # noqa: D102
+    def forward(self, coef: Array) -> Array:  # noqa: D102
         return np.asarray(self.matrix @ coef.astype(self.dtype, copy=False))
 
-    def backward(self, values):  # noqa: D102
+    def backward(self, values: Array) -> FloatArray:  # noqa: D102
         # The transpose shares the arrays of X, which slices would copy.
         product = self.matrix.T @ values.astype(self.dtype, copy=False)
         return np.asarray(product).astype(float)

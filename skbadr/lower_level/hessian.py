@@ -1,15 +1,25 @@
 """The dense Hessian of a smooth linear lower level, and its Cholesky factor."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from scipy import linalg
 
+from skbadr._typing import FloatArray
 
-def factorise(level, state):
+if TYPE_CHECKING:
+    from skbadr.lower_level.linear import LinearLowerLevel
+    from skbadr.lower_level.state import LinearState
+
+
+def factorise(level: LinearLowerLevel, state: LinearState) -> Any:
     """Return a factor of the Hessian of a `LinearLowerLevel` at a state, for `solve`."""
     return _cholesky(_dense_hessian(level, state))
 
 
-def solve(factor, rhs):
+def solve(factor: Any, rhs: FloatArray) -> FloatArray:
     """Return the solution of a factorised system, for right-hand sides of shape (q,) or (q, r).
 
     Without what else `scipy.linalg.cho_solve` does, which takes far longer where systems are small.

@@ -1,7 +1,10 @@
 """Refits kept on disk: one that is asked for again is loaded, also by another process."""
 
+from __future__ import annotations
+
 import pickle
 import sys
+from typing import Any
 
 import joblib
 import numpy as np
@@ -10,6 +13,7 @@ from sklearn.base import clone
 
 from skbadr._dask import is_dask_array
 from skbadr._sklearn import _safe_indexing
+from skbadr._typing import FloatArray, Memory
 from skbadr._warnings import record_warnings, warn_user
 from skbadr.lower_level.design import release
 from skbadr.lower_level.refit import RefitLowerLevel
@@ -34,13 +38,13 @@ class RememberedLowerLevel(RefitLowerLevel):
         If the estimator or its fit parameters cannot be pickled, or X is a Dask array.
     """
 
-    def __init__(self, *args, memory, **kwargs):
+    def __init__(self, *args: Any, memory: Memory, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.digest = self._digest()
         self._remembered = memory.cache(_fit, ignore=["lower_level"])
         _write_code(self._remembered)
 
-    def fit(self, cell_weights):  # noqa: D102
+    def fit(self, cell_weights: FloatArray) -> Any:  # noqa: D102
         weights = np.asarray(cell_weights, dtype=float)
         try:
             stored = self._remembered(self, self.digest, weights)
@@ -59,7 +63,7 @@ class RememberedLowerLevel(RefitLowerLevel):
             warn_user(message, category)
         return model
 
-    def fit_anew(self, cell_weights):
+    def fit_anew(self, cell_weights: FloatArray) -> Any:
         """Fit without looking."""
         return super().fit(cell_weights)
 

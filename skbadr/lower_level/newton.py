@@ -1,6 +1,14 @@
 """Newton's method for the lower level: few passes over X, and an end that means something."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from skbadr.lower_level.linear import LinearLowerLevel
+    from skbadr.lower_level.state import LinearState
 
 # A factorised Hessian serves other steps for as long as each is at most this share of the last:
 # the more columns there are, the dearer is a new one beside a pass over X.
@@ -9,7 +17,7 @@ SHARES, COLUMNS = (0.1, 0.5), 250
 MAX_SLOPES = 12
 
 
-def newton(level, state, *, tol, max_iter):
+def newton(level: LinearLowerLevel, state: LinearState, *, tol: float, max_iter: int) -> None:
     """Train in place from a starting point, by Newton's method with a line search.
 
     The search ends by how far scores still move, cell by cell: where a cell weighs next to

@@ -1,10 +1,15 @@
 """Pipelines taken apart: transformers are fitted once, the last step at every weight."""
 
+from __future__ import annotations
+
 import copy
+from typing import Any
 
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import get_routing_for_object, process_routing
+
+from skbadr._typing import FloatArray
 
 
 class PeeledEstimator:
@@ -21,7 +26,7 @@ class PeeledEstimator:
         Whether fit parameters follow metadata routing rather than ``step__parameter``.
     """
 
-    def __init__(self, estimator, *, routing=False):
+    def __init__(self, estimator: Any, *, routing: bool = False) -> None:
         self.routing = routing
         self.pipelines = []
         self.heads = []
@@ -34,7 +39,9 @@ class PeeledEstimator:
             estimator = pipeline.steps[-1][1]
         self.final = estimator
 
-    def fit_transform(self, X, y, fit_params, sample_weight=None):
+    def fit_transform(
+        self, X: Any, y: Any, fit_params: dict[str, Any], sample_weight: FloatArray | None = None
+    ) -> tuple[Any, dict[str, Any]]:
         """Fit the transformers.
 
         Parameters
@@ -61,14 +68,14 @@ class PeeledEstimator:
                     fit_params[name] = head.transform(fit_params[name])
         return X, fit_params
 
-    def transform(self, X):
+    def transform(self, X: Any) -> Any:
         """Apply the fitted transformers."""
         for head in self.heads:
             if head is not None:
                 X = head.transform(X)
         return X
 
-    def assemble(self, model):
+    def assemble(self, model: Any) -> Any:
         """Put a fitted last step back into (nested) fitted pipelines."""
         for pipeline, head in zip(reversed(self.pipelines), reversed(self.heads), strict=True):
             assembled = copy.copy(pipeline)
@@ -78,7 +85,7 @@ class PeeledEstimator:
         return model
 
     @property
-    def transforms(self):
+    def transforms(self) -> bool:
         """Whether there is any transformer."""
         return any(head is not None for head in self.heads)
 

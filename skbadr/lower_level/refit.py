@@ -1,7 +1,10 @@
 """The lower level of any estimator: an ordinary weighted fit."""
 
+from __future__ import annotations
+
 import copy
 import dataclasses
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
@@ -9,10 +12,14 @@ from sklearn.base import clone
 
 from skbadr._dask import is_dask_array
 from skbadr._sklearn import _check_method_params, _num_samples, _safe_indexing
+from skbadr._typing import Array, FloatArray
 from skbadr.lower_level.base import LowerLevel
 from skbadr.lower_level.dask_fit import fit_on_blocks
 from skbadr.lower_level.design import release
 from skbadr.lower_level.pipeline import PeeledEstimator
+
+if TYPE_CHECKING:
+    from skbadr.partition import Cells
 
 
 class RefitLowerLevel(LowerLevel):
@@ -38,7 +45,18 @@ class RefitLowerLevel(LowerLevel):
         Whether metadata routing is on.
     """
 
-    def __init__(self, estimator, X, y, cells, *, weighted, fit_params, rows=None, routing=False):
+    def __init__(
+        self,
+        estimator: Any,
+        X: Any,
+        y: Array,
+        cells: Cells,
+        *,
+        weighted: bool,
+        fit_params: dict[str, Any],
+        rows: Array | None = None,
+        routing: bool = False,
+    ) -> None:
         self._all_cells, self._rows = cells, slice(None) if rows is None else rows
         if rows is not None and not is_dask_array(X):
             fit_params = _check_method_params(X, fit_params, rows)
@@ -66,7 +84,7 @@ class RefitLowerLevel(LowerLevel):
             )
         self.y, self.cells, self.weighted = y, cells, weighted
 
-    def fit(self, cell_weights):  # noqa: D102
+    def fit(self, cell_weights: FloatArray) -> Any:  # noqa: D102
         model = clone(self.peeled.final)
         X = self.X
         if getattr(model, "copy_X", True) is False:
@@ -80,10 +98,10 @@ class RefitLowerLevel(LowerLevel):
         release(X)
         return model
 
-    def assemble(self, model):  # noqa: D102
+    def assemble(self, model: Any) -> Any:  # noqa: D102
         return self.peeled.assemble(model)
 
-    def transform(self, X, *, training=False):
+    def transform(self, X: Any, *, training: bool = False) -> Any:
         """Return what the last step sees of `X` when it predicts.
 
         With ``training=True``, `X` is the training data, and the copy kept for fitting is

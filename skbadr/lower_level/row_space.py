@@ -1,9 +1,17 @@
 """Fewer rows than columns: the same problem in the space that the rows span."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from scipy import linalg, sparse
 
+from skbadr._typing import Array, FloatArray
 from skbadr.lower_level.design import Design
+
+if TYPE_CHECKING:
+    from skbadr.lower_level.families.base import LinearFamily
 
 # Rows up to which their inner products are formed, where there are this many times more columns.
 MOST_ROWS, WIDER = 1_500, 1.5
@@ -26,7 +34,7 @@ class RowSpace:
         The rows' coordinates.
     """
 
-    def __init__(self, X):
+    def __init__(self, X: Any) -> None:
         products = X @ X.T
         products = products.toarray() if sparse.issparse(products) else products
         size, vectors = linalg.eigh(products, check_finite=False)
@@ -35,18 +43,18 @@ class RowSpace:
         self.rows = np.ascontiguousarray(vectors[:, kept] * root)
         self._back = vectors[:, kept] / root
 
-    def transform(self, X):
+    def transform(self, X: Any) -> Array:
         """Return the coordinates of other rows: what is orthogonal to the span has no effect."""
         products = X @ self._X.T
         products = products.toarray() if sparse.issparse(products) else products
         return np.ascontiguousarray(products @ self._back)
 
-    def coordinates(self, coef):
+    def coordinates(self, coef: FloatArray) -> FloatArray:
         """Return the coordinates of coefficients of the features, of shape (d, m)."""
         return self._back.T @ np.asarray(self._X @ coef)
 
 
-def suits_row_space(family, X):
+def suits_row_space(family: LinearFamily, X: Any) -> bool:
     """Whether a problem has more columns than rows and penalises all of them alike."""
     if not hasattr(X, "shape"):
         return False

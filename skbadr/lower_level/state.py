@@ -1,8 +1,14 @@
 """What is known of the lower level at some weights."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from skbadr._typing import Array, FloatArray
+
+if TYPE_CHECKING:
+    from skbadr.lower_level.linear import LinearLowerLevel
 
 
 @dataclass
@@ -26,14 +32,14 @@ class LinearState:
         Share of a step's length that is left to go after it, where that is known of `factor`.
     """
 
-    cell_weights: np.ndarray
-    coef: np.ndarray
-    scores: np.ndarray
-    weight: np.ndarray
+    cell_weights: FloatArray
+    coef: FloatArray
+    scores: Array
+    weight: Array
     n_iter: int = 0
-    factor: object = None
+    factor: Any = None
     left: float | None = None
 
-    def moved_to(self, level):
+    def moved_to(self, level: LinearLowerLevel) -> LinearState:
         """Return these parameters as a starting point on other rows."""
         return level.state_at(self.cell_weights, self.coef)

@@ -1,6 +1,12 @@
 """One number from the groups' values, as fairlearn's MetricFrame aggregates them."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+
 import numpy as np
+
+from skbadr._typing import Agg, Array, Float, Transform
 
 TRANSFORMS = ("difference", "ratio", "group_min", "group_max")
 METHODS = ("between_groups", "to_overall")
@@ -8,7 +14,7 @@ METHODS = ("between_groups", "to_overall")
 SMALLEST = 1e-12
 
 
-def aggregate_groups(by_group, overall, transform):
+def aggregate_groups(by_group: Array, overall: Array | None, transform: Transform) -> Array:
     """Aggregate over the groups (axis 0).
 
     Parameters
@@ -41,7 +47,7 @@ def aggregate_groups(by_group, overall, transform):
         return np.fmin.reduce(ratio, axis=0)
 
 
-def largest(values, rho=None):
+def largest(values: Array, rho: Float | None = None) -> tuple[Array, Array]:
     """Return the largest value along axis 0, and its gradient.
 
     Parameters
@@ -72,13 +78,15 @@ def largest(values, rho=None):
     return top + np.log(safe) / rho, weight / safe
 
 
-def smallest(values, rho=None):
+def smallest(values: Array, rho: Float | None = None) -> tuple[Array, Array]:
     """Return the smallest value along axis 0, and its gradient; see `largest`."""
     value, gradient = largest(-values, rho)
     return -value, gradient
 
 
-def aggregate_with_gradient(by_group, overall, transform, rho=None):
+def aggregate_with_gradient(
+    by_group: Array, overall: Array | None, transform: Transform, rho: Float | None = None
+) -> tuple[Array, Array, Array]:
     """Return what `aggregate_groups` returns, exact or softened, and its gradients.
 
     Parameters
@@ -148,7 +156,9 @@ def _ratio(by_group, overall):
     return value, finite, np.where(defined & np.isfinite(by_overall), by_overall, 0.0)
 
 
-def combine(values, how, *, greater_is_better, rho=None):
+def combine(
+    values: Array, how: Agg, *, greater_is_better: bool, rho: Float | None = None
+) -> tuple[Array, Array]:
     """Return the worst or the mean of several values along axis 0, and its gradient.
 
     Parameters
@@ -177,7 +187,7 @@ def combine(values, how, *, greater_is_better, rho=None):
     return (smallest if greater_is_better else largest)(values, rho)
 
 
-def check_option(name, value, valid):
+def check_option(name: str, value: object, valid: Iterable[object]) -> None:
     """Raise a ValueError that lists what an option may be."""
     if value not in valid:
         raise ValueError(f"{name} must be one of {list(valid)}, got {value!r}.")

@@ -1,15 +1,22 @@
 """Worst expected loss over a ball of group shares: distributionally robust optimisation."""
 
+from __future__ import annotations
+
+from typing import Literal
+
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import xlogy
 
+from skbadr._typing import FloatArray
 from skbadr.metrics.aggregate import check_option
 
 BALLS = ("kl", "chi2")
 
 
-def worst_expectation(losses, shares, ball, radius):
+def worst_expectation(
+    losses: FloatArray, shares: FloatArray, ball: Literal["kl", "chi2"], radius: float
+) -> tuple[float, FloatArray]:
     """Return the largest expectation over a ball around the shares, and its gradient.
 
     ``max over q of sum_k q_k losses_k`` with q on the simplex and ``D(q | shares) <= radius``.

@@ -1,8 +1,16 @@
 """How sharp a surrogate is to be: temperatures in units of the scores."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from skbadr._typing import Array, ArrayLike, Float
 from skbadr.losses import standard_deviation
+
+if TYPE_CHECKING:
+    from skbadr.metrics.base import FairnessMetric
 
 # Temperature of the first round, times the spread of the scores, and by how much it grows.
 SHARPNESS = 4.0
@@ -11,7 +19,7 @@ GROWTH = 2.0
 ROUNDS = 5
 
 
-def score_spread(scores, sample_weight=None):
+def score_spread(scores: ArrayLike, sample_weight: Array | None = None) -> float:
     """Return how far scores spread, by their middle half.
 
     Parameters
@@ -27,7 +35,8 @@ def score_spread(scores, sample_weight=None):
         In units of the scores, equal to the standard deviation of a normal distribution;
         positive.
     """
-    scores = np.asarray(scores, dtype=float).reshape(len(scores), -1)
+    scores = np.asarray(scores, dtype=float)
+    scores = scores.reshape(len(scores), -1)
     if scores.shape[1] > 1:
         low, high = np.partition(scores, -2, axis=1)[:, -2:].T
         scores = np.concatenate([high - low, low - high])[:, None]
@@ -49,7 +58,14 @@ def score_spread(scores, sample_weight=None):
     return float(spread) if spread > 0 else 1.0
 
 
-def annealed_surrogate(metric, scores, step=0, *, rho=None, sample_weight=None):
+def annealed_surrogate(
+    metric: FairnessMetric,
+    scores: ArrayLike,
+    step: int = 0,
+    *,
+    rho: Float | None = None,
+    sample_weight: Array | None = None,
+) -> FairnessMetric | None:
     """Return the surrogate for one round of a search that sharpens it from round to round.
 
     The first is smooth enough that all scores count, the later ones ever nearer to the metric:

@@ -1,13 +1,21 @@
 """What a fairness metric is."""
 
+from __future__ import annotations
+
 import warnings
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 
+from skbadr._typing import Array, ArrayLike, Features, Float, FloatArray, ResponseMethod, Task
 from skbadr.metrics.encoding import encode
 
-TASKS = ("classification", "regression")
+if TYPE_CHECKING:
+    from skbadr.metrics.evaluation_set import EvaluationSet
+
+TASKS: tuple[Task, ...] = ("classification", "regression")
 
 
 class FairnessMetric:
@@ -45,36 +53,47 @@ class FairnessMetric:
     1.0
     """
 
-    pos_label = None
+    name: str
+    greater_is_better: bool
+    response_method: ResponseMethod
+    tasks: tuple[Task, ...]
+    pos_label: Any = None
     # Whether `statistics` are sums over rows or means over groups, so that those of blocks of
     # rows add up (`EvaluationSet.part`).
-    additive = False
+    additive: bool = False
     # Whether `statistics` are the groups' confusion matrices, which a search can predict.
-    uses_confusion = False
+    uses_confusion: bool = False
     # The function of `skbadr.losses` whose means over groups are `statistics`, or None.
-    group_means_of = None
+    group_means_of: Callable[..., Array] | None = None
     # Whether it is a function of unknown cost, to be called once per refit at most.
-    slow = False
+    slow: bool = False
     # Whether `value_and_gradient` exists, so that exact hypergradients can be used.
-    differentiable = False
+    differentiable: bool = False
     # Whether that gradient jumps, as a largest gap's does where two groups tie.
-    kinked = False
+    kinked: bool = False
 
     @property
-    def ideal(self):
+    def ideal(self) -> float | None:
         """Value that no model can improve on, or None where there is none."""
         return None
 
-    def __init__(self, name, *, greater_is_better=False, response_method="predict", tasks=TASKS):
+    def __init__(
+        self,
+        name: str,
+        *,
+        greater_is_better: bool = False,
+        response_method: ResponseMethod = "predict",
+        tasks: Sequence[Task] = TASKS,
+    ) -> None:
         self.name = name
         self.greater_is_better = greater_is_better
         self.response_method = response_method
         self.tasks = tuple(tasks)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
 
-    def statistics(self, evaluation_set, response):
+    def statistics(self, evaluation_set: EvaluationSet, response: Array) -> FloatArray:
         """Return the quantities, smooth in the weights, that the metric is a function of.
 
         Parameters
@@ -89,15 +108,17 @@ class FairnessMetric:
         """
         return np.array([self.value(evaluation_set, response)], dtype=float)
 
-    def from_statistics(self, evaluation_set, statistics):
+    def from_statistics(self, evaluation_set: EvaluationSet, statistics: FloatArray) -> float:
         """Return the metric as a function of its statistics."""
         return float(statistics[0])
 
-    def from_many_statistics(self, evaluation_set, statistics):
+    def from_many_statistics(
+        self, evaluation_set: EvaluationSet, statistics: FloatArray
+    ) -> FloatArray:
         """Return the metric of each row of `statistics`, of shape (T, n_statistics)."""
         return np.array([self.from_statistics(evaluation_set, row) for row in statistics])
 
-    def value(self, evaluation_set, response):
+    def value(self, evaluation_set: EvaluationSet, response: Array) -> float:
         """Return the exact value users know.
 
         Parameters
@@ -113,7 +134,9 @@ class FairnessMetric:
         """
         return self.from_statistics(evaluation_set, self.statistics(evaluation_set, response))
 
-    def value_and_gradient(self, evaluation_set, scores):
+    def value_and_gradient(
+        self, evaluation_set: EvaluationSet, scores: Array
+    ) -> tuple[float, Array]:
         """Return the value and its gradient in the scores, where `differentiable` is True.
 
         Parameters
@@ -130,7 +153,9 @@ class FairnessMetric:
         """
         raise NotImplementedError(f"{self.name} has no gradient.")
 
-    def surrogate(self, temperature=1.0, *, rho=None):
+    def surrogate(
+        self, temperature: Float = 1.0, *, rho: Float | None = None
+    ) -> FairnessMetric | None:
         """Return a smooth stand-in with a gradient in the scores.
 
         Parameters
@@ -148,7 +173,7 @@ class FairnessMetric:
         """
         return self if self.differentiable else None
 
-    def undefined(self, evaluation_set):
+    def undefined(self, evaluation_set: EvaluationSet) -> list[str]:
         """Return one sentence per group for which the metric has no meaning on this data.
 
         Raises
@@ -158,11 +183,18 @@ class FairnessMetric:
         """
         return []
 
-    def undefined_value(self, evaluation_set, response):
+    def undefined_value(self, evaluation_set: EvaluationSet, response: Array) -> list[str]:
         """Return one sentence per group that leaves the metric undefined for these predictions."""
         return []
 
-    def __call__(self, y_true, y_pred, *, sensitive_features, sample_weight=None):
+    def __call__(
+        self,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        *,
+        sensitive_features: Features,
+        sample_weight: ArrayLike | None = None,
+    ) -> float:
         """Return the metric's value for predictions.
 
         Parameters
@@ -192,7 +224,14 @@ class FairnessMetric:
         return evaluate(self, y_true, y_pred, sensitive_features, sample_weight)
 
 
-def evaluate(metric, y_true, y_pred, sensitive_features, sample_weight=None, **known):
+def evaluate(
+    metric: FairnessMetric,
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    sensitive_features: Features,
+    sample_weight: ArrayLike | None = None,
+    **known: Any,
+) -> float:
     """Return a metric's value for predictions; see `FairnessMetric.__call__`.
 
     Parameters

@@ -1,13 +1,21 @@
 """Metrics that are a user's own function, of all samples or of each group."""
 
+from __future__ import annotations
+
 import functools
 import inspect
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from skbadr._sklearn import _safe_indexing
+from skbadr._typing import Array, Method, MetricFunction, ResponseMethod, Task, Transform
 from skbadr.metrics.aggregate import METHODS, TRANSFORMS, aggregate_groups, check_option
 from skbadr.metrics.base import FairnessMetric
+
+if TYPE_CHECKING:
+    from skbadr.metrics.evaluation_set import EvaluationSet
 
 RESPONSE_METHODS = ("predict", "predict_proba")
 
@@ -32,7 +40,14 @@ class CallableMetric(FairnessMetric):
         None: the function's.
     """
 
-    def __init__(self, func, *, response_method="predict", greater_is_better=False, name=None):
+    def __init__(
+        self,
+        func: MetricFunction,
+        *,
+        response_method: ResponseMethod = "predict",
+        greater_is_better: bool = False,
+        name: str | None = None,
+    ) -> None:
         if not callable(func):
             raise TypeError(f"func must be callable, got {type(func).__name__}.")
         check_option("response_method", response_method, RESPONSE_METHODS)
@@ -51,7 +66,7 @@ class CallableMetric(FairnessMetric):
 
     slow = True
 
-    def value(self, evaluation_set, response):  # noqa: D102
+    def value(self, evaluation_set: EvaluationSet, response: Array) -> float:  # noqa: D102
         y_true, y_pred = user_labels(evaluation_set, response, self.response_method)
         features = evaluation_set.sensitive_features
         weight = evaluation_set.sample_weight
@@ -62,7 +77,7 @@ class CallableMetric(FairnessMetric):
             rows = np.flatnonzero(weight)
             y_true, y_pred, features = y_true[rows], y_pred[rows], take_rows(features, rows)
         try:
-            value = self.func(y_true, y_pred, sensitive_features=features, **options)
+            value: Any = self.func(y_true, y_pred, sensitive_features=features, **options)
         except Exception as error:
             error.add_note(called_as(self.name, y_true, y_pred))
             raise
@@ -103,17 +118,17 @@ class PerGroupMetric(FairnessMetric):
 
     def __init__(
         self,
-        func,
+        func: Callable[..., Any],
         *,
-        transform,
-        method="between_groups",
-        response_method="predict",
-        takes_sample_weight=True,
-        takes_labels=False,
-        options=None,
-        tasks=("classification", "regression"),
-        name,
-    ):
+        transform: Transform,
+        method: Method = "between_groups",
+        response_method: ResponseMethod = "predict",
+        takes_sample_weight: bool = True,
+        takes_labels: bool = False,
+        options: dict[str, Any] | None = None,
+        tasks: Sequence[Task] = ("classification", "regression"),
+        name: str,
+    ) -> None:
         check_option("transform", transform, TRANSFORMS)
         check_option("method", method, METHODS)
         self.func, self.transform, self.method = func, transform, method
@@ -127,8 +142,14 @@ class PerGroupMetric(FairnessMetric):
         )
 
     slow = True
+    func: Callable[..., Any]
+    transform: Transform
+    method: Method
+    takes_sample_weight: bool
+    takes_labels: bool
+    options: dict[str, Any]
 
-    def value(self, evaluation_set, response):  # noqa: D102
+    def value(self, evaluation_set: EvaluationSet, response: Array) -> float:  # noqa: D102
         y_true, y_pred = user_labels(evaluation_set, response, self.response_method)
         order = np.argsort(evaluation_set.groups.codes, kind="stable")
         weight = evaluation_set.sample_weight
@@ -164,7 +185,9 @@ class PerGroupMetric(FairnessMetric):
             raise
 
 
-def user_labels(evaluation_set, response, response_method):
+def user_labels(
+    evaluation_set: EvaluationSet, response: Array, response_method: ResponseMethod
+) -> tuple[Array, Array]:
     """Return targets and predictions as the user knows them."""
     if evaluation_set.classes is None:
         return evaluation_set.y, response
@@ -174,14 +197,14 @@ def user_labels(evaluation_set, response, response_method):
     return y_true, response[:, 1] if response.shape[1] == 2 else response
 
 
-def name_of(func):
+def name_of(func: Callable[..., Any]) -> str:
     """Return what users call a function, also one inside ``functools.partial``."""
     while isinstance(func, functools.partial):
         func = func.func
     return getattr(func, "__name__", type(func).__name__)
 
 
-def called_as(name, y_true, y_pred, rows="all rows evaluated"):
+def called_as(name: str, y_true: Any, y_pred: Any, rows: str = "all rows evaluated") -> str:
     """Say what a user's function had before it when it raised."""
     seen = [
         f"{what} of {values.dtype}, shape {values.shape}, the first {values[0]!r}"
@@ -190,7 +213,7 @@ def called_as(name, y_true, y_pred, rows="all rows evaluated"):
     return f"Raised by the metric {name!r}, called for {rows}: {'; '.join(seen)}."
 
 
-def check_signature(func, name):
+def check_signature(func: Callable[..., Any], name: str) -> None:
     """Refuse a function that cannot be called as a metric is, before any fit.
 
     Raises
@@ -221,7 +244,7 @@ def check_signature(func, name):
         ) from None
 
 
-def accepts_sample_weight(func):
+def accepts_sample_weight(func: Callable[..., Any]) -> bool:
     """Whether a callable has a parameter `sample_weight`."""
     try:
         return "sample_weight" in inspect.signature(func).parameters
@@ -229,7 +252,7 @@ def accepts_sample_weight(func):
         return False
 
 
-def take_rows(container, rows):
+def take_rows(container: Any, rows: Array) -> Any:
     """Return rows of a list, dict of columns, array, Index, Series or DataFrame."""
     if isinstance(container, dict):
         return {name: take_rows(column, rows) for name, column in container.items()}
@@ -238,7 +261,12 @@ def take_rows(container, rows):
     return _safe_indexing(container, rows)
 
 
-def make_fairness_metric(func, *, response_method="predict", greater_is_better=False):
+def make_fairness_metric(
+    func: MetricFunction,
+    *,
+    response_method: ResponseMethod = "predict",
+    greater_is_better: bool = False,
+) -> CallableMetric:
     """Make a fairness metric from a function, the fairness twin of ``make_scorer``.
 
     Parameters

@@ -1,6 +1,12 @@
 """Rates of confusion matrices, and how they move with their entries."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+
 import numpy as np
+
+from skbadr._typing import Array
 
 # A rate takes tables of shape (..., true class, predicted class) and returns numerators and
 # denominators of shape (..., C): one rate per table and class, that class being the positive one.
@@ -14,7 +20,7 @@ def _diagonal(table):
     return np.einsum("...cc->...c", table)
 
 
-def others(per_class):
+def others(per_class: Array) -> Array:
     """Return, for each class, the sum over all others."""
     return per_class @ (1.0 - np.eye(per_class.shape[-1]))
 
@@ -82,13 +88,15 @@ RATES = {
 }
 
 
-def divide(numerator, denominator):
+def divide(numerator: Array | float, denominator: Array) -> Array:
     """Return the ratio, and 0 where the denominator is 0 (the convention of fairlearn)."""
     shape = np.broadcast_shapes(np.shape(numerator), np.shape(denominator))
     return np.divide(numerator, denominator, out=np.zeros(shape), where=denominator > 0)
 
 
-def rates_with_gradient(rate, tables, columns):
+def rates_with_gradient(
+    rate: str, tables: Array, columns: slice
+) -> tuple[Array, Callable[[Array], Array]]:
     """Return the rates of some tables, and their gradients in the entries.
 
     Numerators and denominators are linear in the entries, so that the rows of their matrices are

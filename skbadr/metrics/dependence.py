@@ -1,9 +1,17 @@
 """Dependence between groups and scores."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
 import numpy as np
 
+from skbadr._typing import Array, ResponseMethod, Task
 from skbadr.metrics.aggregate import check_option
 from skbadr.metrics.base import FairnessMetric
+
+if TYPE_CHECKING:
+    from skbadr.metrics.evaluation_set import EvaluationSet
 
 ERRORS = ("all", "false_positive", "false_negative")
 
@@ -21,14 +29,16 @@ class SquaredCovariance(FairnessMetric):
 
     differentiable = True
 
-    def __init__(self, task="classification", *, name="covariance"):
-        response_method = "predict" if task == "regression" else "decision_function"
+    def __init__(self, task: Task = "classification", *, name: str = "covariance") -> None:
+        response_method: ResponseMethod = "predict" if task == "regression" else "decision_function"
         super().__init__(name, response_method=response_method, tasks=(task,))
 
-    def value(self, evaluation_set, response):  # noqa: D102
+    def value(self, evaluation_set: EvaluationSet, response: Array) -> float:  # noqa: D102
         return self.value_and_gradient(evaluation_set, response)[0]
 
-    def value_and_gradient(self, evaluation_set, scores):
+    def value_and_gradient(
+        self, evaluation_set: EvaluationSet, scores: Array
+    ) -> tuple[float, Array]:
         """Return the value and its gradient; see `FairnessMetric.value_and_gradient`."""
         scores = np.reshape(scores, (len(evaluation_set.y), -1)).astype(float, copy=False)
         shares = evaluation_set.group_totals / evaluation_set.group_totals.sum()
@@ -55,7 +65,7 @@ class LinearHSIC(SquaredCovariance):
     Gretton et al. (2008), "A kernel statistical test of independence", NeurIPS, equation 4.
     """
 
-    def __init__(self, task="classification"):
+    def __init__(self, task: Task = "classification") -> None:
         super().__init__(task, name="hsic")
 
 
@@ -79,12 +89,14 @@ class DisparateMistreatment(SquaredCovariance):
 
     kinked = True
 
-    def __init__(self, errors="all"):
+    def __init__(self, errors: Literal["all", "false_positive", "false_negative"] = "all") -> None:
         check_option("errors", errors, ERRORS)
         self.errors = errors
         super().__init__("classification", name="disparate_mistreatment")
 
-    def value_and_gradient(self, evaluation_set, scores):  # noqa: D102
+    def value_and_gradient(  # noqa: D102
+        self, evaluation_set: EvaluationSet, scores: Array
+    ) -> tuple[float, Array]:
         scores = np.reshape(scores, (len(evaluation_set.y), -1)).astype(float, copy=False)
         margin, slope = _margins(evaluation_set.y, scores)
         wrong = margin < 0

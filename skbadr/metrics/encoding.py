@@ -1,14 +1,29 @@
 """What users pass to a metric, checked and encoded."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
+from skbadr._typing import Array, ArrayLike, Features, Task
 from skbadr.metrics.evaluation_set import EvaluationSet
 from skbadr.partition import encode_labels, is_missing, label_array, make_groups, sort_labels
 
+if TYPE_CHECKING:
+    from skbadr.metrics.base import FairnessMetric
+
 
 def encode(
-    metric, y_true, y_pred, sensitive_features, sample_weight=None, *, task=None, classes=None
-):
+    metric: FairnessMetric,
+    y_true: Any,
+    y_pred: Any,
+    sensitive_features: Features,
+    sample_weight: ArrayLike | None = None,
+    *,
+    task: Task | None = None,
+    classes: Array | None = None,
+) -> tuple[EvaluationSet, Array]:
     """Encode what a user passes to a metric; see `FairnessMetric.__call__`.
 
     Parameters

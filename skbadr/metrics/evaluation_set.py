@@ -1,11 +1,16 @@
 """The data a fairness metric is evaluated on."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from skbadr._rows import steps, sums_by
+from skbadr._typing import Array, BoolArray, FloatArray, IntArray, Task
 from skbadr.partition import Groups, settled
 
 
@@ -32,14 +37,14 @@ class EvaluationSet:
         What metrics keep of the data, not of any model.
     """
 
-    y: np.ndarray
+    y: Array
     groups: Groups
-    classes: np.ndarray | None = None
-    sample_weight: np.ndarray | None = None
-    sensitive_features: object = field(default=None, repr=False)
-    cache: dict = field(default_factory=dict, repr=False, compare=False)
+    classes: Array | None = None
+    sample_weight: Array | None = None
+    sensitive_features: Any = field(default=None, repr=False)
+    cache: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
-    def take(self, rows):
+    def take(self, rows: Array | slice) -> EvaluationSet:
         """Return the set of some of the samples, for metrics that need codes alone."""
         return EvaluationSet(
             self.y[rows],
@@ -48,7 +53,7 @@ class EvaluationSet:
             None if self.sample_weight is None else self.sample_weight[rows],
         )
 
-    def without_rows(self):
+    def without_rows(self) -> EvaluationSet:
         """Return a set of no rows that has the totals of these, to be sent elsewhere."""
         none = slice(0, 0)
         empty = self.take(none)
@@ -57,7 +62,7 @@ class EvaluationSet:
             empty.class_totals = self.class_totals
         return empty
 
-    def part(self, y, codes, sample_weight):
+    def part(self, y: Array, codes: IntArray, sample_weight: Array | None) -> EvaluationSet:
         """Return a part of all rows that keeps the totals of all.
 
         Sums over groups are then those of the part, and "means" over groups add up over parts.
@@ -78,40 +83,40 @@ class EvaluationSet:
         return part
 
     @property
-    def task(self):
+    def task(self) -> Task:
         """Return "classification" or "regression"."""
         return "regression" if self.classes is None else "classification"
 
     @property
-    def n_groups(self):
+    def n_groups(self) -> int:
         """Number of groups, present in this set or not."""
         return len(self.groups.labels)
 
     @property
-    def n_classes(self):
+    def n_classes(self) -> int:
         """Number of classes."""
-        return len(self.classes)
+        return len(self.classes)  # type: ignore[arg-type]
 
     @cached_property
-    def group_totals(self):
+    def group_totals(self) -> FloatArray:
         """Total weight of each group, of shape (n_groups,)."""
         if self.classes is not None:
             return self.class_totals.sum(axis=1)
         return self.group_sums(None)
 
     @cached_property
-    def present(self):
+    def present(self) -> BoolArray:
         """Mask of the groups with positive weight here, of shape (n_groups,)."""
         return self.group_totals > 0
 
     @cached_property
-    def class_totals(self):
+    def class_totals(self) -> FloatArray:
         """Weight of each group and true class, of shape (n_groups, n_classes)."""
         counts = self._by_class(self.sample_weight)
         return counts if self.sample_weight is None else settled(counts, counts)
 
     @cached_property
-    def squared_class_totals(self):
+    def squared_class_totals(self) -> FloatArray:
         """Sum of the squared weights of each group and true class, like `class_totals`."""
         weight = self.sample_weight
         return self.class_totals if weight is None else self._by_class(weight**2)
@@ -125,18 +130,18 @@ class EvaluationSet:
         return counts.reshape(self.n_groups, self.n_classes)
 
     @cached_property
-    def squared_totals(self):
+    def squared_totals(self) -> FloatArray:
         """Sum of the squared weights of each group, of shape (n_groups,)."""
         return self.group_sums(self.sample_weight)
 
     @cached_property
-    def n_rows(self):
+    def n_rows(self) -> int:
         """Number of rows of positive weight that this set holds, or stands for."""
         weight = self.sample_weight
         return len(self.y) if weight is None else int(np.count_nonzero(weight))
 
     @cached_property
-    def rows_by_group(self):
+    def rows_by_group(self) -> IntArray:
         """Number of rows of positive weight of each group, of shape (n_groups,)."""
         codes = self.groups.codes
         if self.sample_weight is not None:
@@ -144,7 +149,7 @@ class EvaluationSet:
         return np.bincount(codes, minlength=self.n_groups)
 
     @cached_property
-    def pair(self):
+    def pair(self) -> IntArray:
         """Code of the group and true class of each sample, of shape (n,)."""
         pair = self.groups.codes * self.n_classes
         pair += self.y
@@ -154,12 +159,12 @@ class EvaluationSet:
     def _row_offset(self):
         return self.pair * self.n_classes
 
-    def release(self):
+    def release(self) -> None:
         """Give back the room of codes as long as the data, which are made again when wanted."""
         for name in ("pair", "_row_offset"):
             vars(self).pop(name, None)
 
-    def confusion(self, predicted):
+    def confusion(self, predicted: Array) -> FloatArray:
         """Return the weighted confusion matrix of every group in one pass.
 
         Parameters
@@ -181,7 +186,7 @@ class EvaluationSet:
         counts = np.bincount(codes, weights=self.sample_weight, minlength=size).astype(float)
         return counts if self.sample_weight is None else settled(counts, counts)
 
-    def group_sums(self, values):
+    def group_sums(self, values: Array | Callable[[slice], Array] | None) -> FloatArray:
         """Return the weighted sum of `values` over each group.
 
         Parameters
@@ -197,7 +202,7 @@ class EvaluationSet:
                 own = lambda rows: make(rows) * weight[rows]  # noqa: E731
         return sums_by(self.groups.codes, self.n_groups, own)
 
-    def group_means(self, values):
+    def group_means(self, values: Array | Callable[[slice], Array] | None) -> FloatArray:
         """Return the mean of values, as of `group_sums`, by group; NaN where a group is absent."""
         sums, totals = self.group_sums(values), self.group_totals
         return np.divide(sums, totals, out=np.full(self.n_groups, np.nan), where=totals > 0)

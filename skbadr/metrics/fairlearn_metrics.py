@@ -1,18 +1,26 @@
 """fairlearn's functions and derived metrics, recognised and computed on the fast path."""
 
+from __future__ import annotations
+
 import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import fairlearn.metrics as flm
 import sklearn.metrics as skm
 from fairlearn.metrics._make_derived_metric import _DerivedMetric
 
+from skbadr._typing import Transform
 from skbadr.losses import absolute_error, squared_error
 from skbadr.metrics.callables import PerGroupMetric, accepts_sample_weight
 from skbadr.metrics.predictions import GroupMeanMetric, prediction
 from skbadr.metrics.rates import RateMetric
 
+if TYPE_CHECKING:
+    from skbadr.metrics.base import FairnessMetric
+
 # fairlearn's own function -> (rates, transform, rates for more than two classes)
-FUNCTIONS = {
+FUNCTIONS: dict[Any, tuple[Any, Transform, Any]] = {
     flm.demographic_parity_difference: ("selection_rate", "difference", None),
     flm.demographic_parity_ratio: ("selection_rate", "ratio", None),
     flm.equal_opportunity_difference: ("true_positive_rate", "difference", None),
@@ -62,7 +70,7 @@ BASE_FUNCTIONS = {
 }
 
 
-def generated_metric_names():
+def generated_metric_names() -> list[str]:
     """Return the names of fairlearn's ready-made metrics, all understood here."""
     named = {name: getattr(flm, name) for name in flm.__all__}
     return sorted(
@@ -72,7 +80,7 @@ def generated_metric_names():
     )
 
 
-def metric_from_fairlearn(func):
+def metric_from_fairlearn(func: Callable[..., Any]) -> FairnessMetric | None:
     """Return the fast twin of a fairlearn metric, or None where `func` is not one.
 
     Parameters
@@ -85,7 +93,7 @@ def metric_from_fairlearn(func):
     -------
     metric : FairnessMetric or None
     """
-    options = {}
+    options: dict[str, Any] = {}
     while isinstance(func, functools.partial) and not func.args:
         options = {**func.keywords, **options}
         func = func.func

@@ -1,16 +1,25 @@
 """Metrics of the groups' mean losses."""
 
+from __future__ import annotations
+
 import copy
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from skbadr._rows import steps
+from skbadr._typing import Array, ArrayLike, Features, Float, FloatArray, Task
 from skbadr.losses import get_loss, soft_zero_one
 from skbadr.metrics.aggregate import check_option, largest, smallest
 from skbadr.metrics.ambiguity import BALLS, worst_expectation
 from skbadr.metrics.base import FairnessMetric, evaluate
 from skbadr.metrics.surrogates import check_positive
 from skbadr.partition import from_labels, settled
+
+if TYPE_CHECKING:
+    from skbadr.losses import Loss
+    from skbadr.metrics.evaluation_set import EvaluationSet
 
 # What stands in for loss="own" until an estimator is known.
 FALLBACK = {"classification": "zero_one", "regression": "squared_error"}
@@ -140,19 +149,25 @@ class GroupLossMetric(FairnessMetric):
     0.75
     """
 
+    summary: str
+    loss: str
+    rho: Float | None
+    ball: Literal["kl", "chi2"] | None
+    radius: Float
+
     def __init__(
         self,
-        summary,
+        summary: str,
         *,
-        loss="own",
-        task="classification",
-        rho=None,
-        ball=None,
-        radius=0.1,
-        disagreement=None,
-        name=None,
-        **loss_options,
-    ):
+        loss: str = "own",
+        task: Task = "classification",
+        rho: Float | None = None,
+        ball: Literal["kl", "chi2"] | None = None,
+        radius: Float = 0.1,
+        disagreement: Float | Sequence[Float] | Array | None = None,
+        name: str | None = None,
+        **loss_options: Any,
+    ) -> None:
         check_option("summary", summary, SUMMARIES)
         check_option("ball", ball, (*BALLS, None))
         check_positive("rho", rho, optional=True)
@@ -183,14 +198,16 @@ class GroupLossMetric(FairnessMetric):
             tasks=(loss.task,),
         )
 
-    def with_loss(self, loss):
+    def with_loss(self, loss: Loss) -> GroupLossMetric:
         """Return the same summary of another `skbadr.losses.Loss`."""
         other = copy.copy(self)
         other.own = False
         other._set_loss(loss)
         return other
 
-    def surrogate(self, temperature=1.0, *, rho=None):
+    def surrogate(
+        self, temperature: Float = 1.0, *, rho: Float | None = None
+    ) -> FairnessMetric | None:
         """Return the summary of the soft zero-one loss, or, of other losses, itself.
 
         Parameters
@@ -210,7 +227,7 @@ class GroupLossMetric(FairnessMetric):
             smooth.rho = rho
         return smooth
 
-    def disagreement_losses(self, evaluation_set):
+    def disagreement_losses(self, evaluation_set: EvaluationSet) -> FloatArray:
         """Return what each group loses without an agreement, of shape (G,)."""
         if self.disagreement is not None:
             given = np.broadcast_to(np.asarray(self.disagreement, float), evaluation_set.n_groups)
@@ -224,10 +241,10 @@ class GroupLossMetric(FairnessMetric):
             known[loss] = data.group_means(loss.function(data.y, response))
         return known[self._loss]
 
-    def undefined(self, evaluation_set):  # noqa: D102
+    def undefined(self, evaluation_set: EvaluationSet) -> list[str]:  # noqa: D102
         if evaluation_set.classes is None:
             self._loss.check_targets(evaluation_set.y)
-        given = np.shape(self.disagreement)
+        given = np.shape(self.disagreement)  # type: ignore[arg-type]
         if self.disagreement is not None and given not in ((), (evaluation_set.n_groups,)):
             raise ValueError(
                 f"disagreement must be a number or one per group, of shape "
@@ -235,7 +252,7 @@ class GroupLossMetric(FairnessMetric):
             )
         return []
 
-    def undefined_value(self, evaluation_set, response):  # noqa: D102
+    def undefined_value(self, evaluation_set: EvaluationSet, response: Array) -> list[str]:  # noqa: D102
         losses = self.statistics(evaluation_set, response)
         labels = evaluation_set.groups.labels
         if self.summary == "group_loss_ratio" and (losses == 0).any():
@@ -251,7 +268,14 @@ class GroupLossMetric(FairnessMetric):
             ]
         return []
 
-    def __call__(self, y_true, y_pred, *, sensitive_features, sample_weight=None):  # noqa: D102
+    def __call__(  # noqa: D102
+        self,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        *,
+        sensitive_features: Features,
+        sample_weight: ArrayLike | None = None,
+    ) -> float:
         if self.own and "classification" in self.tasks:
             raise ValueError(
                 f"{self.name} is of the loss that an estimator trains on, and predictions alone do "
@@ -261,19 +285,21 @@ class GroupLossMetric(FairnessMetric):
         return evaluate(self, y_true, y_pred, sensitive_features, sample_weight)
 
     @property
-    def group_means_of(self):  # noqa: D102
+    def group_means_of(self) -> Callable[..., Array] | None:  # type: ignore[override]  # noqa: D102
         is_mean = type(self).statistics is GroupLossMetric.statistics
         return self._loss.function if is_mean and self.differentiable else None
 
-    def statistics(self, evaluation_set, response):  # noqa: D102
+    def statistics(self, evaluation_set: EvaluationSet, response: Array) -> FloatArray:  # noqa: D102
         means = evaluation_set.group_means(self._loss.function(evaluation_set.y, response))
         counted = not self.differentiable and evaluation_set.sample_weight is not None
         return settled(means, 1.0) if counted else means  # of the zero-one loss
 
-    def from_statistics(self, evaluation_set, statistics):  # noqa: D102
+    def from_statistics(self, evaluation_set: EvaluationSet, statistics: FloatArray) -> float:  # noqa: D102
         return float(self._summary(evaluation_set, statistics)[0])
 
-    def from_many_statistics(self, evaluation_set, statistics):  # noqa: D102
+    def from_many_statistics(  # noqa: D102
+        self, evaluation_set: EvaluationSet, statistics: FloatArray
+    ) -> FloatArray:
         many = MANY.get(self.summary) if self.rho is None and self.ball is None else None
         if many is None:
             return super().from_many_statistics(evaluation_set, statistics)
@@ -285,21 +311,23 @@ class GroupLossMetric(FairnessMetric):
         return SUMMARIES[self.summary](self, losses[present], totals / totals.sum(), evaluation_set)
 
     @property
-    def additive(self):
+    def additive(self) -> bool:  # type: ignore[override]
         """Whether its losses add up: all do, but what a mean target costs takes all rows."""
         known = self.disagreement is not None or self._loss.task == "classification"
         return self.summary != "nash_welfare" or known
 
     @property
-    def differentiable(self):  # noqa: D102
+    def differentiable(self) -> bool:  # type: ignore[override]  # noqa: D102
         return self._loss.gradient is not None
 
     @property
-    def kinked(self):  # noqa: D102
+    def kinked(self) -> bool:  # type: ignore[override]  # noqa: D102
         sharp = self.summary in KINKED and self.rho is None and self.ball is None
         return sharp or self._loss.kinked
 
-    def value_and_gradient(self, evaluation_set, scores):  # noqa: D102
+    def value_and_gradient(  # noqa: D102
+        self, evaluation_set: EvaluationSet, scores: Array
+    ) -> tuple[float, Array]:
         data = evaluation_set
         slopes = np.empty(np.shape(scores), np.result_type(scores, np.float32))
 

@@ -1,10 +1,18 @@
 """Individual fairness across groups, without forming pairs."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from scipy.linalg import solve_banded
 
 from skbadr._rows import steps, sums_by
+from skbadr._typing import Array, ResponseMethod, Task
 from skbadr.metrics.base import FairnessMetric
+
+if TYPE_CHECKING:
+    from skbadr.metrics.evaluation_set import EvaluationSet
 
 # Range of targets within which exp of their differences is well inside that of floats.
 STRETCH = 500.0
@@ -26,11 +34,11 @@ class IndividualFairness(FairnessMetric):
 
     differentiable = True
 
-    def __init__(self, task="classification"):
-        response_method = "predict" if task == "regression" else "decision_function"
+    def __init__(self, task: Task = "classification") -> None:
+        response_method: ResponseMethod = "predict" if task == "regression" else "decision_function"
         super().__init__("individual", response_method=response_method, tasks=(task,))
 
-    def undefined(self, evaluation_set):  # noqa: D102
+    def undefined(self, evaluation_set: EvaluationSet) -> list[str]:  # noqa: D102
         present = np.flatnonzero(evaluation_set.present)
         if len(present) != 1:
             return []
@@ -39,10 +47,12 @@ class IndividualFairness(FairnessMetric):
             "so that there are no pairs to compare; it is NaN."
         ]
 
-    def value(self, evaluation_set, response):  # noqa: D102
+    def value(self, evaluation_set: EvaluationSet, response: Array) -> float:  # noqa: D102
         return self.value_and_gradient(evaluation_set, response)[0]
 
-    def value_and_gradient(self, evaluation_set, scores):  # noqa: D102
+    def value_and_gradient(  # noqa: D102
+        self, evaluation_set: EvaluationSet, scores: Array
+    ) -> tuple[float, Array]:
         scores = np.reshape(scores, (len(evaluation_set.y), -1)).astype(float, copy=False)
         totals = evaluation_set.group_totals
         n_pairs = totals.sum() ** 2 - (totals**2).sum()

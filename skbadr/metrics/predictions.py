@@ -1,7 +1,13 @@
 """Metrics of real predictions: parity of their means or of their whole distributions."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from skbadr._typing import Array, Float, FloatArray, Method, Transform
 from skbadr.losses import absolute_error, squared_error
 from skbadr.metrics.aggregate import (
     METHODS,
@@ -14,14 +20,17 @@ from skbadr.metrics.base import FairnessMetric
 from skbadr.metrics.surrogates import KolmogorovSmirnovSurrogate, check_positive
 from skbadr.partition import settled
 
+if TYPE_CHECKING:
+    from skbadr.metrics.evaluation_set import EvaluationSet
 
-def prediction(y, predicted):
+
+def prediction(y: Array, predicted: Array) -> Array:
     """Return the prediction itself."""
     return np.asarray(predicted, dtype=float)
 
 
 # quantity -> (its derivative in the prediction, whether that jumps)
-_SLOPES = {
+_SLOPES: dict[Callable[..., Array], tuple[Callable[[Array, Array], Array], bool]] = {
     prediction: (lambda y, predicted: np.ones(len(y)), False),
     squared_error: (lambda y, predicted: 2.0 * (predicted - y), False),
     absolute_error: (lambda y, predicted: np.sign(predicted - y), True),
@@ -47,9 +56,20 @@ class GroupMeanMetric(FairnessMetric):
         Name shown to users.
     """
 
+    quantity: Callable[[Array, Array], Array]
+    transform: Transform
+    method: Method
+    rho: Float | None
+
     def __init__(
-        self, quantity, *, transform="difference", method="between_groups", rho=None, name
-    ):
+        self,
+        quantity: Callable[[Array, Array], Array],
+        *,
+        transform: Transform = "difference",
+        method: Method = "between_groups",
+        rho: Float | None = None,
+        name: str,
+    ) -> None:
         check_option("transform", transform, TRANSFORMS)
         check_option("method", method, METHODS)
         check_positive("rho", rho, optional=True)
@@ -62,14 +82,16 @@ class GroupMeanMetric(FairnessMetric):
     additive = True
 
     @property
-    def differentiable(self):  # noqa: D102
+    def differentiable(self) -> bool:  # type: ignore[override]  # noqa: D102
         return self.quantity in _SLOPES
 
     @property
-    def kinked(self):  # noqa: D102
+    def kinked(self) -> bool:  # type: ignore[override]  # noqa: D102
         return self.rho is None or _SLOPES[self.quantity][1]
 
-    def surrogate(self, temperature=1.0, *, rho=None):  # noqa: D102
+    def surrogate(  # noqa: D102
+        self, temperature: Float = 1.0, *, rho: Float | None = None
+    ) -> FairnessMetric | None:
         if rho is None or not self.differentiable:
             return super().surrogate(temperature)
         return GroupMeanMetric(
@@ -77,20 +99,20 @@ class GroupMeanMetric(FairnessMetric):
         )
 
     @property
-    def ideal(self):  # noqa: D102
+    def ideal(self) -> float | None:  # noqa: D102
         return {"difference": 0.0, "ratio": 1.0}.get(self.transform)
 
-    def statistics(self, evaluation_set, response):  # noqa: D102
+    def statistics(self, evaluation_set: EvaluationSet, response: Array) -> FloatArray:  # noqa: D102
         return evaluation_set.group_means(self.quantity(evaluation_set.y, response))
 
-    def from_statistics(self, evaluation_set, statistics):  # noqa: D102
+    def from_statistics(self, evaluation_set: EvaluationSet, statistics: FloatArray) -> float:  # noqa: D102
         means = statistics[evaluation_set.present]
         if self.rho is not None:
             return float(self._softened(evaluation_set, means)[0])
         overall = self._overall(evaluation_set, means)
         return float(aggregate_groups(means[:, None], overall, self.transform)[0])
 
-    def undefined_value(self, evaluation_set, response):  # noqa: D102
+    def undefined_value(self, evaluation_set: EvaluationSet, response: Array) -> list[str]:  # noqa: D102
         if self.transform != "ratio":
             return []
         means, labels = self.statistics(evaluation_set, response), evaluation_set.groups.labels
@@ -116,7 +138,9 @@ class GroupMeanMetric(FairnessMetric):
         totals = evaluation_set.group_totals[evaluation_set.present]
         return value[0], by_group[:, 0] + by_overall[0] * totals / totals.sum()
 
-    def value_and_gradient(self, evaluation_set, scores):  # noqa: D102
+    def value_and_gradient(  # noqa: D102
+        self, evaluation_set: EvaluationSet, scores: Array
+    ) -> tuple[float, Array]:
         y, predicted, present = evaluation_set.y, scores[:, 0], evaluation_set.present
         means = evaluation_set.group_means(self.quantity(y, predicted))
         value, by_mean = self._softened(evaluation_set, means[present])
@@ -145,15 +169,17 @@ class KolmogorovSmirnovMetric(FairnessMetric):
     algorithms", ICML, section 2 (statistical parity; there to all samples).
     """
 
-    def __init__(self, *, method="between_groups"):
+    def __init__(self, *, method: Method = "between_groups") -> None:
         check_option("method", method, METHODS)
         self.method = method
         super().__init__("kolmogorov_smirnov", tasks=("regression",))
 
-    def surrogate(self, temperature=1.0, *, rho=None):  # noqa: D102
+    def surrogate(  # noqa: D102
+        self, temperature: Float = 1.0, *, rho: Float | None = None
+    ) -> FairnessMetric | None:
         return KolmogorovSmirnovSurrogate(self, temperature, rho)
 
-    def value(self, evaluation_set, response):  # noqa: D102
+    def value(self, evaluation_set: EvaluationSet, response: Array) -> float:  # noqa: D102
         order = np.argsort(response, kind="stable")
         sorted_response = np.asarray(response)[order]
         # Distribution functions jump after the last of equal predictions.

@@ -1,7 +1,13 @@
 """Metrics that are functions of each group's confusion matrix."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
+from skbadr._typing import Agg, Array, Float, FloatArray, Method, Transform
 from skbadr.metrics.aggregate import (
     METHODS,
     TRANSFORMS,
@@ -12,6 +18,9 @@ from skbadr.metrics.aggregate import (
 from skbadr.metrics.base import FairnessMetric
 from skbadr.metrics.confusion_rates import RATES, divide, others
 from skbadr.metrics.surrogates import RateSurrogate
+
+if TYPE_CHECKING:
+    from skbadr.metrics.evaluation_set import EvaluationSet
 
 
 class RateMetric(FairnessMetric):
@@ -59,19 +68,25 @@ class RateMetric(FairnessMetric):
 
     uses_confusion = True
     additive = True
+    rates: tuple[str, ...]
+    transform: Transform
+    method: Method
+    agg: Agg
+    class_agg: Agg
+    multiclass_rates: Sequence[str] | None
 
     def __init__(
         self,
-        rates,
+        rates: str | Sequence[str],
         *,
-        transform="difference",
-        method="between_groups",
-        agg="worst_case",
-        class_agg="worst_case",
-        pos_label=None,
-        multiclass_rates=None,
-        name=None,
-    ):
+        transform: Transform = "difference",
+        method: Method = "between_groups",
+        agg: Agg = "worst_case",
+        class_agg: Agg = "worst_case",
+        pos_label: Any = None,
+        multiclass_rates: Sequence[str] | None = None,
+        name: str | None = None,
+    ) -> None:
         self.rates = (rates,) if isinstance(rates, str) else tuple(rates)
         for rate in self.rates:
             check_option("rates", rate, RATES)
@@ -88,20 +103,24 @@ class RateMetric(FairnessMetric):
             tasks=("classification",),
         )
 
-    def surrogate(self, temperature=1.0, *, rho=None):  # noqa: D102
+    def surrogate(  # noqa: D102
+        self, temperature: Float = 1.0, *, rho: Float | None = None
+    ) -> FairnessMetric | None:
         return RateSurrogate(self, temperature, rho)
 
     @property
-    def ideal(self):  # noqa: D102
+    def ideal(self) -> float | None:  # noqa: D102
         return {"difference": 0.0, "ratio": 1.0}.get(self.transform)
 
-    def statistics(self, evaluation_set, response):  # noqa: D102
+    def statistics(self, evaluation_set: EvaluationSet, response: Array) -> FloatArray:  # noqa: D102
         return evaluation_set.confusion(response).ravel()
 
-    def from_statistics(self, evaluation_set, statistics):  # noqa: D102
+    def from_statistics(self, evaluation_set: EvaluationSet, statistics: FloatArray) -> float:  # noqa: D102
         return float(self.from_many_statistics(evaluation_set, np.reshape(statistics, (1, -1)))[0])
 
-    def from_many_statistics(self, evaluation_set, statistics):  # noqa: D102
+    def from_many_statistics(  # noqa: D102
+        self, evaluation_set: EvaluationSet, statistics: FloatArray
+    ) -> FloatArray:
         n_classes = evaluation_set.n_classes
         shape = (len(statistics), -1, n_classes, n_classes)
         tables = np.reshape(statistics, shape)[:, evaluation_set.present]
@@ -120,7 +139,7 @@ class RateMetric(FairnessMetric):
     def _has_many_classes(self, evaluation_set):
         return evaluation_set.n_classes > 2 and self.pos_label is None
 
-    def rates_for(self, evaluation_set):
+    def rates_for(self, evaluation_set: EvaluationSet) -> Sequence[str]:
         """Return the names of the rates that are compared on these classes."""
         if self._has_many_classes(evaluation_set) and self.multiclass_rates:
             return self.multiclass_rates
@@ -139,16 +158,16 @@ class RateMetric(FairnessMetric):
             per_class_values.T, self.class_agg, greater_is_better=self.greater_is_better
         )[0]
 
-    def positive_columns(self, evaluation_set):
+    def positive_columns(self, evaluation_set: EvaluationSet) -> slice:
         """Return the slice of the classes of which each is taken for the positive one."""
         if self._has_many_classes(evaluation_set):
             return slice(None)
         return slice(*_positive_range(evaluation_set.classes, self.pos_label))
 
-    def undefined(self, evaluation_set):  # noqa: D102
+    def undefined(self, evaluation_set: EvaluationSet) -> list[str]:  # noqa: D102
         sentences = []
         totals = evaluation_set.class_totals
-        labels, classes = evaluation_set.groups.labels, evaluation_set.classes.tolist()
+        labels, classes = evaluation_set.groups.labels, evaluation_set.classes.tolist()  # type: ignore[union-attr]
         columns = range(evaluation_set.n_classes)[self.positive_columns(evaluation_set)]
         for rate in self.rates_for(evaluation_set):
             condition = RATES[rate][2]
@@ -164,11 +183,11 @@ class RateMetric(FairnessMetric):
                     )
         return sentences
 
-    def undefined_value(self, evaluation_set, response):  # noqa: D102
+    def undefined_value(self, evaluation_set: EvaluationSet, response: Array) -> list[str]:  # noqa: D102
         sentences = []
         tables = evaluation_set.confusion(response)
         present = np.flatnonzero(evaluation_set.present)
-        labels, classes = evaluation_set.groups.labels, evaluation_set.classes.tolist()
+        labels, classes = evaluation_set.groups.labels, evaluation_set.classes.tolist()  # type: ignore[union-attr]
         for rate in self.rates_for(evaluation_set):
             function, per_class, condition = RATES[rate]
             columns = self.positive_columns(evaluation_set) if per_class else slice(None)

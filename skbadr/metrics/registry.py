@@ -1,10 +1,14 @@
 """Metrics by name."""
 
+from __future__ import annotations
+
 import difflib
 from functools import partial
+from typing import Any, Literal
 
 import fairlearn.metrics as flm
 
+from skbadr._typing import Float, MetricLike, TaskName
 from skbadr.metrics.aggregate import check_option
 from skbadr.metrics.base import TASKS, FairnessMetric
 from skbadr.metrics.callables import CallableMetric
@@ -83,7 +87,7 @@ def _regression_metrics():
 _METRICS = {"classification": _classification_metrics(), "regression": _regression_metrics()}
 
 
-def get_metric_names(task=None):
+def get_metric_names(task: TaskName | None = None) -> list[str]:
     """Return the names that ``metric=`` takes.
 
     Parameters
@@ -114,14 +118,20 @@ def get_metric_names(task=None):
         names |= {
             name
             for name in generated_metric_names()
-            if known in metric_from_fairlearn(getattr(flm, name)).tasks
+            if known in metric_from_fairlearn(getattr(flm, name)).tasks  # type: ignore[union-attr]
         }
     return sorted(names)
 
 
 def get_metric(
-    metric, task="classification", *, smooth=None, rho=None, temperature=None, **options
-):
+    metric: MetricLike,
+    task: TaskName = "classification",
+    *,
+    smooth: Literal["maximum", "logsumexp"] | None = None,
+    rho: Float | None = None,
+    temperature: Float | None = None,
+    **options: Any,
+) -> FairnessMetric:
     """Return the metric object behind a name, a callable or a metric.
 
     Parameters

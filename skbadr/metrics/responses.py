@@ -1,12 +1,18 @@
 """What a metric takes of a fitted estimator."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
+
+from skbadr._typing import Array, ResponseMethod, Task
 
 # Whose `predict` is the class with the largest `predict_proba`, the first one in a tie.
 LIKELIEST = {"HistGradientBoostingClassifier", "ForestClassifier", "MLPClassifier"}
 
 
-def get_response(estimator, X, response_method, task):
+def get_response(estimator: Any, X: Any, response_method: ResponseMethod, task: Task) -> Array:
     """Return an estimator's output for a metric's response method.
 
     Parameters
@@ -30,13 +36,13 @@ def get_response(estimator, X, response_method, task):
     return log_odds(estimator.predict_proba(X))
 
 
-def log_odds(proba):
+def log_odds(proba: Array) -> Array:
     """Return log odds of two classes, or log probabilities of more, of shape (n,) or (n, C)."""
     logs = np.log(np.clip(proba, 1e-12, 1.0))
     return logs[:, 1] - logs[:, 0] if logs.shape[1] == 2 else logs
 
 
-def predicts_likeliest(estimator):
+def predicts_likeliest(estimator: Any) -> bool:
     """Return whether predictions are known to be the classes with the largest probability.
 
     Asked of the class that defines the method, which a subclass may override.

@@ -1,9 +1,14 @@
 """Fairness as a scikit-learn scorer."""
 
+from __future__ import annotations
+
+from typing import Any, Self
+
 import numpy as np
 from sklearn.base import is_regressor
 from sklearn.utils.metadata_routing import MetadataRequest
 
+from skbadr._typing import ArrayLike, Columns, Features, MetricLike, Task
 from skbadr.metrics.base import evaluate
 from skbadr.metrics.own_loss import with_own_loss
 from skbadr.metrics.registry import get_metric
@@ -14,17 +19,30 @@ from skbadr.partition import select_columns
 class FairnessScorer:
     """Scorer of a fairness metric; see `fairness_scorer`."""
 
-    def __init__(self, metric, sensitive_columns=None, metric_options=None):
+    def __init__(
+        self,
+        metric: MetricLike,
+        sensitive_columns: Columns | None = None,
+        metric_options: dict[str, Any] | None = None,
+    ) -> None:
         self.metric = metric
         self.sensitive_columns = sensitive_columns
         self.metric_options = metric_options or {}
-        self._request = {
+        self._request: dict[str, bool | str | None] = {
             # With columns of its own, it has no use for groups that are routed to a fit.
             "sensitive_features": sensitive_columns is None,
             "sample_weight": None,
         }
 
-    def __call__(self, estimator, X, y_true, *, sensitive_features=None, sample_weight=None):
+    def __call__(
+        self,
+        estimator: Any,
+        X: ArrayLike,
+        y_true: ArrayLike,
+        *,
+        sensitive_features: Features | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> float:
         """Return the score of a fitted estimator, greater always being better.
 
         Parameters
@@ -46,26 +64,25 @@ class FairnessScorer:
         ValueError
             If nothing says what the groups are.
         """
-        if sensitive_features is None:
+        groups: Any = sensitive_features
+        if groups is None:
             if self.sensitive_columns is None:
                 raise ValueError(
                     "the fairness scorer has no groups: give sensitive_columns to "
                     "fairness_scorer, or pass sensitive_features (with metadata routing on)."
                 )
             names = getattr(estimator, "feature_names_in_", None)
-            sensitive_features = select_columns(X, self.sensitive_columns, feature_names=names)
-        task = "regression" if is_regressor(estimator) else "classification"
+            groups = select_columns(X, self.sensitive_columns, feature_names=names)
+        task: Task = "regression" if is_regressor(estimator) else "classification"
         metric = get_metric(self.metric, task, **self.metric_options)
         metric = with_own_loss(metric, estimator, np.asarray(y_true), task)
         y_pred = get_response(estimator, X, metric.response_method, task)
         # A fold may lack classes; the estimator knows all of those it was trained on.
         classes = getattr(estimator, "classes_", None) if task == "classification" else None
-        value = evaluate(
-            metric, y_true, y_pred, sensitive_features, sample_weight, task=task, classes=classes
-        )
+        value = evaluate(metric, y_true, y_pred, groups, sample_weight, task=task, classes=classes)
         return value if metric.greater_is_better else -value
 
-    def set_score_request(self, **requests):
+    def set_score_request(self, **requests: bool | str | None) -> Self:
         """Say which metadata (`sensitive_features`, `sample_weight`) the scorer takes.
 
         Returns
@@ -78,19 +95,23 @@ class FairnessScorer:
         self._request.update(requests)
         return self
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> MetadataRequest:
         """Return what the scorer requests, for scikit-learn's metadata routing."""
         request = MetadataRequest(owner=self)
         for name, value in self._request.items():
             request.score.add_request(param=name, alias=value)
         return request
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         groups = "" if self.sensitive_columns is None else f", {self.sensitive_columns!r}"
         return f"fairness_scorer({self.metric!r}{groups})"
 
 
-def fairness_scorer(metric="demographic_parity", sensitive_columns=None, **options):
+def fairness_scorer(
+    metric: MetricLike = "demographic_parity",
+    sensitive_columns: Columns | None = None,
+    **options: Any,
+) -> FairnessScorer:
     """Make a scikit-learn scorer from a fairness metric.
 
     Parameters

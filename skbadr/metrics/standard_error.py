@@ -1,10 +1,19 @@
 """How far a metric's value may be from that on other rows of the same kind."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skbadr._typing import Array, FloatArray
 from skbadr.metrics.callables import take_rows
+
+if TYPE_CHECKING:
+    from skbadr.metrics.base import FairnessMetric
+    from skbadr.metrics.evaluation_set import EvaluationSet
 
 # Parts of the rows of which each is left out once; of a function that may take long.
 N_BLOCKS, FEW_BLOCKS = 20, 10
@@ -12,7 +21,13 @@ N_BLOCKS, FEW_BLOCKS = 20, 10
 MOST_ROWS = 5_000
 
 
-def standard_error(metric, evaluation_set, *, statistics=None, response=None):
+def standard_error(
+    metric: FairnessMetric,
+    evaluation_set: EvaluationSet,
+    *,
+    statistics: FloatArray | None = None,
+    response: Array | Callable[[Array], Array] | None = None,
+) -> float:
     """Return the standard error of a metric of a given model.
 
     For metrics of the groups' confusion matrices it is that of the delta method: the counts of a

@@ -1,12 +1,22 @@
 """Smooth stand-ins, with gradients in the scores, for metrics that are piecewise constant."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from scipy.optimize import brentq, minimize_scalar
 from scipy.special import expit, softmax
 
+from skbadr._typing import Array, Float, FloatArray
 from skbadr.metrics.aggregate import aggregate_with_gradient, combine
 from skbadr.metrics.base import FairnessMetric
 from skbadr.metrics.confusion_rates import rates_with_gradient
+
+if TYPE_CHECKING:
+    from skbadr.metrics.evaluation_set import EvaluationSet
+    from skbadr.metrics.predictions import KolmogorovSmirnovMetric
+    from skbadr.metrics.rates import RateMetric
 
 # Thresholds at which smoothed distribution functions are compared before the best is refined,
 # and bins of the predictions from which they are computed.
@@ -25,20 +35,20 @@ class SoftPredictions:
         Factor of the scores; as it grows, memberships become the predicted classes.
     """
 
-    def __init__(self, scores, temperature):
+    def __init__(self, scores: Array, temperature: Float) -> None:
         scores = scores.reshape(len(scores), -1)
         self.temperature, self.binary = temperature, scores.shape[1] == 1
         self.membership = (
             expit(temperature * scores) if self.binary else softmax(temperature * scores, axis=1)
         )
 
-    def of_class(self, codes):
+    def of_class(self, codes: Array) -> Array:
         """Return each sample's membership in a class of its own, of shape (n,)."""
         if self.binary:
             return np.where(codes == 1, self.membership[:, 0], 1.0 - self.membership[:, 0])
         return np.take_along_axis(self.membership, codes[:, None], axis=1)[:, 0]
 
-    def pull_back(self, slope):
+    def pull_back(self, slope: Array) -> Array:
         """Return derivatives in the scores from those in the memberships, of shape (n, C)."""
         member = self.membership
         if self.binary:
@@ -47,7 +57,7 @@ class SoftPredictions:
         mean = (member * slope).sum(axis=1, keepdims=True)
         return self.temperature * member * (slope - mean)
 
-    def tables(self, evaluation_set):
+    def tables(self, evaluation_set: EvaluationSet) -> Array:
         """Return the confusion matrices of the groups, shared out by membership."""
         data = evaluation_set
         pair = data.groups.codes * data.n_classes + data.y
@@ -85,7 +95,9 @@ class RateSurrogate(FairnessMetric):
 
     differentiable = True
 
-    def __init__(self, metric, temperature=1.0, rho=None):
+    def __init__(
+        self, metric: RateMetric, temperature: Float = 1.0, rho: Float | None = None
+    ) -> None:
         check_positive("temperature", temperature)
         check_positive("rho", rho, optional=True)
         self.exact, self.temperature, self.rho = metric, temperature, rho
@@ -101,23 +113,27 @@ class RateSurrogate(FairnessMetric):
         return f"<RateSurrogate {self.name!r}, temperature={self.temperature:g}, rho={self.rho}>"
 
     @property
-    def kinked(self):  # noqa: D102
+    def kinked(self) -> bool:  # type: ignore[override]  # noqa: D102
         return self.rho is None
 
-    def surrogate(self, temperature=1.0, *, rho=None):  # noqa: D102
+    def surrogate(  # noqa: D102
+        self, temperature: Float = 1.0, *, rho: Float | None = None
+    ) -> FairnessMetric | None:
         return RateSurrogate(self.exact, temperature, rho)
 
-    def undefined(self, evaluation_set):  # noqa: D102
+    def undefined(self, evaluation_set: EvaluationSet) -> list[str]:  # noqa: D102
         return self.exact.undefined(evaluation_set)
 
-    def statistics(self, evaluation_set, response):  # noqa: D102
+    def statistics(self, evaluation_set: EvaluationSet, response: Array) -> FloatArray:  # noqa: D102
         return SoftPredictions(response, self.temperature).tables(evaluation_set).ravel()
 
-    def from_statistics(self, evaluation_set, statistics):  # noqa: D102
+    def from_statistics(self, evaluation_set: EvaluationSet, statistics: FloatArray) -> float:  # noqa: D102
         shape = (evaluation_set.n_groups, evaluation_set.n_classes, evaluation_set.n_classes)
         return self._value_of_tables(evaluation_set, statistics.reshape(shape))[0]
 
-    def value_and_gradient(self, evaluation_set, scores):  # noqa: D102
+    def value_and_gradient(  # noqa: D102
+        self, evaluation_set: EvaluationSet, scores: Array
+    ) -> tuple[float, Array]:
         soft = SoftPredictions(scores, self.temperature)
         value, by_table = self._value_of_tables(evaluation_set, soft.tables(evaluation_set))
         slope = by_table[evaluation_set.groups.codes, evaluation_set.y]
@@ -190,19 +206,25 @@ class KolmogorovSmirnovSurrogate(FairnessMetric):
     differentiable = True
     kinked = True
 
-    def __init__(self, metric, temperature=1.0, rho=None):
+    def __init__(
+        self, metric: KolmogorovSmirnovMetric, temperature: Float = 1.0, rho: Float | None = None
+    ) -> None:
         check_positive("temperature", temperature)
         check_positive("rho", rho, optional=True)
         self.exact, self.temperature, self.rho = metric, temperature, rho
         super().__init__(metric.name, tasks=metric.tasks)
 
-    def surrogate(self, temperature=1.0, *, rho=None):  # noqa: D102
+    def surrogate(  # noqa: D102
+        self, temperature: Float = 1.0, *, rho: Float | None = None
+    ) -> FairnessMetric | None:
         return KolmogorovSmirnovSurrogate(self.exact, temperature, rho)
 
-    def value(self, evaluation_set, response):  # noqa: D102
+    def value(self, evaluation_set: EvaluationSet, response: Array) -> float:  # noqa: D102
         return self.value_and_gradient(evaluation_set, np.reshape(response, (-1, 1)))[0]
 
-    def value_and_gradient(self, evaluation_set, scores):  # noqa: D102
+    def value_and_gradient(  # noqa: D102
+        self, evaluation_set: EvaluationSet, scores: Array
+    ) -> tuple[float, Array]:
         predicted = scores[:, 0].astype(float, copy=False)
         threshold = self._best_threshold(evaluation_set, predicted)
         value, by_share, by_overall, step = self._distance(evaluation_set, predicted, threshold)

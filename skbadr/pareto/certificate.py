@@ -1,5 +1,7 @@
 """Certificates for linear models of any origin, that no model is better for every group."""
 
+from __future__ import annotations
+
 import copy
 
 import numpy as np
@@ -8,6 +10,7 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch, check_array, check_consistent_length
 
+from skbadr._typing import ArrayLike, Estimator, Features, FittedModel, Float, Int, Partition
 from skbadr._warnings import record_warnings, warn_user
 from skbadr.estimators import BADRClassifier, BADRRegressor
 from skbadr.estimators.base import BaseBADR
@@ -21,17 +24,17 @@ MIN_WEIGHT, INNER_TOL = 1e-6, 1e-9
 
 
 def pareto_certificate(
-    model,
-    X,
-    y,
+    model: FittedModel,
+    X: ArrayLike,
+    y: ArrayLike,
     *,
-    sensitive_features,
-    sample_weight=None,
-    partition="group",
-    n_target_bins=2,
-    estimator=None,
-    tol=1e-5,
-):
+    sensitive_features: Features,
+    sample_weight: ArrayLike | None = None,
+    partition: Partition = "group",
+    n_target_bins: Int = 2,
+    estimator: Estimator | None = None,
+    tol: Float = 1e-5,
+) -> Bunch:
     r"""Tell whether some model is better than a given one for every group.
 
     The losses F_k are the training losses of the model's class, averaged over each cell. Where the

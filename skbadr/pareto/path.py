@@ -1,12 +1,31 @@
 """The front between score and fairness as a sequence of bounds."""
 
+from __future__ import annotations
+
 import inspect
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import clone, is_regressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
+from skbadr._typing import (
+    CV,
+    ArrayLike,
+    Columns,
+    Estimator,
+    Features,
+    Float,
+    Int,
+    MemoryLike,
+    MetricLike,
+    Numbers,
+    Partition,
+    RandomState,
+    Scoring,
+    SolverName,
+)
 from skbadr._warnings import hold_warnings, warn_user
 from skbadr.estimators import BADRClassifier, BADRRegressor
 from skbadr.estimators.base import BaseBADR
@@ -17,33 +36,36 @@ from skbadr.solvers import ImplicitSolver
 from skbadr.solvers.path import AlternatingPath, LinearisedPath
 from skbadr.solvers.smooth import NOT_SMOOTH
 
+if TYPE_CHECKING:
+    from skbadr.solvers import UpperSolver
+
 __all__ = ["ParetoPath", "pareto_path"]
 
 
 def pareto_path(
-    estimator,
-    X,
-    y,
+    estimator: Estimator,
+    X: ArrayLike,
+    y: ArrayLike,
     *,
-    sensitive_features=None,
-    metric="demographic_parity",
-    n_points=10,
-    bounds=None,
-    partition="auto",
-    solver="auto",
-    scoring=None,
-    cv=None,
-    sensitive_columns=None,
-    sample_weight=None,
-    max_iter=None,
-    tol=1e-4,
-    min_weight=1e-6,
-    n_target_bins=2,
-    memory=None,
-    n_jobs=None,
-    random_state=None,
-    **fit_params,
-):
+    sensitive_features: Features | None = None,
+    metric: MetricLike = "demographic_parity",
+    n_points: Int = 10,
+    bounds: Numbers | None = None,
+    partition: Partition = "auto",
+    solver: SolverName | UpperSolver = "auto",
+    scoring: Scoring | None = None,
+    cv: CV | None = None,
+    sensitive_columns: Columns | None = None,
+    sample_weight: ArrayLike | None = None,
+    max_iter: Int | None = None,
+    tol: Float = 1e-4,
+    min_weight: Float = 1e-6,
+    n_target_bins: Int = 2,
+    memory: MemoryLike | None = None,
+    n_jobs: Int | None = None,
+    random_state: RandomState | None = None,
+    **fit_params: Any,
+) -> ParetoPath:
     r"""Return the front between score and fairness: the best score under each of some bounds.
 
     The bounds are walked from loose to tight, each from the best point known; every point that
@@ -138,7 +160,16 @@ def pareto_path(
     return ParetoPath._make(setup, visited, bounds)
 
 
-def path_of(model, X, y, *, sensitive_features=None, sample_weight=None, bounds=None, **fit_params):
+def path_of(
+    model: BaseBADR,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    sensitive_features: Features | None = None,
+    sample_weight: ArrayLike | None = None,
+    bounds: Numbers | None = None,
+    **fit_params: Any,
+) -> ParetoPath:
     """Return the front of what a fitted BADR estimator visited; see `ParetoPath.from_estimator`."""
     if not isinstance(model, BaseBADR):
         raise TypeError(

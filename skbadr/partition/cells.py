@@ -1,12 +1,16 @@
 """Cells: the parts of the sample that each carry one upper-level weight."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from skbadr._rows import sums_by
+from skbadr._typing import Array, BoolArray, FloatArray, IntArray, Partition, PartitionName
 from skbadr.partition.groups import Groups, make_groups
 from skbadr.partition.order import canonical_order, sorted_labels
 from skbadr.partition.row_keys import key_order, row_keys
@@ -37,27 +41,27 @@ class Cells:
         Key of each sample by its contents, by which samples are drawn; None: by their places.
     """
 
-    codes: np.ndarray
-    labels: list
-    base_weight: np.ndarray
-    totals: np.ndarray
-    group_of_cell: np.ndarray | None = None
-    target_of_cell: np.ndarray | None = None
-    order: np.ndarray | None = None
-    keys: np.ndarray | None = None
+    codes: IntArray
+    labels: list[Any]
+    base_weight: FloatArray
+    totals: Array
+    group_of_cell: IntArray | None = None
+    target_of_cell: IntArray | None = None
+    order: IntArray | None = None
+    keys: Array | None = None
 
     @property
-    def n_cells(self):
+    def n_cells(self) -> int:
         """Number of cells K."""
         return len(self.labels)
 
     @property
-    def shares(self):
+    def shares(self) -> FloatArray:
         """Share of each cell in the total base weight: the weights of the baseline estimator."""
         # The exact sum, which knows no order of cells.
         return self.totals / math.fsum(self.totals)
 
-    def sample_weight(self, cell_weights):
+    def sample_weight(self, cell_weights: FloatArray) -> FloatArray:
         """Return the sample weights that stand for weights on the simplex.
 
         ``W * lam_c(i) * s_i / S_c(i)`` with W the sum of all base weights and S_k that of cell
@@ -79,17 +83,17 @@ class Cells:
         """
         return self.base_weight * self.factors(cell_weights)[self.codes]
 
-    def factors(self, cell_weights):
+    def factors(self, cell_weights: FloatArray) -> FloatArray:
         """Return what the base weights of each cell are multiplied by, of shape (K,)."""
         return np.divide(
             cell_weights, self.shares, out=np.zeros(self.n_cells), where=self.totals > 0
         )
 
-    def is_baseline(self, cell_weights):
+    def is_baseline(self, cell_weights: FloatArray) -> bool:
         """Whether these weights are the cells' shares, hence the baseline estimator."""
         return bool(np.array_equal(cell_weights, self.shares))
 
-    def means(self, values):
+    def means(self, values: Array) -> FloatArray:
         """Return the weighted mean of values of the samples in each cell; NaN where it is empty."""
         weight = self.base_weight
         sums = sums_by(self.codes, self.n_cells, lambda rows: values[rows] * weight[rows])
@@ -97,33 +101,33 @@ class Cells:
             sums, self.totals, out=np.full(self.n_cells, np.nan), where=self.totals > 0
         )
 
-    def take(self, rows):
+    def take(self, rows: Array | slice) -> Cells:
         """Return the cells of a subset of the samples; a cell may become empty."""
         codes, base_weight = self.codes[rows], self.base_weight[rows]
         totals = np.bincount(codes, weights=base_weight, minlength=self.n_cells)
         keys = None if self.keys is None else self.keys[rows]
         return replace(self, codes=codes, base_weight=base_weight, totals=totals, keys=keys)
 
-    def permuted(self, order):
+    def permuted(self, order: IntArray) -> Cells:
         """Return the same cells of all that weighs, in an order that is theirs from then on."""
         return replace(
             self, codes=self.codes[order], base_weight=self.base_weight[order], keys=None
         )
 
     @cached_property
-    def n_seen(self):
+    def n_seen(self) -> int:
         """Number of samples of positive weight."""
         return int(np.count_nonzero(self.base_weight > 0))
 
     @cached_property
-    def ordered(self):
+    def ordered(self) -> IntArray:
         """Samples of positive weight in an order that their own has no part in.
 
         Of shape (m,): every so many of them are a sample of all.
         """
         weight = self.base_weight
         if self.keys is None:
-            order = np.flatnonzero(weight > 0)
+            order: Array = np.flatnonzero(weight > 0)
         elif weight.min() == weight.max():
             order = key_order(self.keys)
         else:
@@ -132,7 +136,7 @@ class Cells:
         # Kept as long as the cells, so in half the room where that does.
         return order.astype(np.int32) if len(weight) < 2**31 else order
 
-    def reordered(self, order, groups):
+    def reordered(self, order: IntArray, groups: Groups) -> Cells:
         """Return the same cells in another order, from that of their labels.
 
         Parameters
@@ -155,12 +159,20 @@ class Cells:
         )
 
     @property
-    def sorted_labels(self):
+    def sorted_labels(self) -> list[Any]:
         """Labels in their own order, which is that of users."""
         return sorted_labels(self.labels, self.order)
 
 
-def make_cells(partition, y, groups, base_weight, *, classes=None, n_target_bins=2):
+def make_cells(
+    partition: Partition,
+    y: Array,
+    groups: Groups,
+    base_weight: FloatArray,
+    *,
+    classes: Array | None = None,
+    n_target_bins: int = 2,
+) -> Cells:
     """Partition the samples.
 
     Parameters
@@ -208,7 +220,13 @@ def make_cells(partition, y, groups, base_weight, *, classes=None, n_target_bins
     return _checked(cells, partition)
 
 
-def cells_of_pairs(partition, groups, target_labels, weight, present):
+def cells_of_pairs(
+    partition: PartitionName,
+    groups: Groups,
+    target_labels: list[Any],
+    weight: FloatArray,
+    present: BoolArray,
+) -> tuple[IntArray, Cells]:
     """Partition samples of which no more is known than how many share a group and a target.
 
     Parameters
@@ -264,7 +282,9 @@ def _checked(cells, partition):
     return cells
 
 
-def in_canonical_order(cells, groups, y, X, *, n_classes=None):
+def in_canonical_order(
+    cells: Cells, groups: Groups, y: Array, X: Any, *, n_classes: int | None = None
+) -> tuple[Cells, Groups]:
     """Return cells and groups in an order that their names have no part in.
 
     Parameters
@@ -289,7 +309,7 @@ def in_canonical_order(cells, groups, y, X, *, n_classes=None):
         order = canonical_order(cells.codes, cells.n_cells, weight, y, **content)
     else:
         # Cells of a group stay together, in the order of their targets.
-        order = np.argsort(np.argsort(groups.order)[cells.group_of_cell], kind="stable")
+        order = np.argsort(np.argsort(groups.order)[cells.group_of_cell], kind="stable")  # type: ignore[arg-type]
     cells = cells.reordered(order, groups)
     if shared:
         cells = replace(cells, codes=groups.codes)
@@ -301,7 +321,7 @@ def in_canonical_order(cells, groups, y, X, *, n_classes=None):
     return replace(cells, keys=keys), groups
 
 
-def target_bins(y, base_weight, n_bins):
+def target_bins(y: Array, base_weight: FloatArray, n_bins: int) -> tuple[IntArray, list[str]]:
     """Return the weighted quantile bin of each target, and the bins' labels.
 
     Equal targets always share a bin, so ties can leave fewer than `n_bins` bins. Targets of
@@ -317,7 +337,7 @@ def target_bins(y, base_weight, n_bins):
     return np.searchsorted(edges, y, side="left"), bin_labels(edges)
 
 
-def bin_labels(edges):
+def bin_labels(edges: FloatArray) -> list[str]:
     """Return the labels of the bins between some edges."""
     if len(edges) == 0:
         return ["all"]

@@ -1,6 +1,9 @@
 """Columns of X by name or position, whatever container X is."""
 
+from __future__ import annotations
+
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -8,7 +11,7 @@ from scipy import sparse
 from skbadr._dask import is_dask_array
 
 
-def select_columns(X, columns, *, feature_names=None):
+def select_columns(X: Any, columns: Any, *, feature_names: Any = None) -> Any:
     """Return the columns of `X` that define the groups.
 
     Parameters

@@ -1,5 +1,9 @@
 """Sensitive features as Dask arrays: coded on the workers, of which labels alone return."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from skbadr._dask import (
@@ -14,7 +18,7 @@ from skbadr._dask import (
 from skbadr.partition.groups import Groups, make_groups, sort_labels
 
 
-def read_groups(features, lengths, argument):
+def read_groups(features: Any, lengths: tuple[int, ...], argument: str) -> tuple[Groups, list[Any]]:
     """Code sensitive features where they are.
 
     Parameters

@@ -1,6 +1,10 @@
 """Targets, groups and weights as Dask arrays: coded and counted on the workers, never collected."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +15,7 @@ from skbadr._dask import (
     run_on_blocks,
     tasks_of,
 )
+from skbadr._typing import Array, BoolArray, FloatArray, IntArray, PartitionName
 from skbadr.partition.cells import Cells, bin_labels, cells_of_pairs
 from skbadr.partition.dask_quantiles import weighted_quantiles
 from skbadr.partition.groups import Groups, encode_labels
@@ -35,12 +40,12 @@ class BlockRows:
         Base weights.
     """
 
-    y: np.ndarray
-    groups: np.ndarray
-    targets: np.ndarray
-    weight: np.ndarray
+    y: Array
+    groups: IntArray
+    targets: IntArray
+    weight: FloatArray
 
-    def take(self, rows):
+    def take(self, rows: Array | slice) -> BlockRows:
         """Return some of the rows."""
         return BlockRows(self.y[rows], self.groups[rows], self.targets[rows], self.weight[rows])
 
@@ -71,18 +76,18 @@ class DaskRows:
         Of each group by its code in the blocks, which is that of its label.
     """
 
-    y: object
-    lengths: tuple
-    parts: list = field(repr=False)
+    y: Any
+    lengths: tuple[int, ...]
+    parts: list[Any] = field(repr=False)
     groups: Groups
-    classes: np.ndarray | None
+    classes: Array | None
     n_targets: int
-    totals: "Totals"
-    cell_of: np.ndarray
+    totals: Totals
+    cell_of: IntArray
     cells: Cells
-    place: np.ndarray
+    place: IntArray
 
-    def reordered(self, order, groups):
+    def reordered(self, order: IntArray, groups: Groups) -> DaskRows:
         """Return the same rows with cells and groups in another order than their labels'.
 
         Parameters
@@ -95,10 +100,10 @@ class DaskRows:
         cells = self.cells.reordered(order, groups)
         cell_of = np.where(self.cell_of < 0, -1, np.argsort(order)[self.cell_of])
         groups = replace(groups, codes=self.groups.codes)
-        place = np.argsort(groups.order)
+        place = np.argsort(groups.order)  # type: ignore[arg-type]
         return replace(self, groups=groups, cells=cells, cell_of=cell_of, place=place)
 
-    def sample_weight(self, cell_weights):
+    def sample_weight(self, cell_weights: FloatArray) -> Any:
         """Return the sample weights that stand for weights on the simplex, as a Dask array.
 
         Parameters
@@ -120,7 +125,7 @@ class DaskRows:
         ]
         return da.concatenate(arrays)
 
-    def sample(self):
+    def sample(self) -> tuple[list[IntArray], BlockRows]:
         """Return some thousand rows, of every group and target, that stand for all.
 
         Returns
@@ -146,7 +151,7 @@ class DaskRows:
         rows.weight *= np.divide(totals, drawn, out=np.zeros_like(drawn), where=drawn > 0)[pair]
         return [places for places, _ in found], rows
 
-    def cells_of(self, rows):
+    def cells_of(self, rows: BlockRows) -> Cells:
         """Return the cells of a sample, which have the totals of all rows."""
         cells = self.cells
         return Cells(
@@ -174,16 +179,24 @@ class Totals:
         Of real targets, weighted; NaN for classes.
     """
 
-    weight: np.ndarray
-    rows: np.ndarray
-    present: np.ndarray
-    squares: np.ndarray
+    weight: FloatArray
+    rows: FloatArray
+    present: BoolArray
+    squares: FloatArray
     variance: float
 
 
 def read_rows(
-    y, groups, codes, sample_weight, *, lengths, partition, n_target_bins, encode_classes
-):
+    y: Any,
+    groups: Groups,
+    codes: list[Any],
+    sample_weight: Any,
+    *,
+    lengths: tuple[int, ...],
+    partition: PartitionName,
+    n_target_bins: int,
+    encode_classes: Callable[..., Any] | None,
+) -> DaskRows:
     """Code targets, groups and weights where they are.
 
     Parameters

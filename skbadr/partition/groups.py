@@ -1,9 +1,15 @@
 """Sensitive features of any container, encoded as one group code per sample."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy import sparse
+
+from skbadr._typing import Array, Features, IntArray
 
 
 @dataclass(frozen=True)
@@ -22,26 +28,26 @@ class Groups:
         Place of each group in the order of labels, where the groups are in another.
     """
 
-    codes: np.ndarray
-    labels: list
-    names: tuple
-    order: np.ndarray | None = None
+    codes: IntArray
+    labels: list[Any]
+    names: tuple[str, ...]
+    order: IntArray | None = None
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.codes)
 
-    def take(self, rows):
+    def take(self, rows: Array | slice) -> Groups:
         """Return the groups of a subset of the samples; a group may become empty."""
         return replace(self, codes=self.codes[rows])
 
-    def reordered(self, order):
+    def reordered(self, order: IntArray) -> Groups:
         """Return the same groups in another order, from that of their labels."""
         place = np.argsort(order)
         labels = [self.labels[group] for group in order]
         return Groups(place[self.codes], labels, self.names, order)
 
 
-def make_groups(sensitive_features, *, argument="sensitive_features"):
+def make_groups(sensitive_features: Features, *, argument: str = "sensitive_features") -> Groups:
     """Encode sensitive features; several columns are crossed (intersectional groups).
 
     Parameters
@@ -84,7 +90,7 @@ def make_groups(sensitive_features, *, argument="sensitive_features"):
     return _cross(encoded, argument)
 
 
-def encode_labels(values):
+def encode_labels(values: Any) -> tuple[IntArray, Any]:
     """Return integer codes and the sorted distinct values of a column.
 
     Integers are coded by a look-up table and strings by comparison or hashing, because sorting
@@ -195,7 +201,7 @@ def _encode_by_hashing(items):
     return np.fromiter(map(index.__getitem__, items), dtype=np.intp, count=len(items)), distinct
 
 
-def label_array(labels):
+def label_array(labels: Sequence[Any]) -> Array:
     """Return labels as an array: of their own dtype where they share one, of objects otherwise."""
     if not any(isinstance(label, tuple) for label in labels):
         array = np.asarray(labels)
@@ -206,7 +212,7 @@ def label_array(labels):
     return array
 
 
-def sort_labels(labels):
+def sort_labels(labels: Iterable[Any]) -> list[Any]:
     """Return labels sorted, by type name first where types are mixed."""
     try:
         return sorted(labels)
@@ -214,7 +220,7 @@ def sort_labels(labels):
         return sorted(labels, key=lambda label: (type(label).__name__, str(label)))
 
 
-def is_missing(label):
+def is_missing(label: object) -> bool:
     """Whether a label is None, NaN, NaT or NA."""
     if label is None or type(label).__name__ in ("NAType", "NaTType"):
         return True

@@ -3,15 +3,29 @@
 And sums over rows that do not depend on their order.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 from scipy import sparse
+
+from skbadr._typing import Array, FloatArray, IntArray
 
 # Digits to which contents are compared, and sums are kept: the last of the 16 that numbers have
 # depend on the order of rows.
 COMPARED, KEPT = 9, 13
 
 
-def canonical_order(codes, n_parts, base_weight, y, *, n_classes=None, X=None):
+def canonical_order(
+    codes: IntArray,
+    n_parts: int,
+    base_weight: FloatArray,
+    y: Array,
+    *,
+    n_classes: int | None = None,
+    X: Any = None,
+) -> IntArray:
     """Return the parts of a sample, the largest first, and the equally large by their contents.
 
     Whatever draws numbers for parts, or takes the first of equals, then does the same whatever
@@ -48,22 +62,22 @@ def canonical_order(codes, n_parts, base_weight, y, *, n_classes=None, X=None):
     return np.lexsort(keys[::-1])
 
 
-def by_label(values, order):
+def by_label(values: Any, order: IntArray | None) -> Any:
     """Return values, of shape (..., K) in an order of parts, in that of their labels."""
     return values if order is None else values[..., np.argsort(order)]
 
 
-def from_labels(values, order):
+def from_labels(values: Any, order: IntArray | None) -> Any:
     """Return values, of shape (..., K) in the order of the parts' labels, in another order."""
     return values if order is None else values[..., order]
 
 
-def sorted_labels(labels, order):
+def sorted_labels(labels: list[Any], order: IntArray | None) -> list[Any]:
     """Return the labels of parts, given in an order, in their own."""
     return labels if order is None else [labels[part] for part in np.argsort(order)]
 
 
-def settled(values, scale, digits=KEPT):
+def settled(values: Any, scale: Any, digits: int = KEPT) -> Any:
     """Return values to so many digits of a scale: without what rounding makes of sums.
 
     Where values are steps (counts, rates) two that are equal then are so to the last digit, and

@@ -1,7 +1,10 @@
 """A key of each row by what is in it, so that rows can be drawn in whatever order they come."""
 
+from __future__ import annotations
+
 import datetime
 import json
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -9,6 +12,7 @@ from scipy import sparse
 
 from skbadr._dask import blocks_of, is_dask_array, run_on_blocks
 from skbadr._sklearn import _safe_indexing
+from skbadr._typing import Array, IntArray
 
 # Words hashed at a time, which stay in the processor's cache.
 BLOCK = 2**16
@@ -18,7 +22,7 @@ NUMBERS = "biufmM"
 EXACT = np.uint64(2**24 - 1)
 
 
-def row_keys(X, *columns):
+def row_keys(X: Any, *columns: Array) -> Array:
     """Return a number for each row that only its contents decide.
 
     Equal rows have equal keys, others different ones but for a chance of about ``n / 2**41``.
@@ -75,7 +79,7 @@ def _hashed(X, columns, exact):
     return keys
 
 
-def key_order(keys):
+def key_order(keys: Array) -> IntArray:
     """Return the order of keys, as `numpy.argsort` but for equal ones.
 
     Keys are sorted with their places in their lowest bits, in less than half the time.

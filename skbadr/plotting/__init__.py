@@ -2,6 +2,7 @@
 
 from skbadr.plotting.comparison import plot_comparison
 from skbadr.plotting.convergence import ConvergenceDisplay
-from skbadr.plotting.front import GroupLossesDisplay, ParetoFrontDisplay
+from skbadr.plotting.front import ParetoFrontDisplay
+from skbadr.plotting.group_losses import GroupLossesDisplay
 
 __all__ = ["ConvergenceDisplay", "GroupLossesDisplay", "ParetoFrontDisplay", "plot_comparison"]

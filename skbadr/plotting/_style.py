@@ -1,6 +1,18 @@
 """What all pictures share; matplotlib is imported when drawing."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Literal, overload
+
 import numpy as np
+
+from skbadr._typing import Array
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 # Okabe and Ito's palette, told apart by colour-blind readers.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
@@ -8,7 +20,7 @@ MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
 LEGEND = {"fontsize": "small", "framealpha": 0.85, "edgecolor": "none"}
 
 
-def import_pyplot():
+def import_pyplot() -> Any:
     """Return pyplot.
 
     Raises
@@ -23,7 +35,16 @@ def import_pyplot():
     return plt
 
 
-def new_axes(ax, n=1, **options):
+def new_figure(**options: Any) -> Figure:
+    """Return a new figure of pyplot's."""
+    return import_pyplot().figure(layout="constrained", **options)
+
+
+@overload
+def new_axes(ax: Any, n: Literal[1] = 1, **options: Any) -> Axes: ...
+@overload
+def new_axes(ax: Any, n: int, **options: Any) -> Array: ...
+def new_axes(ax: Any, n: int = 1, **options: Any) -> Any:
     """Return axes to draw on: those given, or new ones below each other."""
     if ax is None:
         _, ax = import_pyplot().subplots(n, 1, layout="constrained", **options)
@@ -35,14 +56,14 @@ def new_axes(ax, n=1, **options):
     return axes
 
 
-def tidy(ax):
+def tidy(ax: Axes) -> None:
     """Leave what helps to read values."""
     ax.grid(color="0.92", linewidth=0.8)
     ax.set_axisbelow(True)
     ax.spines[["top", "right"]].set_visible(False)
 
 
-def set_limits(setter, values):
+def set_limits(setter: Callable[[float, float], Any], values: Iterable[float]) -> None:
     """Set limits that hold all finite values, and a margin."""
     values = np.asarray([value for value in values if np.isfinite(value)])
     if len(values):
@@ -51,12 +72,12 @@ def set_limits(setter, values):
         setter(low - margin, high + margin)
 
 
-def style(number):
+def style(number: int) -> tuple[str, str]:
     """Return colour and marker of the series of some number."""
     return PALETTE[number % len(PALETTE)], MARKERS[(number // len(PALETTE) + number) % len(MARKERS)]
 
 
-def keep_clear(ax, line):
+def keep_clear(ax: Axes, line: Line2D) -> None:
     """Let legends keep clear of a line drawn in steps, of which they see the points only."""
     x, y = line.get_xdata(), line.get_ydata()
     ax.plot(np.repeat(x, 2)[1:], np.repeat(y, 2)[:-1], linestyle="none", label="_steps")

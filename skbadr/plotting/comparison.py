@@ -1,8 +1,16 @@
 """Pictures of a comparison: error against unfairness, on training and on test rows."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from skbadr.plotting._style import import_pyplot, set_limits, tidy
+from skbadr.plotting._style import new_figure, set_limits, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from sklearn.utils import Bunch
 
 # Okabe and Ito's palette, told apart by colour-blind readers; a marker of its own for each as well.
 _STYLES = {
@@ -16,7 +24,7 @@ _STYLES = {
 _OTHER_STYLE = ("#56B4E9", "X")
 
 
-def plot_comparison(result, *, figure=None):
+def plot_comparison(result: Bunch, *, figure: Figure | None = None) -> Figure:
     """Draw error against the fairness metric, on the training and on the test rows.
 
     Parameters
@@ -33,8 +41,7 @@ def plot_comparison(result, *, figure=None):
         joined by a line.
     """
     if figure is None:
-        plt = import_pyplot()
-        figure = plt.figure(figsize=(11, 5.2), layout="constrained")
+        figure = new_figure(figsize=(11, 5.2))
     settings = result.settings
     # One scale of the metric, so that the panels can be compared.
     axes = figure.subplots(1, 2, sharey=True)

@@ -1,11 +1,24 @@
 """Display of a search: what each visited model gained."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
 
+from skbadr._typing import Array, ArrayLike, Float, FloatArray, IntArray
 from skbadr.plotting._style import LEGEND, keep_clear, new_axes, style, tidy
 from skbadr.plotting.front import name_of_score, search_of
 from skbadr.problem import UpperObjective
 from skbadr.result import Evaluation
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+    from skbadr.estimators.base import BaseBADR
 
 
 class ConvergenceDisplay:
@@ -32,13 +45,34 @@ class ConvergenceDisplay:
     lines_ : list of two matplotlib Line2D
     """
 
-    def __init__(self, *, metric, score, best, metric_name, score_name, bound=None):
+    metric: FloatArray
+    score: FloatArray
+    best: IntArray
+    metric_name: str
+    score_name: str
+    bound: Float | None
+    axes_: Array
+    figure_: Figure
+    lines_: list[Line2D]
+
+    def __init__(
+        self,
+        *,
+        metric: ArrayLike,
+        score: ArrayLike,
+        best: ArrayLike,
+        metric_name: str,
+        score_name: str,
+        bound: Float | None = None,
+    ) -> None:
         self.metric, self.score = np.asarray(metric, dtype=float), np.asarray(score, dtype=float)
         self.best, self.bound = np.asarray(best), bound
         self.metric_name, self.score_name = metric_name, score_name
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None, **kwargs):
+    def from_estimator(
+        cls, estimator: BaseBADR, *, ax: Sequence[Axes] | Array | None = None, **kwargs: Any
+    ) -> Self:
         """Draw the search of a fitted BADR estimator.
 
         Parameters
@@ -75,7 +109,7 @@ class ConvergenceDisplay:
         )
         return display.plot(ax=ax, **kwargs)
 
-    def plot(self, ax=None, **kwargs):
+    def plot(self, ax: Sequence[Axes] | Array | None = None, **kwargs: Any) -> Self:
         """Draw the search.
 
         Parameters
@@ -98,8 +132,9 @@ class ConvergenceDisplay:
             axes, (self.metric, self.score), (self.metric_name, self.score_name), strict=True
         ):
             axis.scatter(number, values, s=16, color="0.6", linewidths=0, label="visited", zorder=3)
-            options = {"color": color, "linewidth": 1.6, "drawstyle": "steps-post",
-                       "label": "best so far"} | kwargs  # fmt: skip
+            options: dict[str, Any] = {
+                "color": color, "linewidth": 1.6, "drawstyle": "steps-post", "label": "best so far",
+            } | kwargs  # fmt: skip
             self.lines_ += axis.plot(number, values[self.best], **options)
             keep_clear(axis, self.lines_[-1])
             axis.set_ylabel(name)

@@ -1,12 +1,26 @@
-"""Displays of a front: score against metric, and the groups' losses along it."""
+"""Display of a front: score against metric."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from skbadr._typing import Array, ArrayLike, BoolArray, Float, FloatArray
 from skbadr.estimators.base import BaseBADR
 from skbadr.estimators.scoring import DEFAULTS
 from skbadr.metrics import get_metric
 from skbadr.plotting._style import LEGEND, keep_clear, new_axes, set_limits, style, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PathCollection
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+    from skbadr.metrics import FairnessMetric
+    from skbadr.pareto import ParetoPath
 
 
 class ParetoFrontDisplay:
@@ -50,18 +64,31 @@ class ParetoFrontDisplay:
     >>> display.add_points(0.9, 0.05, label="another model")  # doctest: +SKIP
     """
 
+    score: FloatArray
+    metric: FloatArray
+    metric_name: str
+    score_name: str
+    pareto_optimal: BoolArray
+    visited: tuple[ArrayLike, ArrayLike] | None
+    baseline: tuple[Float, Float] | None
+    greater_is_better: bool
+    ax_: Axes
+    figure_: Figure
+    line_: Line2D
+    points_: dict[str, PathCollection]
+
     def __init__(
         self,
         *,
-        score,
-        metric,
-        metric_name,
-        score_name,
-        pareto_optimal=None,
-        visited=None,
-        baseline=None,
-        greater_is_better=False,
-    ):
+        score: ArrayLike,
+        metric: ArrayLike,
+        metric_name: str,
+        score_name: str,
+        pareto_optimal: ArrayLike | None = None,
+        visited: tuple[ArrayLike, ArrayLike] | None = None,
+        baseline: tuple[Float, Float] | None = None,
+        greater_is_better: bool = False,
+    ) -> None:
         self.score, self.metric = np.asarray(score, dtype=float), np.asarray(metric, dtype=float)
         self.metric_name, self.score_name = metric_name, score_name
         if pareto_optimal is None:
@@ -71,7 +98,9 @@ class ParetoFrontDisplay:
         self.greater_is_better = greater_is_better
 
     @classmethod
-    def from_path(cls, path, *, ax=None, name="BADR", **kwargs):
+    def from_path(
+        cls, path: ParetoPath, *, ax: Axes | None = None, name: str = "BADR", **kwargs: Any
+    ) -> Self:
         """Draw a front.
 
         Parameters
@@ -99,7 +128,9 @@ class ParetoFrontDisplay:
         return display.plot(ax=ax, name=name, **kwargs)
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None, name="BADR", **kwargs):
+    def from_estimator(
+        cls, estimator: BaseBADR, *, ax: Axes | None = None, name: str = "BADR", **kwargs: Any
+    ) -> Self:
         """Draw the non-dominated models that the search of a BADR estimator saw.
 
         Parameters
@@ -128,7 +159,14 @@ class ParetoFrontDisplay:
         chosen = estimator.scoring_value_, estimator.metric_value_
         return display.add_points(*chosen, label="chosen", marker="*", s=150, color="#D55E00")
 
-    def plot(self, ax=None, *, name="BADR", show_visited=True, **kwargs):
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        name: str = "BADR",
+        show_visited: bool = True,
+        **kwargs: Any,
+    ) -> Self:
         """Draw the front.
 
         Parameters
@@ -148,7 +186,8 @@ class ParetoFrontDisplay:
             This one.
         """
         ax = new_axes(ax)
-        self.ax_, self.figure_, self.points_ = ax, ax.figure, {}
+        self.ax_, self.points_ = ax, {}
+        self.figure_ = ax.figure  # type: ignore[assignment]
         # Another front on the same axes stays in sight.
         self._seen = [list(ax.get_xlim()), list(ax.get_ylim())] if ax.has_data() else [[], []]
         if show_visited and self.visited is not None:
@@ -158,15 +197,16 @@ class ParetoFrontDisplay:
         x, y = self._x(self.score), self.metric
         order = np.argsort(x, kind="stable")
         order = order[self.pareto_optimal[order]]
-        options = {"color": style(0)[0], "marker": "o", "markersize": 5, "linewidth": 1.4,
-                   "drawstyle": "steps-post", "label": name, "zorder": 3} | kwargs  # fmt: skip
+        options: dict[str, Any] = {
+            "color": style(0)[0], "marker": "o", "markersize": 5, "linewidth": 1.4,
+            "drawstyle": "steps-post", "label": name, "zorder": 3,
+        } | kwargs  # fmt: skip
         (self.line_,) = ax.plot(x[order], y[order], **options)
         keep_clear(ax, self.line_)
         self._seen[0] += list(x[order])
         self._seen[1] += list(y[order])
         if self.baseline is not None:
-            score, metric = self.baseline
-            self.add_points(score, metric, label="baseline estimator", color="#000000", marker="s")
+            self.add_points(*self.baseline, label="baseline estimator", color="#000000", marker="s")
         ax.set_xlabel(self._x_name)
         better = "higher" if self.greater_is_better else "lower"
         ax.set_ylabel(f"{self.metric_name} ({better} is fairer)")
@@ -174,7 +214,9 @@ class ParetoFrontDisplay:
         self._finish()
         return self
 
-    def add_points(self, score, metric, *, label, **kwargs):
+    def add_points(
+        self, score: Float | ArrayLike, metric: Float | ArrayLike, *, label: str, **kwargs: Any
+    ) -> Self:
         """Add models of others to the picture.
 
         Parameters
@@ -193,17 +235,20 @@ class ParetoFrontDisplay:
         """
         if not hasattr(self, "ax_"):
             raise ValueError("there is no picture to add points to: call plot first.")
-        score, metric = np.atleast_1d(score).astype(float), np.atleast_1d(metric).astype(float)
-        if score.shape != metric.shape:
+        scores: Array = np.atleast_1d(np.asarray(score, dtype=float))
+        values: Array = np.atleast_1d(np.asarray(metric, dtype=float))
+        if scores.shape != values.shape:
             raise ValueError(
-                f"score and metric must be of equal length, got {len(score)} and {len(metric)}."
+                f"score and metric must be of equal length, got {len(scores)} and {len(values)}."
             )
         color, marker = style(len(self.points_) + 1)
-        options = {"color": color, "marker": marker, "s": 55, "edgecolors": "white",
-                   "linewidths": 0.8, "zorder": 4} | kwargs  # fmt: skip
-        self.points_[label] = self.ax_.scatter(self._x(score), metric, label=label, **options)
-        self._seen[0] += list(self._x(score))
-        self._seen[1] += list(metric)
+        options: dict[str, Any] = {
+            "color": color, "marker": marker, "s": 55, "edgecolors": "white", "linewidths": 0.8,
+            "zorder": 4,
+        } | kwargs  # fmt: skip
+        self.points_[label] = self.ax_.scatter(self._x(scores), values, label=label, **options)
+        self._seen[0] += list(self._x(scores))
+        self._seen[1] += list(values)
         self._finish()
         return self
 
@@ -232,130 +277,7 @@ class ParetoFrontDisplay:
         return names.get(name, name[4:] if name.startswith("neg_") else f"-{name}")
 
 
-class GroupLossesDisplay:
-    """The cells' mean losses along a front: who pays for fairness.
-
-    Made by `from_path` or `from_estimator`.
-
-    Parameters
-    ----------
-    metric : ndarray of shape (n_points,)
-        Of the points of the front.
-    cell_losses : ndarray of shape (n_points, K)
-        Mean loss of each cell at each point.
-    cells : sequence of length K
-        Labels of the cells.
-    metric_name, loss_name : str
-        What the axes are called.
-    baseline : tuple (metric, losses of shape (K,)), default=None
-        Of the baseline estimator.
-
-    Attributes
-    ----------
-    ax_ : matplotlib Axes
-    figure_ : matplotlib Figure
-    lines_ : list of matplotlib Line2D
-        One for each cell.
-    """
-
-    def __init__(self, *, metric, cell_losses, cells, metric_name, loss_name, baseline=None):
-        self.metric = np.asarray(metric, dtype=float)
-        self.cell_losses = np.asarray(cell_losses, dtype=float)
-        self.cells, self.baseline = list(cells), baseline
-        self.metric_name, self.loss_name = metric_name, loss_name
-
-    @classmethod
-    def from_path(cls, path, *, ax=None, **kwargs):
-        """Draw the losses along a `ParetoPath`.
-
-        Parameters
-        ----------
-        path : ParetoPath
-            What `pareto_path` returned.
-        ax, **kwargs
-            See `plot`.
-
-        Returns
-        -------
-        display : GroupLossesDisplay
-        """
-        results, kept = path.results, path.pareto_optimal
-        display = cls(
-            metric=path.metric[kept],
-            cell_losses=path.cell_losses[kept],
-            cells=path.cells,
-            metric_name=path.metric_name,
-            loss_name=path.loss_name,
-            baseline=(path.baseline_metric, results["cell_losses"][0]),
-        )
-        return display.plot(ax=ax, **kwargs)
-
-    @classmethod
-    def from_estimator(cls, estimator, *, ax=None, **kwargs):
-        """Draw the losses of the non-dominated models of a BADR estimator's search.
-
-        Parameters
-        ----------
-        estimator : BADRClassifier or BADRRegressor
-            Fitted.
-        ax, **kwargs
-            See `plot`.
-
-        Returns
-        -------
-        display : GroupLossesDisplay
-        """
-        metric, results = search_of(estimator)
-        kept = results["pareto_optimal"]
-        display = cls(
-            metric=results["metric"][kept],
-            cell_losses=results["cell_losses"][kept],
-            cells=estimator.cells_,
-            metric_name=metric.name,
-            loss_name=estimator.loss_name_,
-            baseline=(estimator.baseline_metric_value_, results["cell_losses"][0]),
-        )
-        return display.plot(ax=ax, **kwargs)
-
-    def plot(self, ax=None, **kwargs):
-        """Draw one line for each cell, and the baseline estimator's losses as squares.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            None: new ones.
-        **kwargs : dict
-            Of the lines.
-
-        Returns
-        -------
-        display : GroupLossesDisplay
-            This one.
-        """
-        ax = new_axes(ax)
-        self.ax_, self.figure_, self.lines_ = ax, ax.figure, []
-        order = np.argsort(self.metric, kind="stable")
-        for k, cell in enumerate(self.cells):
-            color, marker = style(k)
-            label = ", ".join(map(str, cell)) if isinstance(cell, tuple) else str(cell)
-            options = {"color": color, "marker": marker, "markersize": 4, "linewidth": 1.3,
-                       "label": label} | kwargs  # fmt: skip
-            self.lines_ += ax.plot(self.metric[order], self.cell_losses[order, k], **options)
-            if self.baseline is not None:
-                ax.plot(self.baseline[0], self.baseline[1][k], marker="s", markersize=8,
-                        color=color, fillstyle="none", linestyle="")  # fmt: skip
-        if self.baseline is not None:
-            ax.plot([], [], marker="s", markersize=8, color="0.3", fillstyle="none", linestyle="",
-                    label="baseline estimator")  # fmt: skip
-        ax.set_xlabel(self.metric_name)
-        ax.set_ylabel(f"mean {self.loss_name.replace('_', ' ')}")
-        tidy(ax)
-        # Beside the axes: lines of many cells leave no room within.
-        ax.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
-        return self
-
-
-def search_of(estimator):
+def search_of(estimator: BaseBADR) -> tuple[FairnessMetric, dict[str, Array]]:
     """Return the metric object and the `results_` of a fitted BADR estimator."""
     if not isinstance(estimator, BaseBADR):
         raise TypeError(
@@ -366,7 +288,7 @@ def search_of(estimator):
     return get_metric(estimator.metric, estimator._task), estimator.results_
 
 
-def name_of_score(estimator):
+def name_of_score(estimator: BaseBADR) -> str:
     """Return the name of the score that a BADR estimator protects."""
     scoring = estimator.scoring or DEFAULTS[estimator._task]
     return getattr(scoring, "__name__", str(scoring))

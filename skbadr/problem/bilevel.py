@@ -1,15 +1,26 @@
 """The bilevel problem as a solver sees it."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import BrokenExecutor
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.exceptions import FitFailedWarning
 
 from skbadr._parallel import run_tasks
 from skbadr._simplex import project_simplex
+from skbadr._typing import Float, FloatArray, Int
 from skbadr._warnings import record_warnings, warn_user
 from skbadr.partition import by_label
 from skbadr.result import Evaluation
+
+if TYPE_CHECKING:
+    from skbadr.partition import Cells
+    from skbadr.problem.evaluator import Evaluator
+    from skbadr.problem.objective import UpperObjective
+    from skbadr.result import Archive
 
 
 class BilevelProblem:
@@ -35,26 +46,46 @@ class BilevelProblem:
         Called with every Evaluation; True ends the search.
     """
 
+    evaluator: Evaluator
+    objective: UpperObjective
+    cells: Cells
+    initial: FloatArray
+    min_weight: Float
+    tol: Float
+    n_jobs: Int | None
+    seed: int
+    monitor: Callable[[Evaluation, Archive], Any] | None
+
     def __init__(
-        self, evaluator, objective, cells, *, initial, min_weight, tol, n_jobs, seed, monitor=None
-    ):
+        self,
+        evaluator: Evaluator,
+        objective: UpperObjective,
+        cells: Cells,
+        *,
+        initial: FloatArray,
+        min_weight: Float,
+        tol: Float,
+        n_jobs: Int | None,
+        seed: int,
+        monitor: Callable[[Evaluation, Archive], Any] | None = None,
+    ) -> None:
         self.evaluator, self.objective, self.cells = evaluator, objective, cells
         self.initial, self.min_weight, self.tol = initial, min_weight, tol
         self.n_jobs, self.seed, self.monitor = n_jobs, seed, monitor
         # Evaluations of an earlier stage by the bytes of their weights, which need no refit.
-        self.known = {}
+        self.known: dict[bytes, Evaluation] = {}
 
     @property
-    def n_cells(self):
+    def n_cells(self) -> int:
         """Number of cells K."""
         return self.cells.n_cells
 
     @property
-    def shares(self):
+    def shares(self) -> FloatArray:
         """Weights of the baseline estimator, of shape (K,)."""
         return self.cells.shares
 
-    def project(self, weights):
+    def project(self, weights: FloatArray) -> FloatArray:
         """Return the nearest admissible weights; the baseline estimator's are always admissible."""
         if np.array_equal(weights, self.shares):
             return self.shares
@@ -62,7 +93,9 @@ class BilevelProblem:
             return self.initial  # bit for bit those of an earlier fit, say
         return project_simplex(weights, minimum=self.min_weight)
 
-    def evaluate(self, candidates, iteration):
+    def evaluate(
+        self, candidates: Sequence[tuple[FloatArray, str]], iteration: int
+    ) -> Generator[Evaluation, None, None]:
         """Evaluate candidates in parallel and yield their evaluations in order.
 
         Parameters

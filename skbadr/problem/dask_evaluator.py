@@ -1,17 +1,25 @@
 """Evaluation of one point on Dask arrays: the workers predict and add up, sums alone travel."""
 
+from __future__ import annotations
+
 import time
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
 
 from skbadr._dask import blocks_of, in_blocks, is_dask, run_on_blocks, tasks_of
+from skbadr._typing import Array, IntArray
 from skbadr.losses import LOSSES
 from skbadr.metrics import EvaluationSet, FairnessMetric
 from skbadr.metrics.responses import log_odds
 from skbadr.partition import Groups
 from skbadr.problem.evaluator import Evaluator, Fold, code_response, known_of
+
+if TYPE_CHECKING:
+    from skbadr.lower_level.dask_refit import DaskRefitLowerLevel
+    from skbadr.partition import Cells, DaskRows
 
 
 class DaskEvaluator(Evaluator):
@@ -31,7 +39,15 @@ class DaskEvaluator(Evaluator):
         Name of the loss of which cells' means are reported.
     """
 
-    def __init__(self, lower_level, rows, sample, *, metric, loss):
+    def __init__(
+        self,
+        lower_level: DaskRefitLowerLevel,
+        rows: DaskRows,
+        sample: DaskSample,
+        *,
+        metric: FairnessMetric,
+        loss: str,
+    ) -> None:
         fold = Fold(lower_level, lower_level.X)
         fold.X = fold.X_final = sample.X
         super().__init__([fold], sample.data, sample.cells, metric=metric, loss=loss)
@@ -55,7 +71,7 @@ class DaskEvaluator(Evaluator):
                 evaluation.proba = np.concatenate([own["predict_proba"] for own in seen])
 
     @property
-    def asked(self):
+    def asked(self) -> list[str]:
         """Names of the responses, in a fixed order."""
         return sorted(self.methods)
 
@@ -70,12 +86,12 @@ class DaskEvaluator(Evaluator):
         evaluation.statistics = np.ravel(total["statistics"])
         evaluation.metric = float(self.metric.from_statistics(data, evaluation.statistics))
 
-    def constant_score(self):  # noqa: D102
+    def constant_score(self) -> float:  # noqa: D102
         if self.evaluation_set.classes is None:
             return -float(self.rows.totals.variance)
         return super().constant_score()
 
-    def response_of(self, model, rows=None):
+    def response_of(self, model: Any, rows: Array | None = None) -> Array:
         """Return what the metric takes of a model, on (some of) the rows of the sample."""
         import dask.array as da
 
@@ -100,12 +116,12 @@ class DaskSample:
         With the totals of all rows.
     """
 
-    X: object
-    places: list
+    X: Any
+    places: list[IntArray]
     data: EvaluationSet
-    cells: object
+    cells: Cells
 
-    def reordered(self, cells, groups):
+    def reordered(self, cells: Cells, groups: Groups) -> DaskSample:
         """Return the same sample with its cells and groups in another order than their labels'."""
         known, order = self.data, groups.order
         data = EvaluationSet(known.y, groups, known.classes, known.sample_weight)
@@ -116,7 +132,7 @@ class DaskSample:
         return replace(self, data=data, cells=cells)
 
 
-def draw_sample(X, rows):
+def draw_sample(X: Any, rows: DaskRows) -> DaskSample:
     """Return the sample of Dask rows that guides see.
 
     Parameters
@@ -141,7 +157,7 @@ def draw_sample(X, rows):
     return DaskSample(stack(parts), places, data, rows.cells_of(drawn))
 
 
-def response_blocks(model, X, method, lengths):
+def response_blocks(model: Any, X: Any, method: str, lengths: tuple[int, ...]) -> list[Any]:
     """Return a model's response to each block of X, as Delayed.
 
     Log odds stand in for the decision function of a classifier that has probabilities alone.
@@ -178,11 +194,11 @@ class _Measure:
     whole: EvaluationSet
     metric: FairnessMetric
     loss: str
-    place: np.ndarray
-    cell_of: np.ndarray
+    place: IntArray
+    cell_of: IntArray
     n_targets: int
     n_cells: int
-    model: tuple
+    model: tuple[Array | None, str]
 
     @classmethod
     def of(cls, evaluator, model):

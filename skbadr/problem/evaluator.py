@@ -1,7 +1,11 @@
 """Evaluation of one point: refit, predict, measure. Runs in worker processes."""
 
+from __future__ import annotations
+
 import time
+from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn import config_context, get_config
@@ -9,12 +13,18 @@ from sklearn.utils import indexable
 
 from skbadr._dask import is_dask_array
 from skbadr._sklearn import _num_samples, _safe_indexing
+from skbadr._typing import Array, FloatArray
 from skbadr._warnings import record_warnings
 from skbadr.losses import LOSSES
 from skbadr.lower_level import is_shared_map, release, respond_on_blocks
 from skbadr.metrics.responses import get_response, predicts_likeliest
 from skbadr.partition import settled
 from skbadr.result import Evaluation
+
+if TYPE_CHECKING:
+    from skbadr.lower_level import LinearFamily, RefitLowerLevel
+    from skbadr.metrics import EvaluationSet, FairnessMetric
+    from skbadr.partition import Cells
 
 # By how much the score of a class that cannot be predicted falls short, as log(eps) does.
 NEVER = 36.0
@@ -23,7 +33,12 @@ NEVER = 36.0
 class Fold:
     """A lower level and the rows on which its models are evaluated."""
 
-    def __init__(self, lower_level, X, rows=None):
+    lower_level: RefitLowerLevel
+    rows: Array | None
+    X: Any
+    X_final: Any
+
+    def __init__(self, lower_level: RefitLowerLevel, X: Any, rows: Array | None = None) -> None:
         self.lower_level = lower_level
         self.rows = rows
         self.X = X if rows is None else _safe_indexing(X, rows)
@@ -51,12 +66,32 @@ class Evaluator:
         then all that is asked of it.
     """
 
-    def __init__(self, folds, evaluation_set, cells, *, metric, loss, scoring=None, family=None):
+    folds: list[Fold]
+    evaluation_set: EvaluationSet
+    cells: Cells
+    metric: FairnessMetric
+    loss: str
+    scoring: Callable[..., Any] | None
+    family: LinearFamily | None
+
+    def __init__(
+        self,
+        folds: list[Fold],
+        evaluation_set: EvaluationSet,
+        cells: Cells,
+        *,
+        metric: FairnessMetric,
+        loss: str,
+        scoring: Callable[..., Any] | None = None,
+        family: LinearFamily | None = None,
+    ) -> None:
         self.folds, self.evaluation_set, self.cells = folds, evaluation_set, cells
         self.metric, self.loss, self.scoring, self.family = metric, loss, scoring, family
         self.methods = {metric.response_method, LOSSES[loss][1], "predict"}
 
-    def __call__(self, cell_weights, origin="", iteration=0):
+    def __call__(
+        self, cell_weights: FloatArray, origin: str = "", iteration: int = 0
+    ) -> Evaluation:
         """Return the `Evaluation` of one point; a failed refit is recorded, not raised."""
         evaluation = Evaluation(
             cell_weights,
@@ -104,7 +139,13 @@ class Evaluator:
         if self.scoring is not None:
             evaluation.score = float(np.average(scores, weights=masses))
 
-    def measure(self, evaluation, responses, value=None, losses=None):
+    def measure(
+        self,
+        evaluation: Evaluation,
+        responses: dict[str, Array],
+        value: float | None = None,
+        losses: Any = None,
+    ) -> None:
         """Fill in what is measured from predictions, by response method.
 
         `value` is the metric's, and `losses` are the samples', where these are known already.
@@ -126,16 +167,16 @@ class Evaluator:
             evaluation.metric = value
             return
         if self.metric.group_means_of is loss:
-            statistics = evaluation.losses_by_group
+            statistics: Any = evaluation.losses_by_group
         else:
             response = responses[self.metric.response_method]
             statistics = np.ravel(self.metric.statistics(data, response))
         if self.metric.slow and data.sample_weight is not None:  # of sums of weights maybe
             statistics = settled(statistics, np.maximum(np.abs(statistics), 1.0))
         evaluation.statistics = statistics
-        evaluation.metric = float(self.metric.from_statistics(data, evaluation.statistics))
+        evaluation.metric = float(self.metric.from_statistics(data, statistics))
 
-    def default_score(self, predicted):
+    def default_score(self, predicted: Array) -> float:
         """Return accuracy of class codes, or negative mean squared error of real predictions."""
         data = self.evaluation_set
         if data.classes is None:
@@ -146,7 +187,7 @@ class Evaluator:
         right = data.sample_weight @ (data.y == predicted)
         return float(settled(right, total) / settled(total, total))
 
-    def constant_score(self):
+    def constant_score(self) -> float:
         """Return the default score of the best single prediction, NaN where it is another one."""
         if self.scoring is not None:
             return np.nan
@@ -155,7 +196,7 @@ class Evaluator:
             return self.default_score(np.average(data.y, weights=data.sample_weight))
         return self.default_score(data.class_totals.sum(axis=0).argmax())
 
-    def response_of(self, model, rows=None):
+    def response_of(self, model: Any, rows: Array | None = None) -> Array:
         """Return what the metric takes of a model, on (some of) the rows of the first fold."""
         X = self.folds[0].X_final
         whole = rows is None or is_dask_array(X)
@@ -203,12 +244,14 @@ def _likeliest(proba):
     return proba.argmax(axis=1)
 
 
-def known_of(model):
+def known_of(model: Any) -> tuple[Array | None, str]:
     """Return the classes that a model knows, or None, and what it is called."""
     return getattr(model, "classes_", None), type(model).__name__
 
 
-def code_response(response, n_rows, method, classes, known, name):
+def code_response(
+    response: Array, n_rows: int, method: str, classes: Array | None, known: Array | None, name: str
+) -> Array:
     """Return a model's response as metrics take it: class codes, a column for every class.
 
     Parameters
@@ -286,7 +329,7 @@ def _with_every_class(scores, known, classes):
     return full[:, 1] - full[:, 0] if len(classes) == 2 else full
 
 
-def encode_predictions(predicted, classes):
+def encode_predictions(predicted: Array, classes: Array) -> Array:
     """Return class codes of predicted labels, all of which are in `classes` (sorted)."""
     if len(classes) == 2:  # one comparison, where strings would cost a search each
         return (predicted == classes[1]).astype(np.intp)

@@ -1,13 +1,30 @@
 """Splits of the samples into training and evaluation rows, for a held-out upper level."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit, check_cv
 
+from skbadr._typing import CV, Array
 from skbadr._warnings import warn_user
 
+if TYPE_CHECKING:
+    from skbadr.partition import Cells
 
-def make_folds(cv, X, y, cells, targets, *, classes=None, random_state):
+
+def make_folds(
+    cv: CV,
+    X: Any,
+    y: Any,
+    cells: Cells,
+    targets: Array | None,
+    *,
+    classes: Array | None = None,
+    random_state: int,
+) -> list[tuple[Array, Array]]:
     """Split the samples for a held-out upper level.
 
     Parameters

@@ -1,12 +1,20 @@
 """Training data as floats, in single precision where that resolves them."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array
 
 from skbadr._dask import is_dask_array
+from skbadr._typing import Array
 from skbadr.lower_level import make_design
 from skbadr.lower_level.linear import DENSE_LIMIT
+
+if TYPE_CHECKING:
+    from skbadr.partition import Cells
 
 # Rows that are put in order at most, as more are searched on samples; numbers that are copied for
 # the sake of their order alone; and rows copied at a time.
@@ -15,7 +23,7 @@ MOST_ROWS, FEW, BLOCK = 100_000, 4_000_000, 16_384
 DENSER, MOST_BYTES = 4, 2**29
 
 
-def as_numbers(X):
+def as_numbers(X: Any) -> Any:
     """Return X as floats; the estimator's own validation would refuse what this refuses."""
     if is_dask_array(X):
         return make_design(X)
@@ -24,7 +32,7 @@ def as_numbers(X):
     return check_array(X, dtype="numeric", accept_sparse="csr")
 
 
-def in_order(X, cells, single, *, n_parts=1):
+def in_order(X: Any, cells: Cells, single: bool, *, n_parts: int = 1) -> tuple[Any, Array | None]:
     """Return X as floats, its rows in an order of their contents where that costs little.
 
     Rows of weight zero are then left out.

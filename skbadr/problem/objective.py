@@ -1,6 +1,16 @@
 """Upper-level objective: metric alone, traded off, or bounded."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
+
+from skbadr._typing import Array, Float, FloatArray
+
+if TYPE_CHECKING:
+    from skbadr.metrics import FairnessMetric
+    from skbadr.result import Evaluation
 
 # Digits to which values are compared.
 DIGITS = 12
@@ -28,14 +38,19 @@ class UpperObjective:
         Largest loss that a group may have, by sensitive group; NaN: any.
     """
 
-    ceilings = None
-    _sizes = None
+    metric: FairnessMetric
+    trade_off: Float
+    bound: Float | None
+    ceilings: FloatArray | None = None
+    _sizes: list[Any] | None = None
 
-    def __init__(self, metric, *, trade_off=0.0, bound=None):
+    def __init__(
+        self, metric: FairnessMetric, *, trade_off: Float = 0.0, bound: Float | None = None
+    ) -> None:
         self.metric, self.trade_off, self.bound = metric, trade_off, bound
         self._sign = -1.0 if metric.greater_is_better else 1.0
 
-    def calibrate(self, baseline):
+    def calibrate(self, baseline: Evaluation) -> None:
         """Rank from here on by no more digits than sums have, in units of the baseline's values.
 
         What is equal but for rounding is then equal, whatever the order of the rows.
@@ -47,15 +62,15 @@ class UpperObjective:
         size = None if self._sizes is None else self._sizes[which]
         return amount if size is None else size * round(float(amount) / size, DIGITS)
 
-    def cost(self, value):
+    def cost(self, value: Any) -> Any:
         """Return the metric's value as a cost: lower is better, NaN stays NaN."""
         return self._sign * value
 
-    def excess(self, value):
+    def excess(self, value: Any) -> Any:
         """Return by how much a metric value misses the bound (0: met)."""
         return np.maximum(0.0, self._sign * (value - self.bound))
 
-    def overrun(self, evaluation):
+    def overrun(self, evaluation: Evaluation) -> float:
         """Return the largest amount by which a group's loss is above its ceiling (0: none)."""
         if self.ceilings is None or evaluation.losses_by_group is None:
             return 0.0
@@ -63,7 +78,7 @@ class UpperObjective:
         # What rounding adds to a sum is no loss.
         return float(np.max(np.where(over > 1e-12 * np.abs(self.ceilings), over, 0.0)))
 
-    def key(self, evaluation):
+    def key(self, evaluation: Evaluation) -> tuple[float, ...]:
         """Return a sort key: the smaller, the better; failed and undefined points come last."""
         key = self._key(evaluation)
         if self.ceilings is None:
@@ -83,7 +98,9 @@ class UpperObjective:
             return (cost - self.trade_off * score, cost, -score)
         return (cost, -score, 0.0)
 
-    def merit(self, metric, score, *, score_scale=1.0, margin=0.0):
+    def merit(
+        self, metric: Array, score: Array, *, score_scale: float = 1.0, margin: float = 0.0
+    ) -> Array:
         """Return one number per predicted point for a search to minimise.
 
         Parameters
@@ -107,26 +124,26 @@ class UpperObjective:
         return np.where(np.isnan(merit), np.inf, merit)
 
     @property
-    def uses_score(self):
+    def uses_score(self) -> bool:
         """Whether the score matters beyond breaking ties."""
         return self.bound is not None or bool(self.trade_off)
 
-    def gain(self, before, after):
+    def gain(self, before: Evaluation, after: Evaluation) -> float:
         """Return by how much one evaluation is better than an earlier one, 0 if it is not."""
         pairs = zip(self.key(before), self.key(after), strict=True)
         differences = [old - new for old, new in pairs if old != new]
         return max(0.0, differences[0]) if differences else 0.0
 
-    def is_met(self, evaluation):
+    def is_met(self, evaluation: Evaluation) -> bool:
         """Whether an evaluation meets the bound; always where there is none."""
         return self.bound is None or bool(self.excess(evaluation.metric) <= 0)
 
-    def is_ideal(self, evaluation):
+    def is_ideal(self, evaluation: Evaluation) -> bool:
         """Whether no other model can be better: the metric alone counts and is perfect."""
         perfect = not self.uses_score and evaluation.metric == self.ideal
         return perfect and self.overrun(evaluation) == 0
 
     @property
-    def ideal(self):
+    def ideal(self) -> float | None:
         """Value of the metric that no model can improve on, or None."""
         return self.metric.ideal

@@ -1,8 +1,17 @@
 """Random samples of the rows, stratified by cell."""
 
+from __future__ import annotations
+
 import copy
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from skbadr._typing import Array, IntArray
+
+if TYPE_CHECKING:
+    from skbadr.partition import Cells
+    from skbadr.problem.smooth import SmoothProblem
 
 
 class StratifiedSampler:
@@ -19,7 +28,7 @@ class StratifiedSampler:
         Group codes to stratify by as well, where cells are no parts of groups.
     """
 
-    def __init__(self, cells, groups=None):
+    def __init__(self, cells: Cells, groups: Array | None = None) -> None:
         rows, codes = cells.ordered, cells.codes
         if groups is not None and cells.group_of_cell is None:
             codes = codes * (int(groups.max()) + 1) + groups
@@ -29,7 +38,7 @@ class StratifiedSampler:
         starts = np.cumsum(counts) - counts
         self._starts, self._counts = starts[counts > 0], counts[counts > 0]
 
-    def draw(self, size, rng):
+    def draw(self, size: int, rng: np.random.Generator) -> IntArray:
         """Return about `size` distinct rows, at least one of every stratum.
 
         Parameters
@@ -67,7 +76,7 @@ class Minibatches:
     seed : int
     """
 
-    def __init__(self, smooth, size, seed):
+    def __init__(self, smooth: SmoothProblem, size: int, seed: int) -> None:
         self.smooth, self.size = smooth, size
         self._rng = np.random.default_rng(seed)
         self._held_out = smooth.held_out[0] is not None
@@ -83,13 +92,13 @@ class Minibatches:
                 groups = smooth.data.groups.codes[start:stop]
                 self._evaluated.append(StratifiedSampler(cells, groups))
 
-    def resized(self, size):
+    def resized(self, size: int) -> Minibatches:
         """Return the same of another size."""
         other = copy.copy(self)
         other.size = size
         return other
 
-    def draw(self):
+    def draw(self) -> SmoothProblem:
         """Return the next one."""
         share = max(1, self.size // len(self._training))
         rows = [sampler.draw(share, self._rng) for sampler in self._training]

@@ -1,15 +1,21 @@
 """The folds of a smooth problem: each a linear training problem and the rows it is evaluated on."""
 
+from __future__ import annotations
+
 import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skbadr._typing import IntArray
 from skbadr.lower_level import LinearLowerLevel, find_family
 from skbadr.lower_level.row_space import RowSpace, suits_row_space
 from skbadr.metrics.callables import take_rows
 from skbadr.problem.numbers import as_numbers, in_order
+
+if TYPE_CHECKING:
+    from skbadr.problem.evaluator import Evaluator, Fold
 
 # From this number of rows on, solutions are first looked for on some of them.
 MANY_ROWS = 10_000
@@ -37,10 +43,10 @@ class SmoothFold:
     space: RowSpace | None
     large: bool
     rough: bool
-    order: np.ndarray | None
+    order: IntArray | None
 
 
-def read_fold(fold, evaluator, rows, single):
+def read_fold(fold: Fold, evaluator: Evaluator, rows: slice, single: bool) -> SmoothFold:
     """Return the `SmoothFold` of a fold.
 
     Parameters
@@ -85,7 +91,7 @@ def read_fold(fold, evaluator, rows, single):
     return SmoothFold(level, held_out, space, large, rough, order)
 
 
-def read_folds(evaluator, single):
+def read_folds(evaluator: Evaluator, single: bool) -> tuple[list[SmoothFold], Evaluator]:
     """Return the `SmoothFold` of each fold, and the evaluator with its rows in their order."""
     folds, orders, start = [], [], 0
     for fold in evaluator.folds:

@@ -1,5 +1,10 @@
 """Upper-level solvers. A new one is one file here and one line in `SOLVERS`."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from skbadr._typing import Int, SolverName
 from skbadr.solvers.alternating import AlternatingSolver
 from skbadr.solvers.base import UpperSolver
 from skbadr.solvers.gradient_descent import GDSolver
@@ -7,7 +12,10 @@ from skbadr.solvers.implicit import ImplicitSolver
 from skbadr.solvers.smooth import SmoothSolver
 from skbadr.solvers.stochastic import SGDSolver
 
-SOLVERS = {
+if TYPE_CHECKING:
+    from skbadr.metrics import FairnessMetric
+
+SOLVERS: dict[str, type[UpperSolver]] = {
     "implicit": ImplicitSolver,
     "gd": GDSolver,
     "sgd": SGDSolver,
@@ -21,7 +29,14 @@ GD_ROWS = 500_000
 MOST_CELLS = 8
 
 
-def get_solver(solver, max_iter=None, *, obstacle=None, metric=None, size=None):
+def get_solver(
+    solver: SolverName | UpperSolver,
+    max_iter: Int | None = None,
+    *,
+    obstacle: str | None = None,
+    metric: FairnessMetric | None = None,
+    size: tuple[int, int] | None = None,
+) -> UpperSolver:
     """Return the solver behind a name, or the solver object itself.
 
     Parameters
@@ -82,7 +97,7 @@ def get_solver(solver, max_iter=None, *, obstacle=None, metric=None, size=None):
     return solver
 
 
-def _automatic(obstacle, metric, size):
+def _automatic(obstacle, metric, size) -> SolverName:
     """Return the name of the solver for a problem."""
     if obstacle is not None or (metric is not None and metric.slow):
         return "alternating"

@@ -1,15 +1,23 @@
 """Alternating refits: any estimator, one weighted fit per upper-level evaluation."""
 
+from __future__ import annotations
+
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from numbers import Integral, Real
+from typing import TYPE_CHECKING
 
 from sklearn.exceptions import ConvergenceWarning
 
+from skbadr._typing import Float, Int
 from skbadr._warnings import warn_user
 from skbadr.result import Archive
 from skbadr.solvers.base import UpperSolver
 from skbadr.solvers.proposals import GUIDES, Candidate, Proposals
+
+if TYPE_CHECKING:
+    from skbadr.problem import BilevelProblem
 
 
 class AlternatingSolver(UpperSolver):
@@ -51,13 +59,13 @@ class AlternatingSolver(UpperSolver):
 
     def __init__(
         self,
-        max_iter=None,
+        max_iter: Int | None = None,
         *,
-        batch_size=2,
-        guides=tuple(GUIDES),
-        time_limit=None,
-        min_gain=1e-3,
-    ):
+        batch_size: int = 2,
+        guides: Sequence[str] = tuple(GUIDES),
+        time_limit: Float | None = None,
+        min_gain: Float = 1e-3,
+    ) -> None:
         super().__init__(max_iter)
         self.batch_size = batch_size
         self.guides = guides
@@ -81,12 +89,12 @@ class AlternatingSolver(UpperSolver):
             if not isinstance(value, Real) or isinstance(value, bool) or not value >= 0:
                 raise ValueError(f"{name} must be a number >= 0, got {value!r}.")
 
-    def budget(self, problem):  # noqa: D102
+    def budget(self, problem: BilevelProblem) -> Int | None:  # noqa: D102
         if self.max_iter is not None:
             return self.max_iter
         return 9 if problem.n_cells <= 4 else 11 if problem.n_cells <= 6 else 13
 
-    def solve(self, problem):  # noqa: D102
+    def solve(self, problem: BilevelProblem) -> Archive:  # noqa: D102
         archive = Archive(problem.objective)
         budget = self.budget(problem)
         try:

@@ -46,8 +46,8 @@ class Point:
     value: float
     scores: np.ndarray
     slope: np.ndarray
-    parameters: list = None
-    gradient: np.ndarray = None
+    parameters: list | None = None
+    gradient: np.ndarray | None = None
 
 
 class GaussNewton:

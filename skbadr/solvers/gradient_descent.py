@@ -1,6 +1,9 @@
 """BADR-GD: a single loop over parameters, adjoint and weights, on all rows."""
 
+from __future__ import annotations
+
 import time
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +18,11 @@ from skbadr.solvers.single_loop import Pair, Preconditioner, SingleLoop
 from skbadr.solvers.smooth import SmoothSolver, is_smooth
 from skbadr.solvers.upper_value import UpperValue
 from skbadr.solvers.variance_reduction import follow_all_rows, solve_pairs
+
+if TYPE_CHECKING:
+    from skbadr.problem import SmoothProblem
+    from skbadr.result import Archive
+    from skbadr.solvers.finals import Finals
 
 # Rows of the race that picks a valley, where there are many: of smooth metrics, and most of rates.
 RACE_ROWS, RATE_ROWS = 5_000, 20_000
@@ -74,7 +82,7 @@ class GDSolver(SmoothSolver):
     # Whether few rows see every round of a surrogate where a sample comes after them.
     sharpens_few = True
 
-    def visit(self, smooth, finals, visited):  # noqa: D102
+    def visit(self, smooth: SmoothProblem, finals: Finals, visited: Archive) -> None:  # noqa: D102
         problem, metric = smooth.problem, smooth.evaluator.metric
         rough = finals.tolerant
         recorder = Recorder(smooth, visited, finals, ROUGH_INNER_TOL if rough else INNER_TOL)

@@ -1,10 +1,14 @@
 """The implicit solver: exact lower-level derivatives of smooth linear models."""
 
+from __future__ import annotations
+
 import copy
 import time
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skbadr._typing import Int
 from skbadr.problem import UpperObjective
 from skbadr.problem.smooth_folds import MANY_ROWS
 from skbadr.result import Archive
@@ -13,6 +17,10 @@ from skbadr.solvers.few_rows import FewRows
 from skbadr.solvers.linearised import LinearisedSearch
 from skbadr.solvers.smooth import SmoothSolver, is_smooth
 from skbadr.solvers.starts import group_moves, tilts
+
+if TYPE_CHECKING:
+    from skbadr.problem import SmoothProblem
+    from skbadr.solvers.finals import Finals
 
 # Rows of the search itself, where there are at least twice as many.
 SEARCH_ROWS = 30_000
@@ -60,17 +68,19 @@ class ImplicitSolver(SmoothSolver):
     Tanji, Vaiter and Laguel (2026), arXiv 2601.13448, section on the implicit hypergradient.
     """
 
-    def __init__(self, max_iter=None, *, n_starts=None, inner_tol=3e-4):
+    def __init__(
+        self, max_iter: Int | None = None, *, n_starts: Int | None = None, inner_tol: float = 3e-4
+    ) -> None:
         super().__init__(max_iter)
         self.n_starts = n_starts
         self.inner_tol = inner_tol
 
     @property
-    def max_refits(self):
+    def max_refits(self) -> Int:
         """Budget of warm-started refits."""
         return 40 if self.max_iter is None else self.max_iter
 
-    def visit(self, smooth, finals, visited):  # noqa: D102
+    def visit(self, smooth: SmoothProblem, finals: Finals, visited: Archive) -> None:  # noqa: D102
         problem = smooth.problem
         search = LinearisedSearch(
             smooth,

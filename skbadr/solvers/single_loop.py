@@ -81,7 +81,7 @@ class Pair:
     """Parameters and adjoint of one fold, of shape (p, m) each."""
 
     coef: np.ndarray
-    adjoint: np.ndarray
+    adjoint: np.ndarray | None
 
 
 @dataclass
@@ -105,9 +105,9 @@ class Follower:
     held_out: object
     precondition: Preconditioner
     pair: Pair
-    state: LinearState = None
+    state: LinearState | None = None
     _curve: object = None
-    _along: np.ndarray = None
+    _along: np.ndarray | None = None
     _last: dict = field(default_factory=dict)
 
     def at(self, weights):

@@ -1,6 +1,9 @@
 """What solvers share that search among exact solutions of a smooth lower level."""
 
+from __future__ import annotations
+
 from abc import abstractmethod
+from typing import TYPE_CHECKING
 
 from scipy.linalg import LinAlgError
 from sklearn.exceptions import ConvergenceWarning
@@ -11,6 +14,9 @@ from skbadr.result import Archive
 from skbadr.solvers.alternating import AlternatingSolver
 from skbadr.solvers.base import UpperSolver
 from skbadr.solvers.finals import Finals, NotTheEstimators
+
+if TYPE_CHECKING:
+    from skbadr.problem import BilevelProblem
 
 # What the smooth problem raises where it is not the wrapped estimator's, or too large.
 NOT_SMOOTH = (NotTheEstimators, LinAlgError, ValueError, FloatingPointError, MemoryError)
@@ -23,17 +29,17 @@ class SmoothSolver(UpperSolver):
     fits keep less than half of what they promise, alternating refits take over.
     """
 
-    def budget(self, problem):
+    def budget(self, problem: BilevelProblem) -> None:
         """Return None: the last fits come on top of the solutions that are visited."""
         return None
 
-    def smooth_problem(self, problem):
+    def smooth_problem(self, problem: BilevelProblem) -> SmoothProblem:
         """Return the `SmoothProblem` to search, in single precision where that does."""
         # Exact metrics are steps: what single precision moves is less than a refit's tolerance.
         return SmoothProblem(problem, single=not is_smooth(problem))
 
     @abstractmethod
-    def visit(self, smooth, finals, visited):
+    def visit(self, smooth: SmoothProblem, finals: Finals, visited: Archive) -> None:
         """Search among solutions of the lower level.
 
         Parameters
@@ -45,7 +51,7 @@ class SmoothSolver(UpperSolver):
             Receives every solution on all rows; the first is the baseline one.
         """
 
-    def solve(self, problem):  # noqa: D102
+    def solve(self, problem: BilevelProblem) -> Archive:  # noqa: D102
         archive, visited = Archive(problem.objective), Archive(problem.objective)
         finals = Finals(problem, archive)
         trusted = True
@@ -67,7 +73,7 @@ class SmoothSolver(UpperSolver):
             )
         except NOT_SMOOTH:
             trusted = False
-        smooth = None  # fits need the room of what it holds
+        smooth = None  # type: ignore[assignment]  # fits need the room of what it holds
         try:
             if trusted:
                 trusted = finals.choose(visited.evaluations) or archive.interrupted
@@ -102,6 +108,6 @@ class SmoothSolver(UpperSolver):
             archive.best = other.best
 
 
-def is_smooth(problem):
+def is_smooth(problem: BilevelProblem) -> bool:
     """Whether what a problem minimises has a gradient."""
     return problem.evaluator.metric.differentiable and not problem.objective.uses_score

@@ -1,8 +1,11 @@
 """BADR-SGD: a single loop over parameters, adjoint and weights, on minibatches."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from skbadr._simplex import project_simplex
+from skbadr._typing import Int
 from skbadr.problem.sampling import Minibatches
 from skbadr.solvers.correction import is_cheap
 from skbadr.solvers.gradient_descent import FINE_TOL, RACE_TOL, SHORT, GDSolver
@@ -60,7 +63,7 @@ class SGDSolver(GDSolver):
     # Minibatches from all over X say more of the next round than some rows do.
     sharpens_few = False
 
-    def __init__(self, max_iter=None, *, batch_size=None):
+    def __init__(self, max_iter: Int | None = None, *, batch_size: Int | None = None) -> None:
         super().__init__(max_iter)
         self.batch_size = batch_size
 

@@ -1,5 +1,11 @@
 """Smooth linear estimators, one file per family; a new one is a file and a line here."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from skbadr._typing import Array
 from skbadr.lower_level.families import glm, huber, least_squares, logistic, svm
 from skbadr.lower_level.families.base import LinearFamily
 
@@ -8,7 +14,9 @@ for _module in (logistic, least_squares, svm, glm, huber):
     _FACTORIES.update(_module.FAMILIES)
 
 
-def register_family(estimator_class, factory):
+def register_family(
+    estimator_class: type, factory: Callable[[Any, Any], LinearFamily | str]
+) -> None:
     """Make an estimator class known to the implicit solver.
 
     Parameters
@@ -20,7 +28,7 @@ def register_family(estimator_class, factory):
     _FACTORIES[estimator_class] = factory
 
 
-def find_family(estimator, classes):
+def find_family(estimator: Any, classes: Array | None) -> LinearFamily | str:
     """Return the family of an estimator, or the reason why there is none.
 
     Parameters
@@ -39,7 +47,7 @@ def find_family(estimator, classes):
     return factory(estimator, classes)
 
 
-def known_estimators():
+def known_estimators() -> list[str]:
     """Return the names of the estimator classes with a family."""
     return sorted(kind.__name__ for kind in _FACTORIES)
 

@@ -1,8 +1,13 @@
 """Generalised linear models with a log or identity link: Poisson, Gamma, Tweedie."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 from sklearn.linear_model import GammaRegressor, PoissonRegressor, TweedieRegressor
 
+from skbadr._typing import Array, FloatArray
 from skbadr.lower_level.families.base import LinearFamily
 
 
@@ -26,7 +31,7 @@ class LogLinkTweedie(_MeanDeviance):
     and p = 2 (Gamma).
     """
 
-    def __init__(self, estimator, power):
+    def __init__(self, estimator: Any, power: float) -> None:
         super().__init__(estimator)
         self.power = power
 
@@ -43,45 +48,45 @@ class LogLinkTweedie(_MeanDeviance):
             second = (1.0 - p) ** (order - 1) * np.exp((1.0 - p) * z)
         return first - target * second
 
-    def loss(self, target, z):  # noqa: D102
+    def loss(self, target: Array, z: Array) -> Array:  # noqa: D102
         return self._terms(target, z, 0)[:, 0]
 
-    def gradient(self, target, z):  # noqa: D102
+    def gradient(self, target: Array, z: Array) -> Array:  # noqa: D102
         return self._terms(target, z, 1)
 
-    def curvature(self, target, z):  # noqa: D102
+    def curvature(self, target: Array, z: Array) -> Array:  # noqa: D102
         return self._terms(target, z, 2)
 
-    def score_scale(self, target, weight):  # noqa: D102
+    def score_scale(self, target: Array, weight: Array | None) -> float:  # noqa: D102
         return 1.0
 
-    def start(self, target, weight, p):  # noqa: D102
+    def start(self, target: Array, weight: Array | None, p: int) -> FloatArray:  # noqa: D102
         coef = super().start(target, weight, p)
         if self.fit_intercept:
             coef[-1] = np.log(max(np.average(target[:, 0], weights=weight), 1e-8))
         return coef
 
-    def predict(self, z):  # noqa: D102
+    def predict(self, z: Array) -> Array:  # noqa: D102
         return np.exp(z[:, 0])
 
-    def predict_gradient(self, z):  # noqa: D102
+    def predict_gradient(self, z: Array) -> Array:  # noqa: D102
         return np.exp(z[:, 0])
 
 
 class HalfSquares(_MeanDeviance):
     """``(z - y)^2 / 2``: a Tweedie model of power 0 with the identity link."""
 
-    def loss(self, target, z):  # noqa: D102
+    def loss(self, target: Array, z: Array) -> Array:  # noqa: D102
         return 0.5 * np.square(z - target)[:, 0]
 
-    def gradient(self, target, z):  # noqa: D102
+    def gradient(self, target: Array, z: Array) -> Array:  # noqa: D102
         return z - target
 
-    def curvature(self, target, z):  # noqa: D102
+    def curvature(self, target: Array, z: Array) -> Array:  # noqa: D102
         return np.ones_like(z)
 
 
-def tweedie(estimator, classes):
+def tweedie(estimator: Any, classes: Array | None) -> LinearFamily | str:
     """Return the family of a TweedieRegressor, or the reason why there is none."""
     link = estimator.link
     if link == "auto":

@@ -1,9 +1,15 @@
 """Logistic regression: binary, multinomial, and trained by stochastic gradients."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from scipy.special import expit, log_softmax, softmax
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 
+from skbadr._typing import Array
 from skbadr.losses import softplus
 from skbadr.lower_level.families.base import LinearFamily
 
@@ -13,18 +19,18 @@ class BinaryLogistic(LinearFamily):
 
     exact_solvers = ("newton-cholesky",)
 
-    def loss(self, target, z):  # noqa: D102
+    def loss(self, target: Array, z: Array) -> Array:  # noqa: D102
         z = z[:, 0]
         return softplus(z) - target[:, 0] * z
 
-    def gradient(self, target, z):  # noqa: D102
+    def gradient(self, target: Array, z: Array) -> Array:  # noqa: D102
         return _sigmoid(z) - target
 
-    def curvature(self, target, z):  # noqa: D102
+    def curvature(self, target: Array, z: Array) -> Array:  # noqa: D102
         proba = _sigmoid(z)
         return proba * (1.0 - proba)
 
-    def predict_proba(self, z):  # noqa: D102
+    def predict_proba(self, z: Array) -> Array:  # noqa: D102
         proba = expit(z[:, 0])
         return np.column_stack([1.0 - proba, proba])
 
@@ -44,40 +50,40 @@ class Multinomial(LinearFamily):
     exact_solvers = ("newton-cholesky",)
     shift_invariant = True
 
-    def __init__(self, estimator, classes):
+    def __init__(self, estimator: Any, classes: Array) -> None:
         super().__init__(estimator, classes)
         self.n_outputs = len(classes)
 
-    def encode(self, y):  # noqa: D102
+    def encode(self, y: Array) -> Array:  # noqa: D102
         return np.eye(self.n_outputs)[y]
 
-    def loss(self, target, z):  # noqa: D102
+    def loss(self, target: Array, z: Array) -> Array:  # noqa: D102
         return -(target * log_softmax(z, axis=1)).sum(axis=1)
 
-    def gradient(self, target, z):  # noqa: D102
+    def gradient(self, target: Array, z: Array) -> Array:  # noqa: D102
         return softmax(z, axis=1) - target
 
-    def curvature(self, target, z):  # noqa: D102
+    def curvature(self, target: Array, z: Array) -> Array:  # noqa: D102
         proba = softmax(z, axis=1)
         return np.einsum("na,ab->nab", proba, np.eye(z.shape[1])) - np.einsum(
             "na,nb->nab", proba, proba
         )
 
-    def curvature_diagonal(self, target, z):  # noqa: D102
+    def curvature_diagonal(self, target: Array, z: Array) -> Array:  # noqa: D102
         proba = softmax(z, axis=1)
         return proba * (1.0 - proba)
 
-    def curvature_operator(self, target, z):  # noqa: D102
+    def curvature_operator(self, target: Array, z: Array) -> Callable[[Array], Array]:  # noqa: D102
         proba = softmax(z, axis=1)
         return lambda direction: (
             proba * (direction - (proba * direction).sum(axis=1, keepdims=True))
         )
 
-    def predict_proba(self, z):  # noqa: D102
+    def predict_proba(self, z: Array) -> Array:  # noqa: D102
         return softmax(z, axis=1)
 
 
-def logistic_regression(estimator, classes):
+def logistic_regression(estimator: Any, classes: Array) -> LinearFamily | str:
     """Return the family of a LogisticRegression, or the reason why there is none."""
     penalty = getattr(estimator, "penalty", "l2")
     l1_ratio = getattr(estimator, "l1_ratio", None) or 0.0
@@ -101,7 +107,7 @@ def logistic_regression(estimator, classes):
     return family
 
 
-def sgd_classifier(estimator, classes):
+def sgd_classifier(estimator: Any, classes: Array) -> LinearFamily | str:
     """Return the family of an SGDClassifier, or the reason why there is none."""
     if estimator.loss != "log_loss":
         return f"loss={estimator.loss!r} is not 'log_loss'"
@@ -113,7 +119,7 @@ def sgd_classifier(estimator, classes):
         return "more than two classes are trained one against the rest"
     family = BinaryLogistic(estimator, classes)
     family.l2 = estimator.alpha if estimator.penalty == "l2" else 0.0
-    family.scale = lambda n, total_weight: 1.0 / n
+    family.scale = lambda n, total_weight: 1.0 / n  # type: ignore[method-assign]
     return family
 
 

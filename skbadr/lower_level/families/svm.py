@@ -1,8 +1,13 @@
 """Linear support vector machines with squared losses (liblinear's penalised intercept)."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 from sklearn.svm import LinearSVC, LinearSVR
 
+from skbadr._typing import Array
 from skbadr.lower_level.families.base import LinearFamily, SignedTargets
 
 
@@ -18,33 +23,33 @@ class _Liblinear(LinearFamily):
 class SquaredHinge(SignedTargets, _Liblinear):
     """``max(0, 1 - y z)^2`` with y in {-1, 1}, each class against the rest where there are more."""
 
-    def loss(self, target, z):  # noqa: D102
+    def loss(self, target: Array, z: Array) -> Array:  # noqa: D102
         return np.square(np.maximum(0.0, 1.0 - target * z)).sum(axis=1)
 
-    def gradient(self, target, z):  # noqa: D102
+    def gradient(self, target: Array, z: Array) -> Array:  # noqa: D102
         return -2.0 * target * np.maximum(0.0, 1.0 - target * z)
 
-    def curvature(self, target, z):  # noqa: D102
+    def curvature(self, target: Array, z: Array) -> Array:  # noqa: D102
         return 2.0 * (target * z < 1.0)
 
 
 class SquaredEpsilonInsensitive(_Liblinear):
     """``max(0, |z - y| - epsilon)^2``."""
 
-    def loss(self, target, z):  # noqa: D102
+    def loss(self, target: Array, z: Array) -> Array:  # noqa: D102
         return np.square(self._excess(target, z))[:, 0]
 
-    def gradient(self, target, z):  # noqa: D102
+    def gradient(self, target: Array, z: Array) -> Array:  # noqa: D102
         return 2.0 * np.sign(z - target) * self._excess(target, z)
 
-    def curvature(self, target, z):  # noqa: D102
+    def curvature(self, target: Array, z: Array) -> Array:  # noqa: D102
         return 2.0 * (self._excess(target, z) > 0)
 
     def _excess(self, target, z):
         return np.maximum(0.0, np.abs(z - target) - self.estimator.epsilon)
 
 
-def linear_svc(estimator, classes):
+def linear_svc(estimator: Any, classes: Array) -> LinearFamily | str:
     """Return the family of a LinearSVC, or the reason why there is none."""
     if estimator.loss != "squared_hinge":
         return f"loss={estimator.loss!r} is not 'squared_hinge'"
@@ -59,7 +64,7 @@ def linear_svc(estimator, classes):
     return SquaredHinge(estimator, classes)
 
 
-def linear_svr(estimator, classes):
+def linear_svr(estimator: Any, classes: Array | None) -> LinearFamily | str:
     """Return the family of a LinearSVR, or the reason why there is none."""
     if estimator.loss != "squared_epsilon_insensitive":
         return f"loss={estimator.loss!r} is not 'squared_epsilon_insensitive'"
