@@ -1,32 +1,52 @@
 """What the classifier and the regressor share: the fit from arguments to a chosen model."""
 
+from __future__ import annotations
+
 from abc import ABCMeta, abstractmethod
+from typing import Any, Self
 
 import numpy as np
 from scipy.sparse import issparse
 from sklearn import get_config
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
-from sklearn.pipeline import Pipeline
+from sklearn.base import BaseEstimator, MetaEstimatorMixin
 from sklearn.utils import check_random_state, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import (
     check_is_fitted,
-    has_fit_parameter,
     validate_data,
 )
 
 from skbadr._sklearn import CallbackSupportMixin, with_callbacks
+from skbadr._typing import (
+    CV,
+    ArrayLike,
+    Columns,
+    Estimator,
+    Features,
+    Float,
+    FloatArray,
+    Init,
+    Int,
+    MemoryLike,
+    MetricLike,
+    Partition,
+    RandomState,
+    Scoring,
+    SolverName,
+)
 from skbadr._warnings import hold_warnings, warn_user
 from skbadr.bargaining import bargain_first
 from skbadr.estimators import checks
+from skbadr.estimators.attributes import FittedAttributes
 from skbadr.estimators.auto_partition import choose_partition
 from skbadr.estimators.inputs import check_X, inner_tags
 from skbadr.estimators.monitor import Monitor
 from skbadr.estimators.outcome import outcome_so_far, store_outcome, warn_about
 from skbadr.estimators.persistence import restored_state, state_to_save
 from skbadr.estimators.report import describe
+from skbadr.estimators.routing import without_weight_request
 from skbadr.estimators.scoring import check_scorer
-from skbadr.estimators.setup import Setup
+from skbadr.estimators.setup import Setup, seeded
 from skbadr.estimators.table import read_table
 from skbadr.estimators.warm_start import last_weights, solve_from
 from skbadr.losses import get_loss
@@ -34,14 +54,13 @@ from skbadr.lower_level import PeeledEstimator, find_family
 from skbadr.metrics import get_metric
 from skbadr.metrics.own_loss import with_own_loss
 from skbadr.partition import from_labels
-from skbadr.problem import (
-    implicit_obstacle,
-    make_folds,
-)
-from skbadr.solvers import get_solver
+from skbadr.problem import implicit_obstacle, make_folds
+from skbadr.solvers import UpperSolver, get_solver
 
 
-class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
+class BaseBADR(
+    FittedAttributes, CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta
+):
     """Re-weight the cells of the sample so that the wrapped estimator becomes fair.
 
     Not for direct use; see `BADRClassifier` and `BADRRegressor`.
@@ -52,27 +71,27 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
 
     def __init__(
         self,
-        estimator=None,
-        metric="demographic_parity",
+        estimator: Estimator | None = None,
+        metric: MetricLike = "demographic_parity",
         *,
-        bound=None,
-        trade_off=0.0,
-        scoring=None,
-        partition="auto",
-        cv=None,
-        solver="auto",
-        sensitive_columns=None,
-        init="baseline",
-        stage2_tolerance=None,
-        max_iter=None,
-        tol=1e-4,
-        min_weight=1e-6,
-        warm_start=False,
-        memory=None,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
-    ):
+        bound: Float | None = None,
+        trade_off: Float = 0.0,
+        scoring: Scoring | None = None,
+        partition: Partition = "auto",
+        cv: CV | None = None,
+        solver: SolverName | UpperSolver = "auto",
+        sensitive_columns: Columns | None = None,
+        init: Init = "baseline",
+        stage2_tolerance: Float | None = None,
+        max_iter: Int | None = None,
+        tol: Float = 1e-4,
+        min_weight: Float = 1e-6,
+        warm_start: bool = False,
+        memory: MemoryLike | None = None,
+        n_jobs: Int | None = None,
+        random_state: RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.estimator = estimator
         self.metric = metric
         self.bound = bound
@@ -110,7 +129,15 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         return self._default_estimator() if self.estimator is None else self.estimator
 
     @with_callbacks
-    def fit(self, X, y, *, sensitive_features=None, sample_weight=None, **fit_params):
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        sensitive_features: Features | None = None,
+        sample_weight: ArrayLike | None = None,
+        **fit_params: Any,
+    ) -> Self:
         """Find the weights and fit the model.
 
         Parameters
@@ -209,7 +236,7 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         seed = 0
         if self.random_state is not None:
             seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-        estimator = self._seeded(estimator, seed)
+            estimator = seeded(estimator, seed)
         folds = None
         if self.cv is not None:
             (X,) = indexable(X)
@@ -274,7 +301,7 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         self.bargaining_ = bargain.summary(setup.cells, setup.table.data.groups)
         return archive
 
-    def summary(self):
+    def summary(self) -> str:
         """Return a report of the search as text.
 
         It tells for each refit where its weights came from, which metric and score were predicted
@@ -290,22 +317,14 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         check_is_fitted(self)
         return describe(self)
 
-    def _seeded(self, estimator, seed):
-        """Give a seed to the random states that are None, where the user gave one here.
-
-        All refits then draw the same numbers, so that they differ by their weights alone.
-        """
-        if self.random_state is None:
-            return estimator
-        seeded = clone(estimator)
-        parameters = {
-            name: seed
-            for name, value in seeded.get_params(deep=True).items()
-            if value is None and (name == "random_state" or name.endswith("__random_state"))
-        }
-        return seeded.set_params(**parameters)
-
-    def compute_sample_weight(self, X, y, *, sensitive_features=None, sample_weight=None):
+    def compute_sample_weight(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        sensitive_features: Features | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> FloatArray:
         """Return the sample weights that `cell_weights_` stand for on data as given to fit.
 
         ``clone(estimator).fit(X, y, sample_weight=...)`` with them is `estimator_`.
@@ -336,7 +355,7 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
             )
         return table.sample_weight(self.cell_weights_)
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> MetadataRouter:
         """Return the routing of metadata: `sensitive_features` here, the rest to the estimator.
 
         Returns
@@ -347,7 +366,7 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
             MetadataRouter(owner=self)
             .add_self_request(self)
             .add(
-                estimator=_without_weight_request(self._estimator()),
+                estimator=without_weight_request(self._estimator()),
                 method_mapping=MethodMapping().add(caller="fit", callee="fit"),
             )
         )
@@ -372,18 +391,3 @@ class BaseBADR(CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclas
         if tags.regressor_tags is not None and inner.regressor_tags is not None:
             tags.regressor_tags.poor_score = inner.regressor_tags.poor_score
         return tags
-
-
-def _without_weight_request(estimator):
-    """Return a copy whose last step requests no weights: the searched ones are not routed.
-
-    Otherwise weights that are routed to it would arrive here, unasked for.
-    """
-    if not get_config()["enable_metadata_routing"] or not hasattr(estimator, "get_params"):
-        return estimator
-    estimator = final = clone(estimator)
-    while isinstance(final, Pipeline):
-        final = final.steps[-1][1]
-    if has_fit_parameter(final, "sample_weight") and hasattr(final, "set_fit_request"):
-        final.set_fit_request(sample_weight=False)
-    return estimator

@@ -1,11 +1,14 @@
 """The fair classifier."""
 
+from __future__ import annotations
+
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
+from skbadr._typing import Array
 from skbadr.estimators.base import BaseBADR
 from skbadr.estimators.delegation import ClassifierDelegation
 from skbadr.partition.groups import encode_labels
@@ -184,7 +187,9 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
     'group_target'
     """
 
-    _task = "classification"
+    classes_: Array
+
+    _task = "classification"  # pyright: ignore[reportIncompatibleMethodOverride]
 
     def _default_estimator(self):
         return LogisticRegression()

@@ -1,13 +1,19 @@
 """Methods of a fitted model that are those of its `estimator_`."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 from sklearn.pipeline import Pipeline
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skbadr._sklearn import available_if
+from skbadr._typing import Array, ArrayLike, FloatArray
 from skbadr.estimators.inputs import check_dimensions
 
 
-def delegates(method):
+def delegates(method: str) -> Callable[[Any], bool]:
     """Whether the wrapped estimator, fitted or not, has a method."""
 
     def check(self):
@@ -21,7 +27,7 @@ def delegates(method):
 class PredictorDelegation:
     """What classifiers and regressors pass on to `estimator_`."""
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> Array:
         """Return the predictions of `estimator_`; sensitive features are not needed.
 
         Parameters
@@ -36,7 +42,7 @@ class PredictorDelegation:
         return self._fitted(X).predict(X)
 
     @available_if(delegates("score"))
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the score of `estimator_`: accuracy of classifiers, R^2 of regressors.
 
         Parameters
@@ -72,7 +78,7 @@ class ClassifierDelegation(PredictorDelegation):
     """What classifiers alone pass on to `estimator_`."""
 
     @available_if(delegates("predict_proba"))
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike) -> FloatArray:
         """Return class probabilities of `estimator_`.
 
         Parameters
@@ -87,7 +93,7 @@ class ClassifierDelegation(PredictorDelegation):
         return self._fitted(X).predict_proba(X)
 
     @available_if(delegates("predict_log_proba"))
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: ArrayLike) -> FloatArray:
         """Return logarithms of class probabilities of `estimator_`.
 
         Parameters
@@ -102,7 +108,7 @@ class ClassifierDelegation(PredictorDelegation):
         return self._fitted(X).predict_log_proba(X)
 
     @available_if(delegates("decision_function"))
-    def decision_function(self, X):
+    def decision_function(self, X: ArrayLike) -> FloatArray:
         """Return the scores of `estimator_`.
 
         Parameters

@@ -1,12 +1,29 @@
 """The fair regressor."""
 
+from __future__ import annotations
+
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.linear_model import Ridge
 from sklearn.utils import check_array, column_or_1d
 
+from skbadr._typing import (
+    CV,
+    Columns,
+    Estimator,
+    Float,
+    Init,
+    Int,
+    MemoryLike,
+    MetricLike,
+    Partition,
+    RandomState,
+    Scoring,
+    SolverName,
+)
 from skbadr.estimators.base import BaseBADR
 from skbadr.estimators.delegation import PredictorDelegation
+from skbadr.solvers import UpperSolver
 
 
 class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
@@ -108,28 +125,28 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
 
     def __init__(
         self,
-        estimator=None,
-        metric="demographic_parity",
+        estimator: Estimator | None = None,
+        metric: MetricLike = "demographic_parity",
         *,
-        bound=None,
-        trade_off=0.0,
-        scoring=None,
-        partition="auto",
-        cv=None,
-        solver="auto",
-        sensitive_columns=None,
-        init="baseline",
-        stage2_tolerance=None,
-        max_iter=None,
-        tol=1e-4,
-        min_weight=1e-6,
-        warm_start=False,
-        memory=None,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
-        n_target_bins=2,
-    ):
+        bound: Float | None = None,
+        trade_off: Float = 0.0,
+        scoring: Scoring | None = None,
+        partition: Partition = "auto",
+        cv: CV | None = None,
+        solver: SolverName | UpperSolver = "auto",
+        sensitive_columns: Columns | None = None,
+        init: Init = "baseline",
+        stage2_tolerance: Float | None = None,
+        max_iter: Int | None = None,
+        tol: Float = 1e-4,
+        min_weight: Float = 1e-6,
+        warm_start: bool = False,
+        memory: MemoryLike | None = None,
+        n_jobs: Int | None = None,
+        random_state: RandomState | None = None,
+        verbose: int = 0,
+        n_target_bins: Int = 2,
+    ) -> None:
         super().__init__(
             estimator,
             metric,
@@ -153,7 +170,7 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
         )
         self.n_target_bins = n_target_bins
 
-    _task = "regression"
+    _task = "regression"  # pyright: ignore[reportIncompatibleMethodOverride]
 
     def _default_estimator(self):
         return Ridge()

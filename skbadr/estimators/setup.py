@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.exceptions import UndefinedMetricWarning
 
 from skbadr._warnings import warn_user
@@ -146,3 +147,17 @@ class Setup:
             scoring=self.scoring,
             family=self.family,
         )
+
+
+def seeded(estimator, seed):
+    """Return a copy of an estimator in which the random states that are None have a seed.
+
+    All refits then draw the same numbers, so that they differ by their weights alone.
+    """
+    copy = clone(estimator)
+    parameters = {
+        name: seed
+        for name, value in copy.get_params(deep=True).items()
+        if value is None and (name == "random_state" or name.endswith("__random_state"))
+    }
+    return copy.set_params(**parameters)

@@ -170,7 +170,9 @@ class PerGroupMetric(FairnessMetric):
         values = np.array(by_group, dtype=float)[:, None]
         return float(aggregate_groups(values, overall, self.transform)[0])
 
-    def of_rows(self, evaluation_set, y_true, y_pred, rows):
+    def of_rows(
+        self, evaluation_set: EvaluationSet, y_true: Any, y_pred: Any, rows: Array
+    ) -> float:
         """Return the function's value on some rows."""
         options = dict(self.options)
         if evaluation_set.sample_weight is not None and self.takes_sample_weight:

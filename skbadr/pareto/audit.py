@@ -1,5 +1,7 @@
 """Whether a fitted model keeps a bound on new rows, as far as rows it has not seen can tell."""
 
+from __future__ import annotations
+
 import inspect
 import warnings
 from numbers import Real
@@ -10,6 +12,7 @@ from sklearn.base import is_classifier, is_regressor
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils.multiclass import type_of_target
 
+from skbadr._typing import ArrayLike, Features, FittedModel, Float, MetricLike
 from skbadr.metrics import FairnessMetric, get_metric
 from skbadr.metrics.encoding import encode
 from skbadr.metrics.estimates import group_estimates
@@ -24,16 +27,16 @@ SEED = 0
 
 
 def audit(
-    model,
-    X,
-    y,
+    model: FittedModel,
+    X: ArrayLike,
+    y: ArrayLike,
     *,
-    sensitive_features,
-    metric="demographic_parity",
-    bound=None,
-    confidence=0.95,
-    sample_weight=None,
-):
+    sensitive_features: Features,
+    metric: MetricLike = "demographic_parity",
+    bound: Float | None = None,
+    confidence: Float = 0.95,
+    sample_weight: ArrayLike | None = None,
+) -> AuditResult:
     """Tell whether a fitted model keeps a bound on new rows, with confidence limits.
 
     The rows must be new to the model: of training rows, its limits are too hopeful.
@@ -118,7 +121,7 @@ def audit(
         )
     for sentence in metric.undefined(data) + metric.undefined_value(data, response):
         warnings.warn(sentence, UndefinedMetricWarning, stacklevel=2)
-    one_sided = (1.0 + confidence) / 2.0
+    one_sided = (1.0 + float(confidence)) / 2.0
     lower, upper = limits(metric, data, confidence=one_sided, response=response)
     value = float(metric.value(data, response))
     holds, needed = None, None

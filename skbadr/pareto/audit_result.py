@@ -1,9 +1,17 @@
 """What an audit found, as text, as a table, as HTML and as a picture."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from html import escape
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from skbadr._typing import Array
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True, repr=False)
@@ -46,11 +54,11 @@ class AuditResult:
     holds: bool | None
     n_rows: int
     n_rows_needed: int | None
-    group_needed: tuple | None
-    by_group: dict
+    group_needed: tuple[Any, int] | None
+    by_group: dict[str, Array]
 
     @property
-    def verdict(self):
+    def verdict(self) -> str | None:
         """One of "holds", "violated", "cannot be told with these rows (...)"; None without bound.
 
         The brackets say about how many rows would do.
@@ -63,7 +71,7 @@ class AuditResult:
             return "cannot be told with these rows (nor with any number within reach)"
         return f"cannot be told with these rows (about {_about(self.n_rows_needed)} would do)"
 
-    def frame(self):
+    def frame(self) -> Any:
         """Return the groups' rows and rates as a table.
 
         Returns
@@ -77,7 +85,7 @@ class AuditResult:
             return dict(self.by_group)
         return pd.DataFrame(self.by_group).set_index("group")
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "\n".join([*self._sentences(), "", *self._lines()])
 
     def _sentences(self):
@@ -135,7 +143,7 @@ class AuditResult:
             f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
         )
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the groups' rates with their limits, and say the verdict.
 
         Parameters

@@ -1,20 +1,39 @@
 """The points of a front, and the models behind them."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import replace
 from numbers import Integral
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
 
 from skbadr._parallel import run_tasks
+from skbadr._typing import (
+    Array,
+    ArrayLike,
+    BoolArray,
+    Features,
+    Float,
+    FloatArray,
+    Int,
+    Numbers,
+    Partition,
+)
 from skbadr._warnings import hold_warnings, warn_user
 from skbadr.estimators.outcome import label_array
 from skbadr.estimators.scoring import DEFAULTS
+from skbadr.pareto.fits import fit_nearest
 from skbadr.partition import by_label
 from skbadr.problem import UpperObjective
 from skbadr.result import Archive, non_dominated
+
+if TYPE_CHECKING:
+    from skbadr.estimators.base import BaseBADR
 
 # How often a bound that the estimator's own fit misses is tried again, further inside it.
 ATTEMPTS = 4
@@ -55,18 +74,36 @@ class ParetoPath(Bunch):
         Fits of the estimator itself during the search.
     """
 
+    bounds: FloatArray
+    cell_weights: FloatArray
+    scores: FloatArray
+    metric: FloatArray
+    cell_losses: FloatArray
+    met: BoolArray
+    pareto_optimal: BoolArray
+    cells: Array
+    partition: Partition
+    metric_name: str
+    loss_name: str
+    score_name: str
+    greater_is_better: bool
+    baseline_metric: float
+    baseline_score: float
+    results: dict[str, Array]
+    n_refits: int
+
     @classmethod
     def from_estimator(
         cls,
-        model,
-        X,
-        y,
+        model: BaseBADR,
+        X: ArrayLike,
+        y: ArrayLike,
         *,
-        sensitive_features=None,
-        sample_weight=None,
-        bounds=None,
-        **fit_params,
-    ):
+        sensitive_features: Features | None = None,
+        sample_weight: ArrayLike | None = None,
+        bounds: Numbers | None = None,
+        **fit_params: Any,
+    ) -> Self:
         """Return the front of what a fitted BADR estimator visited, without a new search.
 
         Parameters
@@ -160,7 +197,7 @@ class ParetoPath(Bunch):
                 chosen.append(evaluation)
         return chosen
 
-    def at(self, bounds):
+    def at(self, bounds: Float | Numbers) -> Self:
         """Return the path of other bounds, from the points that are known: without a search.
 
         Parameters
@@ -179,7 +216,7 @@ class ParetoPath(Bunch):
         other = type(self)(**{**self, "bounds": values})
         return other._begin(self._setup, self._metric, self._visited, self._order)
 
-    def model(self, index):
+    def model(self, index: Int) -> Any:
         """Return the model of one point, fitted when first asked for.
 
         ``clone(estimator).fit(X, y, sample_weight)`` at the point's weights. Where that fit
@@ -201,7 +238,9 @@ class ParetoPath(Bunch):
         """
         return self.fit_models(indices=[index])[0]
 
-    def fit_models(self, *, indices=None, n_jobs=None):
+    def fit_models(
+        self, *, indices: Iterable[Int] | None = None, n_jobs: Int | None = None
+    ) -> list[Any]:
         """Return the models of points, fitted in parallel unless they are already.
 
         Parameters
@@ -239,7 +278,7 @@ class ParetoPath(Bunch):
         n_jobs = n_jobs if len(todo) > 1 else 1
         tasks = [(self._setup, self._objective(self.bounds[i]), self._tries(i)) for i in todo]
         with hold_warnings():
-            found = list(run_tasks(_fit, tasks, n_jobs))
+            found = list(run_tasks(fit_nearest, tasks, n_jobs))
             chosen = list(self._chosen)
             for i, (model, evaluation) in zip(todo, found, strict=True):
                 same = chosen[i].cell_weights
@@ -277,7 +316,7 @@ class ParetoPath(Bunch):
             checked.append(int(index) % n_points)
         return checked
 
-    def predictions(self, X, *, n_jobs=None):
+    def predictions(self, X: ArrayLike, *, n_jobs: Int | None = None) -> dict[str, Array]:
         """Return what the models of all points predict.
 
         Parameters
@@ -295,7 +334,7 @@ class ParetoPath(Bunch):
         models = self.fit_models(n_jobs=n_jobs)
         return {self.label(i): model.predict(X) for i, model in enumerate(models)}
 
-    def label(self, index):
+    def label(self, index: Int) -> str:
         """Return the name of a point: the metric and its bound.
 
         Parameters
@@ -341,28 +380,3 @@ def _slim(evaluation):
     error = RuntimeError("the refit failed during the search.") if evaluation.failed else None
     empty = {"statistics": None, "proba": None, "predicted": None, "model": None, "warnings": []}
     return replace(evaluation, error=error, **empty)
-
-
-def _fit(setup, objective, tries):
-    """Return the first model that meets the bound, else the nearest, with its evaluation."""
-    if setup.folds is not None:
-        # Measured on held-out rows, which the final model has seen.
-        lower = setup.lower_level()
-        return lower.assemble(lower.fit(tries[0].cell_weights)), tries[0]
-    problem = setup.problem()
-    best = None
-    for candidate in tries:
-        evaluation = problem.evaluator(candidate.cell_weights, "final", candidate.iteration)
-        if evaluation.failed:
-            if best is None and candidate is tries[-1]:
-                raise evaluation.error
-            continue
-        if best is None or objective.key(evaluation) < objective.key(best):
-            best = evaluation
-        if objective.is_met(best):
-            break
-    if best is None:
-        raise evaluation.error
-    lower = problem.evaluator.folds[0].lower_level
-    model, best.model = lower.assemble(best.model), None
-    return model, best
