@@ -78,10 +78,35 @@ def make_parser():
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     table = parser.add_argument_group("the table")
-    table.add_argument("--csv", metavar="FILE", help="a .csv or .csv.gz file with a header line")
+    table.add_argument(
+        "--csv",
+        metavar="FILE",
+        help="a text file with a header line (any separator, maybe .gz, .bz2, .xz or .zip), or "
+        ".parquet",
+    )
     table.add_argument("--target", metavar="COL", help="the column to predict")
     table.add_argument(
         "--sensitive", metavar="COL[,COL]", help="column(s) that define the groups; crossed if many"
+    )
+    table.add_argument(
+        "--pos-label",
+        metavar="LABEL",
+        help="the class of two whose rates are compared (default: the greater one)",
+    )
+    table.add_argument(
+        "--encoding", metavar="NAME", help="of the file, such as cp1252 (default: recognised)"
+    )
+    table.add_argument(
+        "--missing",
+        metavar="WORD[,WORD]",
+        type=lambda text: text.split(","),
+        help="what stands for a missing value, besides an empty cell (default: ?, and NA, None, - "
+        "and the like among numbers)",
+    )
+    table.add_argument(
+        "--decimal",
+        choices=[".", ","],
+        help="what separates decimals (default: what the numbers tell)",
     )
     table.add_argument(
         "--drop-sensitive",
@@ -182,9 +207,10 @@ def parse_arguments(argv):
     if options.bound is not None and options.bounds is not None:
         raise UsageError("give --bound, or several as --bounds, not both.")
     if options.csv is None:
-        for name in ("target", "sensitive"):
+        for name in ("target", "sensitive", "pos_label", "encoding", "missing", "decimal"):
             if getattr(options, name) is not None:
-                raise UsageError(f"--{name} needs a table, give it with --csv FILE.")
+                option = name.replace("_", "-")
+                raise UsageError(f"--{option} needs a table, give it with --csv FILE.")
     else:
         for name in ("target", "sensitive"):
             if getattr(options, name) is None:

@@ -30,7 +30,7 @@ def save_results(result, options, table):
     content = _description(result, options, table) | {
         "rows": result.rows,
         "cell_weights": {
-            key: dict(zip(_labels(model.cells_), model.cell_weights_, strict=True))
+            key: dict(zip(_labels(model, table), model.cell_weights_, strict=True))
             for key, model in result.models.items()
             if key in result.fronts
         },
@@ -69,6 +69,7 @@ def _description(result, options, table):
     return {
         "data": table.name,
         "n_rows": len(table.y),
+        "positive_class": table.positive,
         "notes": table.notes + result.notes,
         "options": vars(options),
         "settings": result.settings,
@@ -113,9 +114,15 @@ def save_front(result, folder):
     return f"wrote {path}"
 
 
-def _labels(groups):
-    """Return the labels of the cells, which may be tuples, as text."""
-    return [" | ".join(map(str, g)) if isinstance(g, tuple) else str(g) for g in groups]
+def _labels(model, table):
+    """Return the labels of the cells, which may be tuples of group and class, as text."""
+    labels = []
+    for cell in model.cells_:
+        parts = cell if isinstance(cell, tuple) else (cell,)
+        if table.classes is not None and len(parts) == 2:
+            parts = (parts[0], table.classes[parts[1]])
+        labels.append(" | ".join(map(str, parts)))
+    return labels
 
 
 def _builtin(value):

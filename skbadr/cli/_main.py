@@ -15,7 +15,7 @@ from skbadr.metrics import get_metric
 
 from ._arguments import parse_arguments
 from ._errors import UsageError
-from ._estimators import make_estimator
+from ._estimators import estimator_names, make_estimator
 from ._files import save_front, save_results, save_splits
 from ._tables import load_csv, load_demo
 
@@ -60,6 +60,10 @@ def _run(options):
             options.target,
             options.sensitive,
             task=options.task,
+            pos_label=options.pos_label,
+            encoding=options.encoding,
+            missing=options.missing,
+            decimal=options.decimal,
             drop_sensitive=options.drop_sensitive,
             merge_groups=options.merge_groups,
         )
@@ -70,7 +74,7 @@ def _run(options):
         table.categories,
         random_state=options.random_state,
     )
-    _check_metric(options.metric, table.task)
+    _check_metric(options.metric, table.task, estimator)
     _make_folder(options.output)
 
     print(f"{table.name}")
@@ -151,10 +155,9 @@ def _call(function, options, table, estimator, **settings):
 def _task_in_words(table):
     if table.task == "regression":
         return "regression"
-    classes = sorted(set(table.y.tolist()))
-    if len(classes) > 2:
-        return f"classification into {len(classes)} classes"
-    return f"classification (positive class {classes[1]!r})"
+    if table.positive is None:
+        return f"classification into {len(set(table.y.tolist()))} classes"
+    return f"classification (positive class {table.positive!r})"
 
 
 def _bound_sentence(result):
@@ -184,11 +187,21 @@ def _print_notes(notes):
         print(f"note: {note}")
 
 
-def _check_metric(name, task):
+def _check_metric(name, task, estimator):
     try:
-        get_metric(name, task=task)
+        method = get_metric(name, task=task).response_method
     except ValueError as error:
         raise UsageError(" ".join(str(error).split())) from None
+    if method == "predict_proba" and not hasattr(estimator, method):
+        others = [
+            other
+            for other in estimator_names(task)
+            if hasattr(make_estimator(other, task, [], []), method)
+        ]
+        raise UsageError(
+            f"--metric {name} needs probabilities, which {estimator.steps[-1][0]} does not have: "
+            f"choose another --estimator, {', '.join(others)}."
+        )
 
 
 def _make_folder(path):

@@ -9,7 +9,12 @@ import numpy as np
 
 from skbadr.comparison._groups import group_labels
 
+from ._cells import n_rows
 from ._errors import UsageError
+from ._features import make_features
+from ._numbers import read_number
+from ._reading import read_table
+from ._rows import bare
 
 # A number with more distinct values than this is predicted by regression.
 _MAX_CLASSES = 20
@@ -21,16 +26,19 @@ _MAX_TARGET_CLASSES = 100
 _MAX_NUMERIC_GROUPS = 10
 _MAX_GROUPS = 50
 _MIN_ROWS = 20
-# Texts that differ more often than this in a hundred rows are said to be many.
-_MANY_TEXTS = 20
-_ISO_DATE = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}"
-_DOTTED_DATE = r"\d{1,2}\.\d{1,2}\.\d{4}"  # the day comes first wherever dots are written
-_DECIMAL_COMMA = r"\s*[-+]?\d+(,\d+)?\s*"
+# Digits that say more than a number: 01234, or more of them than a float keeps.
+_CODE = r"[-+]?(?:0\d+|\d{16,})"
+# Pairs of labels whose greater one needs no explanation.
+_ANSWERS = {("no", "yes"), ("n", "y"), ("false", "true")}
 
 
 @dataclass
 class Table:
-    """Features, target and groups of a table; `notes` say what was done to get them."""
+    """Features, target and groups of a table; `notes` say what was done to get them.
+
+    `positive` is the label that rates are of, None where there are more than two or none.
+    `classes` are the labels of y = 0 and 1, where y holds these numbers in their stead.
+    """
 
     X: Any
     y: np.ndarray
@@ -40,6 +48,8 @@ class Table:
     categories: list
     name: str
     notes: list = field(default_factory=list)
+    positive: Any = None
+    classes: list | None = None
 
 
 def load_demo():
@@ -56,97 +66,87 @@ def load_demo():
         numbers=list(range(data.data.shape[1])),
         categories=[],
         name="diabetes data of scikit-learn: progression above its median, groups by sex",
+        positive=1,
     )
 
 
-def load_csv(path, target, sensitive, *, task="auto", drop_sensitive=False, merge_groups=None):
+def load_csv(
+    path,
+    target,
+    sensitive,
+    *,
+    task="auto",
+    pos_label=None,
+    drop_sensitive=False,
+    merge_groups=None,
+    **reading,
+):
     """Read a table and split it into features, target and groups.
 
     Parameters
     ----------
     path : str
-        A .csv or .csv.gz file.
+        A text file with a header, maybe compressed, or a Parquet file.
     target : str
         Name of the column to predict.
     sensitive : str
         Name(s) of the columns that define the groups, separated by commas.
     task : {"auto", "classification", "regression"}, default="auto"
         What is predicted.
+    pos_label : str, default=None
+        The class whose rates are compared; None: the greater of two.
     drop_sensitive : bool, default=False
         Whether the features go without the sensitive columns.
     merge_groups : int, default=None
         Groups of fewer rows than this become one.
+    **reading : dict
+        The arguments `encoding`, `missing` and `decimal` of `read_table`.
 
     Returns
     -------
     Table
         The data, with notes on all that was changed.
     """
-    frame = _read(path)
-    target = _find_column(frame, target, path)
-    sensitive = _find_sensitive(frame, sensitive, path)
+    notes = []
+    parts = [bare(name) for name in sensitive.split(",") if name.strip()]
+    names = [{bare(target), bare(sensitive)}, {bare(target), *parts}]
+    frame, texts = read_table(str(path), names, notes, **reading)
+    target = _find_column(frame, bare(target), path)
+    sensitive = _find_sensitive(frame, bare(sensitive), parts, path)
     if target in sensitive:
         raise UsageError(f"column {target!r} cannot be the target and sensitive at once.")
-
-    notes = []
-    complete = frame[[target, *sensitive]].notna().all(axis=1)
-    if not complete.all():
-        named = [name for name in (target, *sensitive) if frame[name].isna().any()]
-        notes.append(
-            f"dropped {(~complete).sum()} of {len(frame)} rows where "
-            f"{' or '.join(map(repr, named))} is missing."
-        )
-        frame = frame[complete].reset_index(drop=True)
+    frame, texts = _drop_incomplete(frame, texts, [target, *sensitive], notes)
     if len(frame) < _MIN_ROWS:
         raise UsageError(f"{path} has {len(frame)} usable rows, at least {_MIN_ROWS} are needed.")
 
     y, task = _target(frame[target], task, notes)
-    groups = group_labels(np.column_stack([_group_column(frame[c], notes) for c in sensitive]))
+    y, positive, classes = _choose_positive(y, task, pos_label, target, notes)
+    groups = group_labels(
+        np.column_stack([_group_column(frame[c], texts.get(c), notes) for c in sensitive])
+    )
     if merge_groups is not None:
         groups = _merge_small(groups, merge_groups, notes)
     _check_groups(groups, sensitive)
     drop = [target, *sensitive] if drop_sensitive else [target]
-    X, numbers, categories = _features(frame.drop(columns=drop), notes)
+    X, numbers, categories = make_features(frame.drop(columns=drop), notes)
     if not numbers and not categories:
         raise UsageError(f"{path} has no column left to predict {target!r} from.")
     name = f"{os.path.basename(path)}: {target}, groups by {_listed(sensitive)}"
-    return Table(X, y, groups, task, numbers, categories, name, notes)
+    return Table(X, y, groups, task, numbers, categories, name, notes, positive, classes)
 
 
-def _read(path):
-    try:
-        import pandas as pd
-    except ImportError:
-        raise UsageError("reading a table needs pandas: pip install pandas.") from None
-    if not os.path.isfile(path):
-        raise UsageError(f"there is no file {path!r}.")
-    # "?" is how several public tables write a missing value.
-    options = {"na_values": ["?"], "skipinitialspace": True}
-    try:
-        frame = pd.read_csv(path, low_memory=False, **options)
-        if frame.shape[1] == 1:
-            # One column is rather another separator: let the csv module guess it.
-            frame = _with_decimal_points(pd.read_csv(path, sep=None, engine="python", **options))
-    except (ValueError, OSError, EOFError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise UsageError(f"{path!r} cannot be read as a table: {reason}") from None
-    # Headers are often written with a space after the comma.
-    frame.columns = [str(column).strip() for column in frame.columns]
-    return frame
-
-
-def _with_decimal_points(frame):
-    """Read "3,5" as a number, where a comma does not separate columns."""
-    import pandas as pd
-
-    for name in frame.columns:
-        column = frame[name]
-        if pd.api.types.is_numeric_dtype(column):
-            continue
-        text = column.dropna().astype(str)
-        if len(text) and text.str.fullmatch(_DECIMAL_COMMA).all():
-            frame[name] = pd.to_numeric(column.str.replace(",", ".", regex=False))
-    return frame
+def _drop_incomplete(frame, texts, names, notes):
+    """Return the rows that have target and groups, and say how many went and why."""
+    complete = frame[names].notna().all(axis=1)
+    if complete.all():
+        return frame, texts
+    missing = [(name, frame[name].isna().sum()) for name in names if frame[name].isna().any()]
+    why = " or ".join(
+        repr(name) + (f" ({n_rows(number)})" if len(missing) > 1 else "")
+        for name, number in missing
+    )
+    notes.append(f"dropped {(~complete).sum()} of {len(frame)} rows where {why} is missing.")
+    return tuple(each[complete.to_numpy()].reset_index(drop=True) for each in (frame, texts))
 
 
 def _find_column(frame, name, path):
@@ -162,13 +162,12 @@ def _find_column(frame, name, path):
     )
 
 
-def _find_sensitive(frame, names, path):
-    if names in frame.columns:  # a name that has a comma in it
-        return [names]
-    names = [name.strip() for name in names.split(",") if name.strip()]
-    if not names:
+def _find_sensitive(frame, whole, parts, path):
+    if whole in frame.columns:  # a name that has a comma in it
+        return [whole]
+    if not parts:
         raise UsageError("--sensitive needs the name of at least one column.")
-    return list(dict.fromkeys(_find_column(frame, name, path) for name in names))
+    return list(dict.fromkeys(_find_column(frame, name, path) for name in parts))
 
 
 def _target(column, task, notes):
@@ -202,7 +201,43 @@ def _target(column, task, notes):
     return column.astype(str).to_numpy(dtype=str), task
 
 
-def _group_column(column, notes):
+def _choose_positive(y, task, pos_label, target, notes):
+    """Return y, the label whose rates are compared, and both labels if y is 0 and 1 for them.
+
+    Metrics take the greater of two labels for the positive one.
+    """
+    labels = np.unique(y).tolist() if task == "classification" else []
+    if pos_label is None:
+        if len(labels) != 2:
+            return y, None, None
+        low, high = labels
+        if isinstance(high, str) and (low.casefold(), high.casefold()) not in _ANSWERS:
+            notes.append(
+                f"rates are of {high!r}, the last by the alphabet; --pos-label {low!r} makes them "
+                f"those of {low!r}."
+            )
+        return y, high, None
+    if len(labels) != 2:
+        found = f"{len(labels)} classes" if labels else "no classes, as it is a quantity"
+        raise UsageError(f"--pos-label needs a target of two classes, {target!r} has {found}.")
+    chosen = [label for label in labels if _is_label(label, bare(pos_label))]
+    if not chosen:
+        raise UsageError(
+            f"--pos-label {pos_label!r} is no value of {target!r}, which has {_listed(labels)}."
+        )
+    positive = chosen[0]
+    if positive == labels[1]:
+        return y, positive, None
+    return (y == positive).astype(int), positive, [labels[1], positive]
+
+
+def _is_label(label, text):
+    if isinstance(label, str):
+        return label == text
+    return read_number(text, ".") == label
+
+
+def _group_column(column, texts, notes):
     """Return the labels of one sensitive column; numbers carry the name of the column."""
     import pandas as pd
 
@@ -210,14 +245,22 @@ def _group_column(column, notes):
         return [f"{column.name}={value}" for value in column]
     if not pd.api.types.is_numeric_dtype(column):
         return column.astype(str).to_numpy(dtype=object)
+    if texts is not None and texts.str.fullmatch(_CODE).any():
+        return [f"{column.name}={text}" for text in texts]
     if column.nunique() > _MAX_NUMERIC_GROUPS:
-        middle = column.median()
+        middle = float(column.median())
         if not (column > middle).any():
-            middle = column[column < middle].max()
-        notes.append(f"sensitive {column.name!r} is cut in two at {middle:g}, its median.")
-        low, high = f"{column.name}<={middle:g}", f"{column.name}>{middle:g}"
+            middle = float(column[column < middle].max())
+        cut = f"{middle:.15g}"
+        notes.append(f"sensitive {column.name!r} is cut in two at {cut}, its median.")
+        low, high = f"{column.name}<={cut}", f"{column.name}>{cut}"
         return np.where(column <= middle, low, high).astype(object)
-    return [f"{column.name}={value:g}" for value in column]
+    return [f"{column.name}={_as_label(value)}" for value in column.tolist()]
+
+
+def _as_label(number):
+    """Return the shortest text that reads as this number, so that no two share one."""
+    return str(int(number)) if number == int(number) else repr(number)
 
 
 def _merge_small(groups, n_rows, notes):
@@ -235,70 +278,14 @@ def _check_groups(groups, sensitive):
     n_groups = len(np.unique(groups))
     if n_groups < 2:
         raise UsageError(
-            f"{_listed(sensitive)} has only one group, {groups[0]!r}: fairness needs two or more."
+            f"{_listed(sensitive)} has only one group, {str(groups[0])!r}: fairness needs two or "
+            "more."
         )
     if n_groups > _MAX_GROUPS:
         raise UsageError(
             f"{_listed(sensitive)} has {n_groups} groups, more than {_MAX_GROUPS}: merge the "
             "small ones with --merge-groups ROWS."
         )
-
-
-def _features(frame, notes):
-    """Return the usable features and the names of those that are numbers and categories."""
-    import pandas as pd
-
-    columns, numbers, categories, useless = {}, [], [], []
-    for name in frame.columns:
-        column = frame[name]
-        n_distinct = column.nunique()
-        is_number = pd.api.types.is_numeric_dtype(column)
-        if not is_number:
-            dates = _as_dates(column)
-            if dates is not None:
-                column, is_number = dates, True
-                notes.append(f"column {name!r} is read as dates, in days.")
-        all_distinct = n_distinct == len(column)
-        is_key = all_distinct and (not is_number or _looks_like_key(column))
-        if n_distinct < 2 or is_key:
-            useless.append(f"{name!r} ({'one value' if n_distinct < 2 else 'all distinct'})")
-        elif is_number:
-            columns[name] = column.astype(float).replace([np.inf, -np.inf], np.nan)
-            numbers.append(name)
-        else:
-            # Text as objects and NaN for missing: what every version of the encoders understands.
-            text = column.astype(str).astype(object)
-            columns[name] = text.where(column.notna(), np.nan)
-            categories.append(name)
-            if n_distinct > len(column) * _MANY_TEXTS / 100:
-                notes.append(
-                    f"column {name!r} has {n_distinct} different texts in {len(column)} rows: the "
-                    "rare ones count as one category. Leave it out if they mean nothing."
-                )
-    if useless:
-        notes.append(f"left out columns that tell nothing: {', '.join(useless)}.")
-    return pd.DataFrame(columns), numbers, categories
-
-
-def _looks_like_key(column):
-    """Tell a row number or identifier from a quantity, by its name and whole values."""
-    name = str(column.name).lower()
-    is_named_so = name in ("id", "index", "key") or name.endswith("_id")
-    return (is_named_so or name.startswith("unnamed")) and bool((column == column.round()).all())
-
-
-def _as_dates(column):
-    """Return a column of dates (2024-01-31 or 31.1.2024) as days, or None if it is not one."""
-    import pandas as pd
-
-    text = column.dropna().astype(str)
-    dotted = bool(text.str.match(_DOTTED_DATE).all())
-    if text.empty or not (dotted or text.str.match(_ISO_DATE).all()):
-        return None
-    dates = pd.to_datetime(column, errors="coerce", utc=True, format="mixed", dayfirst=dotted)
-    if dates.notna().sum() < len(text):
-        return None
-    return (dates - pd.Timestamp("1970-01-01", tz="UTC")) / pd.Timedelta(days=1)
 
 
 def _listed(names, word="and"):

@@ -1,0 +1,147 @@
+"""From cells to values: numbers, true or false, and text."""
+
+from ._missing import Column, find_missing
+from ._numbers import is_plain, read_number, read_numbers
+
+_TRUTH = {"True": True, "TRUE": True, "true": True, "False": False, "FALSE": False, "false": False}
+# A text column with a greater share of numbers deserves a note.
+_MOSTLY_NUMBERS = 0.5
+# Cases that one note lists.
+_MAX_LISTED = 5
+
+
+def read_cells(columns, separator, *, by_name=(), missing=None, decimal=None, notes):
+    """Turn cells into numbers, booleans and texts.
+
+    Parameters
+    ----------
+    columns : dict of str to sequence of str
+        What `split_rows` returned.
+    separator : str
+        What separated the cells.
+    by_name : collection of str
+        Columns that make groups or classes.
+    missing : collection of str, default=None
+        What stands for a missing value besides an empty cell; None: what the file tells.
+    decimal : {".", ","}, default=None
+        What separates decimals; None: what the numbers tell.
+    notes : list of str
+        Gets what the reader of the results should know.
+
+    Returns
+    -------
+    frame : DataFrame
+        Columns of float64, Int64, boolean, or objects for texts.
+    texts : DataFrame
+        The columns `by_name` as they are written, NaN where missing.
+    """
+    import pandas as pd
+
+    table = [Column.of(name, values) for name, values in columns.items()]
+    numeric = find_missing(table, separator, by_name, missing)
+    numbers = _read_numeric(numeric, separator, decimal, notes)
+    frame, texts = {}, {}
+    for column in table:
+        answers = column.answers
+        as_text = pd.Series(column.spread(answers), dtype=object)
+        if column.name in by_name:
+            texts[column.name] = as_text
+        if column.name in numbers:
+            values = numbers[column.name]
+            dtype = "Int64" if isinstance(values[0], int) else float
+            spread = pd.Series(column.spread(values), dtype=object).astype(dtype)
+            # 1e999 is no number to compute with.
+            frame[column.name] = spread.where(abs(spread) < float("inf"))
+        elif answers and set(answers) <= set(_TRUTH):
+            spread = column.spread([_TRUTH[text] for text in answers])
+            frame[column.name] = pd.Series(spread, dtype=object).astype("boolean")
+        else:
+            frame[column.name] = as_text
+    _note_words(table, by_name, notes)
+    _note_texts([column for column in table if column.name not in numbers], by_name, notes)
+    return pd.DataFrame(frame), pd.DataFrame(texts)
+
+
+def _read_numeric(columns, separator, decimal, notes):
+    """Return the numbers of columns by their names, with the decimals that the file tells."""
+    readings = {c.name: tuple(read_numbers(c.answers, d) for d in ".,") for c in columns}
+    told = {"." if comma is None else "," for point, comma in readings.values()
+            if point is None or comma is None}  # fmt: skip
+    read, shown, doubtful = {}, [], []
+    for column in columns:
+        point, comma = readings[column.name]
+        is_open = point is not None and comma is not None and point != comma
+        if is_open:
+            usual = _usual_decimal(column.answers, separator)
+            chosen = decimal or (told.copy().pop() if len(told) == 1 else usual)
+            point, comma = (None, comma) if chosen == "," else (point, None)
+        read[column.name] = values = comma if point is None else point
+        for text, value in zip(column.answers, values, strict=True):
+            if not is_plain(text) or (is_open and comma is not None and "." in text):
+                shown.append(f"{text!r} in {column.name!r} as {value:.15g}")
+                doubtful += [column.name] * (is_open and decimal is None)
+                break
+    if shown:
+        notes.append(f"numbers are read so: {_some(shown)}.")
+    if doubtful:
+        notes.append(
+            f"the decimals of {_some(map(repr, doubtful))} may be thousands or the other way "
+            "round: --decimal says what separates them."
+        )
+    return read
+
+
+def _usual_decimal(texts, separator):
+    """Return what separates decimals in 1,234 or 1.234, where nothing else in the file tells."""
+    # 950 beside 1,050: who writes three decimals or none at all means thousands.
+    all_have_one = all("," in text for text in texts)
+    return "," if all_have_one and separator != "," else "."
+
+
+def _note_words(table, by_name, notes):
+    taken, left = [], []
+    for column in table:
+        words = column.count_words(missing=True)
+        taken += [f"{w!r} in {column.name!r} ({n_rows(n)})" for w, n in words.items()]
+        if column.name in by_name:
+            words = column.count_words(missing=False)
+            left += [f"{w!r} in {column.name!r} ({n_rows(n)})" for w, n in words.items()]
+    if taken:
+        notes.append(f"taken for missing: {_some(taken)}.")
+    if left:
+        notes.append(f"taken for an answer: {_some(left)}; if it is missing, give --missing.")
+
+
+def _note_texts(columns, by_name, notes):
+    """Say what may be a slip of the pen: numbers that are none, spaces, upper and lower case."""
+    for column in columns:
+        answers = column.answers
+        no_numbers = min(([t for t in answers if read_number(t, d) is None] for d in ".,"), key=len)
+        if len(no_numbers) < len(answers) * (1 - _MOSTLY_NUMBERS):
+            notes.append(
+                f"column {column.name!r} is text because of {_some(map(repr, no_numbers))}: its "
+                "other values are numbers."
+            )
+        if column.name in by_name and column.has_spaces():
+            notes.append(f"spaces around the values of {column.name!r} are left out.")
+        by_case = {}
+        for text in answers:
+            by_case.setdefault(" ".join(text.split()).casefold(), []).append(text)
+        alike = [" and ".join(map(repr, texts)) for texts in by_case.values() if len(texts) > 1]
+        if alike:
+            notes.append(
+                f"values of {column.name!r} that differ by upper and lower case, or by spaces "
+                f"within, are kept apart: {_some(alike)}."
+            )
+
+
+def _some(items):
+    items = list(items)
+    listed = items[:_MAX_LISTED]
+    rest = [f"{len(items) - len(listed)} more"] if len(items) > len(listed) else []
+    return ", ".join(listed + rest)
+
+
+def n_rows(number):
+    """Return a number of rows in words."""
+    return f"{number} row{'s' * (number != 1)}"

@@ -1,0 +1,195 @@
+"""From text to columns: the separator, the header, and rows that are longer or shorter than it."""
+
+import csv
+import io
+import itertools
+import re
+from unicodedata import normalize
+
+# Tried first; then whatever else stands in the header.
+_SEPARATORS = ",;\t|"
+# How cells that hold a separator are written, the usual way first.
+_QUOTINGS = (
+    {"quotechar": '"'},
+    {"quotechar": '"', "escapechar": "\\"},
+    {"quotechar": "'"},
+    {"quoting": csv.QUOTE_NONE},
+)
+# Rows in which the header is looked for, as titles may stand above it.
+_MAX_TITLES = 30
+# Stands before a cell that was quoted; from the private use area of Unicode.
+QUOTED = "\ue000"
+
+
+def split_rows(text, names, notes):
+    """Split a text into named columns.
+
+    The separator is the one under which the header has the columns that the user named. No
+    property of the text alone could tell it as surely.
+
+    Parameters
+    ----------
+    text : str
+        What the file holds.
+    names : list of set of str
+        The header has all columns of at least one of these sets.
+    notes : list of str
+        Gets what the reader of the results should know.
+
+    Returns
+    -------
+    columns : dict of str to sequence of str
+        The cells of each column, `QUOTED` before those that were quoted. A cell that a short row
+        lacks is empty.
+    separator : str
+        What separates the cells.
+
+    Raises
+    ------
+    ValueError
+        If there is no row, or one has more cells than the header.
+    """
+    if not text.strip():
+        raise ValueError("it is empty.")
+    separator, names = _find_separator(text, names)
+    rows, place = _parse_best(text, separator, names)
+    header, body = _cells(rows[place]), [row for row in rows[place + 1 :] if any(map(bare, row))]
+    if place:
+        notes.append(f"left out {_count(place, 'row')} above the header.")
+    kept = [row for row in body if row[0] != rows[place][0] or _cells(row) != header]
+    if len(kept) < len(body):
+        notes.append(f"left out {_count(len(body) - len(kept), 'row')} that repeat the header.")
+    header, kept = _fit_to_header(header, kept, place, notes)
+    columns = zip(*kept, strict=True) if kept else [()] * len(header)
+    return dict(zip(_unique_names(header, notes), columns, strict=True)), separator
+
+
+def _parse(text, separator, quoting):
+    """Iterate over the rows that are not blank."""
+    lines = io.StringIO(text, newline="")
+    return filter(None, csv.reader(lines, delimiter=separator, skipinitialspace=True, **quoting))
+
+
+def bare(cell):
+    """Return a cell without its mark and the spaces around it, accents joined to their letters."""
+    cell = cell.replace(QUOTED, "").strip()
+    return cell if cell.isascii() else normalize("NFC", cell.strip("\ufeff\u200b").strip())
+
+
+def _cells(row):
+    return [cell.replace(QUOTED, "") for cell in row]
+
+
+def _find_header(rows, names):
+    """Return the place of the first of some rows that has the named columns, or None."""
+    for place, row in enumerate(itertools.islice(rows, _MAX_TITLES)):
+        cells = set(map(bare, row))
+        if any(cells >= some for some in names):
+            return place
+    return None
+
+
+def _find_separator(text, names):
+    """Return the separator and those of the sets of names that a header has under it."""
+    start = text[:100_000]
+    lines = [line for line in start.splitlines() if line.strip()][:_MAX_TITLES]
+    others = {char for line in lines for char in line if not char.isalnum()}
+    separators = [*_SEPARATORS, *sorted(others - set(f"{_SEPARATORS}\"'_\\"))]
+    # If one of the names is misspelled, the others still tell the separator.
+    for wanted in (names, [{name} for name in set().union(*names)]):
+        for separator, quoting in itertools.product(separators, _QUOTINGS):
+            try:
+                if _find_header(_parse(start, separator, quoting), wanted) is not None:
+                    return separator, wanted
+            except csv.Error:
+                continue
+    return max(_SEPARATORS, key=lines[0].count), names
+
+
+def _parse_best(text, separator, names):
+    """Return the rows, split by the first quoting under which most have the header's length."""
+    best = None
+    for quoting in _QUOTINGS:
+        special = [quoting.get(key, '"') for key in ("quotechar", "escapechar")]
+        if best is not None and not any(char in text for char in special):
+            continue
+        try:
+            marked = _mark_quoted(text, separator) if quoting == _QUOTINGS[0] else text
+            rows = list(_parse(marked, separator, quoting))
+        except csv.Error as error:
+            best = best or (len(text), None, error)
+            continue
+        place = _find_header(rows, names)
+        misfits = _count_misfits(rows, place or 0)
+        if best is None or (place is not None and misfits < best[0]):
+            best = (misfits, rows, place or 0)
+        if best[0] == 0:
+            break
+    misfits, rows, place = best
+    if rows is None:
+        raise ValueError(str(place))
+    return rows, place
+
+
+def _mark_quoted(text, separator):
+    """Put `QUOTED` into each quoted cell: an unquoted NA is missing, a quoted one may be a text."""
+    if '"' not in text:
+        return text
+    # An empty cell needs no mark, and two quotes in a row are one that belongs to the text.
+    return re.sub(rf'(^|[\n\r{re.escape(separator)}]) *"(?!")', rf'\1"{QUOTED}', text)
+
+
+def _count_misfits(rows, place):
+    n_columns = len(rows[place])
+    lengths = [len(row) for row in rows[place + 1 :]]
+    if lengths and min(lengths) == max(lengths) == n_columns + 1:
+        return 0
+    too_long = sum(any(map(bare, row[n_columns:])) for row in rows[place + 1 :])
+    return too_long + sum(length < n_columns for length in lengths)
+
+
+def _fit_to_header(header, rows, place, notes):
+    """Give every row the header's length, or refuse."""
+    named = len(header)
+    while named and not bare(header[named - 1]):
+        named -= 1
+    if not any(any(map(bare, row[named:])) for row in rows):
+        # The lines end in separators.
+        if any(len(row) > len(header) for row in rows):
+            notes.append("rows end in a separator that the header lacks.")
+        header, rows = header[:named], [row[:named] for row in rows]
+    elif all(len(row) == len(header) + 1 for row in rows):
+        # What R writes: the rows have names, the column of these has none.
+        if len({row[0] for row in rows}) < len(rows):
+            raise ValueError(f"its rows have {len(header) + 1} cells, its header {len(header)}.")
+        notes.append(f"the first cell of each row, {bare(rows[0][0])!r} say, is its name.")
+        rows = [row[1:] for row in rows]
+    for number, row in enumerate(rows, start=place + 2):
+        if any(map(bare, row[len(header) :])):
+            raise ValueError(
+                f"row {number} has {len(row)} cells, the header {len(header)}: a cell that holds "
+                "the separator must be in quotes."
+            )
+    n_short = sum(len(row) < len(header) for row in rows)
+    if n_short:
+        notes.append(f"{_count(n_short, 'row')} shorter than the header: the rest is missing.")
+    blank = [""] * len(header)
+    return header, [row[: len(header)] + blank[len(row) :] for row in rows]
+
+
+def _unique_names(header, notes):
+    """Return names without spaces around them, numbered where several columns share one."""
+    names = [bare(cell) or f"Unnamed: {i}" for i, cell in enumerate(header)]
+    taken = set(names)
+    for name in list(dict.fromkeys(names)):
+        places = [i for i, other in enumerate(names) if other == name]
+        # The column that is called so to the letter keeps the name.
+        for i in sorted(places, key=lambda i: header[i] != name)[1:]:
+            names[i] = next(new for n in itertools.count(1) if (new := f"{name}.{n}") not in taken)
+            taken.add(names[i])
+            notes.append(f"{name!r} names several columns: number {i + 1} is {names[i]!r} here.")
+    return names
+
+
+def _count(number, noun):
+    return f"{number} {noun}{'s' * (number != 1)}"
