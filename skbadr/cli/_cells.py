@@ -1,5 +1,7 @@
 """From cells to values: numbers, true or false, and text."""
 
+import numpy as np
+
 from ._missing import Column, find_missing
 from ._numbers import is_plain, read_number, read_numbers
 
@@ -37,29 +39,32 @@ def read_cells(columns, separator, *, by_name=(), missing=None, decimal=None, no
     """
     import pandas as pd
 
-    table = [Column.of(name, values) for name, values in columns.items()]
+    table = [Column(name, values) for name, values in columns.items()]
     numeric = find_missing(table, separator, by_name, missing)
     numbers = _read_numeric(numeric, separator, decimal, notes)
-    frame, texts = {}, {}
-    for column in table:
-        answers = column.answers
-        as_text = pd.Series(column.spread(answers), dtype=object)
-        if column.name in by_name:
-            texts[column.name] = as_text
-        if column.name in numbers:
-            values = numbers[column.name]
-            dtype = "Int64" if isinstance(values[0], int) else float
-            spread = pd.Series(column.spread(values), dtype=object).astype(dtype)
-            # 1e999 is no number to compute with.
-            frame[column.name] = spread.where(abs(spread) < float("inf"))
-        elif answers and set(answers) <= set(_TRUTH):
-            spread = column.spread([_TRUTH[text] for text in answers])
-            frame[column.name] = pd.Series(spread, dtype=object).astype("boolean")
-        else:
-            frame[column.name] = as_text
+    frame = {column.name: _typed(column, numbers.get(column.name)) for column in table}
+    texts = {c.name: c.spread(c.answers, object) for c in table if c.name in by_name}
     _note_words(table, by_name, notes)
     _note_texts([column for column in table if column.name not in numbers], by_name, notes)
-    return pd.DataFrame(frame), pd.DataFrame(texts)
+    return pd.DataFrame(frame), pd.DataFrame(texts, dtype=object)
+
+
+def _typed(column, numbers):
+    """Return a column as numbers, where these are given, as booleans or as texts."""
+    import pandas as pd
+
+    if numbers is None:
+        answers = set(column.answers)
+        if not answers or not answers <= set(_TRUTH):
+            return pd.Series(column.spread(column.answers, object), dtype=object)
+        truth = [_TRUTH[text] for text in column.answers]
+        return pd.Series(column.spread(truth, object), dtype=object).astype("boolean")
+    if isinstance(numbers[0], int):
+        values = column.spread(numbers, np.int64 if column.is_complete else object)
+        return pd.Series(values).astype("Int64")
+    values = column.spread(numbers, float)
+    values[np.isinf(values)] = np.nan  # 1e999
+    return pd.Series(values)
 
 
 def _read_numeric(columns, separator, decimal, notes):
@@ -70,23 +75,25 @@ def _read_numeric(columns, separator, decimal, notes):
     read, shown, doubtful = {}, [], []
     for column in columns:
         point, comma = readings[column.name]
-        is_open = point is not None and comma is not None and point != comma
+        used = "." if comma is None else ","
+        is_open = point is not None and comma is not None
         if is_open:
             usual = _usual_decimal(column.answers, separator)
-            chosen = decimal or (told.copy().pop() if len(told) == 1 else usual)
-            point, comma = (None, comma) if chosen == "," else (point, None)
-        read[column.name] = values = comma if point is None else point
-        for text, value in zip(column.answers, values, strict=True):
-            if not is_plain(text) or (is_open and comma is not None and "." in text):
-                shown.append(f"{text!r} in {column.name!r} as {value:.15g}")
-                doubtful += [column.name] * (is_open and decimal is None)
-                break
+            used = decimal or (told.copy().pop() if len(told) == 1 else usual)
+            is_open = point != comma
+        read[column.name] = comma if used == "," else point
+        texts = column.answers if used == "," else column.odd_answers
+        example = next((text for text in texts if not is_plain(text) or "." in text), None)
+        if example is not None:
+            value = read_number(example, used)
+            shown.append(f"{example!r} in {column.name!r} as {value:.15g}")
+            doubtful += [column.name] * (is_open and decimal is None)
     if shown:
         notes.append(f"numbers are read so: {_some(shown)}.")
     if doubtful:
         notes.append(
-            f"the decimals of {_some(map(repr, doubtful))} may be thousands or the other way "
-            "round: --decimal says what separates them."
+            f"what separates decimals in {_some(map(repr, doubtful))} is not sure: give --decimal "
+            "if it is read wrongly."
         )
     return read
 
@@ -117,13 +124,13 @@ def _note_texts(columns, by_name, notes):
     for column in columns:
         answers = column.answers
         no_numbers = min(([t for t in answers if read_number(t, d) is None] for d in ".,"), key=len)
-        if len(no_numbers) < len(answers) * (1 - _MOSTLY_NUMBERS):
+        if 0 < len(no_numbers) < len(answers) * (1 - _MOSTLY_NUMBERS):
             notes.append(
                 f"column {column.name!r} is text because of {_some(map(repr, no_numbers))}: its "
                 "other values are numbers."
             )
         if column.name in by_name and column.has_spaces():
-            notes.append(f"spaces around the values of {column.name!r} are left out.")
+            notes.append(f"spaces around the values of {column.name!r} make no difference.")
         by_case = {}
         for text in answers:
             by_case.setdefault(" ".join(text.split()).casefold(), []).append(text)

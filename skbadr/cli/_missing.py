@@ -1,10 +1,8 @@
 """Which cells stand for a missing value, and which hold an answer that looks like one."""
 
-from dataclasses import dataclass, field
-
 import numpy as np
 
-from ._numbers import read_numbers
+from ._numbers import is_plain, read_numbers
 from ._rows import QUOTED, bare
 
 # Missing in every column: what Excel, SQL, pandas and the tables of UCI write for no answer.
@@ -35,55 +33,72 @@ _BY_PROGRAMS = {"na", "nan", "null"}
 _FEW_NUMBERS = 10
 
 
-@dataclass(eq=False)
 class Column:
-    """The distinct cells of a column (marked if quoted), their texts, and which one rows have."""
+    """The distinct cells of a column, their texts, and which one each row has.
 
-    name: str
-    codes: np.ndarray
-    cells: list
-    texts: list
-    counts: np.ndarray
-    missing: set = field(default_factory=set)  # of cells
+    Attributes
+    ----------
+    name : str
+    cells : list of str
+        Marked if quoted.
+    odd : dict of str to str
+        The cells whose texts are no plain numbers, with these texts.
+    """
 
-    @classmethod
-    def of(cls, name, values):
-        """Return the column of one cell per row."""
+    def __init__(self, name, values):
         import pandas as pd
 
         array = np.empty(len(values), dtype=object)
         array[:] = values
-        codes, cells = pd.factorize(array)
-        counts = np.bincount(codes, minlength=len(cells))
-        return cls(name, codes, cells.tolist(), [bare(cell) for cell in cells], counts)
+        self.name = name
+        self._codes, cells = pd.factorize(array)
+        self.cells = cells.tolist()
+        self._texts = list(map(bare, self.cells))
+        pairs = zip(self.cells, self._texts, strict=True)
+        self.odd = {cell: text for cell, text in pairs if not is_plain(text)}
+        self.set_missing(())
 
-    def pairs(self):
-        """Iterate over the distinct cells, each with its text."""
-        return zip(self.cells, self.texts, strict=True)
+    def set_missing(self, missing):
+        """Settle which cells stand for a missing value, and with them `answers`."""
+        index = {}
+        self._missing = frozenset(missing)
+        pairs = zip(self.cells, self._texts, strict=True)
+        places = [
+            -1 if cell in self._missing else index.setdefault(text, len(index))
+            for cell, text in pairs
+        ]
+        self.answers = list(index)
+        self._places = np.array(places, dtype=np.intp)
+
+    def spread(self, values, dtype):
+        """Return the values of `answers`, one per row, and NaN where there is no answer."""
+        found = np.empty(len(values) + 1, dtype=dtype)
+        found[:-1] = values
+        if (self._places < 0).any():
+            found[-1] = np.nan
+        return found[self._places[self._codes]]
 
     @property
-    def answers(self):
-        """The distinct texts that are not missing, in the order they come."""
-        return list(dict.fromkeys(text for cell, text in self.pairs() if cell not in self.missing))
+    def is_complete(self):
+        """Whether every row has an answer."""
+        return not (self._places < 0).any()
 
-    def spread(self, values):
-        """Return the values of the answers, one per row, and NaN where there is no answer."""
-        by_text = dict(zip(self.answers, values, strict=True))
-        found = np.empty(len(self.cells), dtype=object)
-        for i, (cell, text) in enumerate(self.pairs()):
-            found[i] = np.nan if cell in self.missing else by_text[text]
-        return found[self.codes]
+    @property
+    def odd_answers(self):
+        """The answers that are no plain numbers."""
+        return [text for cell, text in self.odd.items() if cell not in self._missing]
 
     def has_spaces(self):
         """Whether cells of the same text differ, by the spaces around it say."""
-        return len({cell.replace(QUOTED, "") for cell in self.cells}) > len(set(self.texts))
+        return len({cell.replace(QUOTED, "") for cell in self.cells}) > len(set(self._texts))
 
     def count_words(self, *, missing):
         """Return in how many rows each word stands that may or may not mean a missing value."""
+        counts = dict(zip(self.cells, np.bincount(self._codes).tolist(), strict=True))
         found = {}
-        for (cell, text), count in zip(self.pairs(), self.counts, strict=True):
-            if text and (cell in self.missing) == missing and (missing or _is_word(text)):
-                found[text] = found.get(text, 0) + int(count)
+        for cell, text in self.odd.items():
+            if text and (cell in self._missing) == missing and (missing or _is_word(text)):
+                found[text] = found.get(text, 0) + counts[cell]
         return found
 
 
@@ -109,20 +124,20 @@ def find_missing(columns, separator, by_name, missing=None):
     if missing is not None:
         gaps = {"", *missing}
         for column in columns:
-            column.missing = {cell for cell, text in column.pairs() if text in gaps}
+            column.set_missing(cell for cell in column.cells if bare(cell) in gaps)
         return [column for column in columns if _can_be_read(column.answers)]
     numeric = [column for column in columns if _is_numeric(column, column.name in by_name)]
     by_programs = {
         cell
         for column in numeric
-        for cell, text in column.pairs()
+        for cell, text in column.odd.items()
         if text.casefold() in _BY_PROGRAMS
     }
     for column in columns:
-        words = {cell for cell, text in column.pairs() if _is_word(text)}
+        words = {cell for cell, text in column.odd.items() if _is_word(text)}
         if column not in numeric:
             words = {c for c in words if c in by_programs or _is_unquoted(c, column, separator)}
-        column.missing = words | {cell for cell, text in column.pairs() if text in _ALWAYS}
+        column.set_missing(words | {cell for cell, text in column.odd.items() if text in _ALWAYS})
     return numeric
 
 
@@ -135,9 +150,9 @@ def _can_be_read(texts):
 
 
 def _is_numeric(column, makes_groups):
-    texts = [text for text in dict.fromkeys(column.texts) if text not in _ALWAYS]
-    numbers = [text for text in texts if not _is_word(text)]
-    by_people = any(_is_word(text) and text.casefold() not in _BY_PROGRAMS for text in texts)
+    numbers = [t for t in column.answers if not (t in _ALWAYS or _is_word(t))]
+    words = [text.casefold() for text in column.odd.values() if _is_word(text)]
+    by_people = not _BY_PROGRAMS.issuperset(words)
     if makes_groups and by_people and len(numbers) <= _FEW_NUMBERS:
         return False
     return _can_be_read(numbers)
@@ -147,7 +162,7 @@ def _is_unquoted(cell, column, separator):
     """Whether it is not quoted though the column's texts are, and without need: R writes NA so."""
     if cell.startswith(QUOTED):
         return False
-    others = [other for other, text in column.pairs() if text and not _is_word(text)]
+    others = [other for other in column.cells if bare(other) and not _is_word(bare(other))]
     return all(other.startswith(QUOTED) for other in others) and any(
         not {separator, '"', "\n"} & set(other) for other in others
     )

@@ -12,6 +12,7 @@ _WRITTEN = re.compile(
     rf"(?:\s?(?:%|{_CURRENCY}))?(?P<after>-)?(?P<close>\))?"
 )
 _WHOLE = re.compile(r"[-+]?\d{1,18}")  # what 64 bits hold
+_LONG = re.compile(r"[-+]?\d{19,}")  # a code rather than a number
 _PLAIN = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 # Spaces, apostrophes and signs that look like those of a keyboard.
 _ALIKE = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "’": "'", "−": "-", "–": "-"})
@@ -43,6 +44,8 @@ def read_numbers(texts, decimal):
     """
     if all(map(_WHOLE.fullmatch, texts)):
         return list(map(int, texts))
+    if any(map(_LONG.fullmatch, texts)):
+        return None
     if decimal == "." and all(map(_PLAIN.fullmatch, texts)):
         return list(map(float, texts))
     numbers = []

@@ -53,9 +53,12 @@ def split_rows(text, names, notes):
         raise ValueError("it is empty.")
     separator, names = _find_separator(text, names)
     rows, place = _parse_best(text, separator, names)
-    header, body = _cells(rows[place]), [row for row in rows[place + 1 :] if any(map(bare, row))]
+    header, body = _cells(rows[place]), [row for row in rows[place + 1 :] if any(row)]
     if place:
         notes.append(f"left out {_count(place, 'row')} above the header.")
+    empty = len(rows) - place - 1 - len(body)
+    if empty:
+        notes.append(f"left out {_count(empty, 'row')} without a value.")
     kept = [row for row in body if row[0] != rows[place][0] or _cells(row) != header]
     if len(kept) < len(body):
         notes.append(f"left out {_count(len(body) - len(kept), 'row')} that repeat the header.")
@@ -140,16 +143,26 @@ def _mark_quoted(text, separator):
 
 
 def _count_misfits(rows, place):
-    n_columns = len(rows[place])
-    lengths = [len(row) for row in rows[place + 1 :]]
-    if lengths and min(lengths) == max(lengths) == n_columns + 1:
+    n_columns, body = len(rows[place]), rows[place + 1 :]
+    if set(map(len, body)) == {n_columns}:
         return 0
-    too_long = sum(any(map(bare, row[n_columns:])) for row in rows[place + 1 :])
-    return too_long + sum(length < n_columns for length in lengths)
+    if _have_row_names(n_columns, body):
+        return 0.5  # worse than a header that fits
+    too_long = sum(any(map(bare, row[n_columns:])) for row in body)
+    return too_long + sum(len(row) < n_columns for row in body)
+
+
+def _have_row_names(n_columns, rows):
+    """Whether the rows begin with names that have no header, all different, as R writes them."""
+    if any(len(row) != n_columns + 1 for row in rows) or not any(bare(row[-1]) for row in rows):
+        return False
+    return len({row[0] for row in rows}) == len(rows)
 
 
 def _fit_to_header(header, rows, place, notes):
     """Give every row the header's length, or refuse."""
+    if bare(header[-1]) and set(map(len, rows)) == {len(header)}:
+        return header, rows
     named = len(header)
     while named and not bare(header[named - 1]):
         named -= 1
@@ -158,11 +171,10 @@ def _fit_to_header(header, rows, place, notes):
         if any(len(row) > len(header) for row in rows):
             notes.append("rows end in a separator that the header lacks.")
         header, rows = header[:named], [row[:named] for row in rows]
-    elif all(len(row) == len(header) + 1 for row in rows):
-        # What R writes: the rows have names, the column of these has none.
-        if len({row[0] for row in rows}) < len(rows):
-            raise ValueError(f"its rows have {len(header) + 1} cells, its header {len(header)}.")
-        notes.append(f"the first cell of each row, {bare(rows[0][0])!r} say, is its name.")
+    elif _have_row_names(len(header), rows):
+        notes.append(
+            f"left out the names of the rows, such as {bare(rows[0][0])!r}, which have no header."
+        )
         rows = [row[1:] for row in rows]
     for number, row in enumerate(rows, start=place + 2):
         if any(map(bare, row[len(header) :])):

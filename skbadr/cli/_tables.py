@@ -26,8 +26,8 @@ _MAX_TARGET_CLASSES = 100
 _MAX_NUMERIC_GROUPS = 10
 _MAX_GROUPS = 50
 _MIN_ROWS = 20
-# Digits that say more than a number: 01234, or more of them than a float keeps.
-_CODE = r"[-+]?(?:0\d+|\d{16,})"
+# Digits that say more than a number.
+_CODE = r"0\d+"
 # Pairs of labels whose greater one needs no explanation.
 _ANSWERS = {("no", "yes"), ("n", "y"), ("false", "true")}
 
@@ -213,8 +213,8 @@ def _choose_positive(y, task, pos_label, target, notes):
         low, high = labels
         if isinstance(high, str) and (low.casefold(), high.casefold()) not in _ANSWERS:
             notes.append(
-                f"rates are of {high!r}, the last by the alphabet; --pos-label {low!r} makes them "
-                f"those of {low!r}."
+                f"{high!r} counts as positive, as the last by alphabet; to compare the rates of "
+                f"{low!r} instead, give --pos-label {low!r}."
             )
         return y, high, None
     if len(labels) != 2:

@@ -22,13 +22,14 @@ def group_labels(sensitive_features: Features) -> Array:
     Returns
     -------
     ndarray of str of shape (n_samples,)
-        The values of a single column as text, or those of several joined by ``" & "``.
+        The values of a single column as text, or those of several joined by ``" & "``; as
+        Python writes them where two groups would have the same text otherwise.
     """
     groups = make_groups(sensitive_features)
-    texts = [
-        " & ".join(map(_as_text, label)) if isinstance(label, tuple) else _as_text(label)
-        for label in groups.labels
-    ]
+    labels = [label if isinstance(label, tuple) else (label,) for label in groups.labels]
+    texts = [" & ".join(map(_as_text, label)) for label in labels]
+    if len(set(texts)) < len(texts):  # "a & b" with "c", and "a" with "b & c"
+        texts = [" & ".join(map(repr, label)) for label in labels]
     return np.array(texts)[groups.codes]
 
 
