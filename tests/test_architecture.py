@@ -35,7 +35,7 @@ LAYERS = [
 LAYER = {name: height for height, names in enumerate(LAYERS) for name in names}
 
 RUNTIME = {"sklearn", "numpy", "scipy", "fairlearn", "joblib"}
-OPTIONAL = {"matplotlib", "pandas", "polars", "dask", "distributed"}
+OPTIONAL = {"matplotlib", "pandas", "polars", "dask", "distributed", "charset_normalizer"}
 PRIVATE_HOMES = {
     "sklearn": "skbadr._sklearn",
     "fairlearn": "skbadr.metrics.fairlearn_metrics",
@@ -213,7 +213,8 @@ def test_bounds_are_the_oldest_tested():
     extras = project["optional-dependencies"]
     bounds = dict(d.split(">=") for d in project["dependencies"])
     assert {name.replace("scikit-learn", "sklearn") for name in bounds} == RUNTIME
-    bounds |= dict(d.split(">=") for d in extras["plot"] + extras["test"] + extras["dask"])
+    optional = extras["plot"] + extras["cli"] + extras["test"] + extras["dask"]
+    bounds |= dict(d.split(">=") for d in optional)
     bounds = {name.partition("[")[0]: bound for name, bound in bounds.items()}
 
     oldest = (ROOT / ".ci" / "oldest.txt").read_text(encoding="utf-8")

@@ -4,6 +4,7 @@ import numpy as np
 
 from ._missing import Column, find_missing
 from ._numbers import is_plain, read_number, read_numbers
+from ._rows import n_rows
 
 _TRUTH = {"True": True, "TRUE": True, "true": True, "False": False, "FALSE": False, "false": False}
 # A text column with a greater share of numbers deserves a note.
@@ -147,8 +148,3 @@ def _some(items):
     listed = items[:_MAX_LISTED]
     rest = [f"{len(items) - len(listed)} more"] if len(items) > len(listed) else []
     return ", ".join(listed + rest)
-
-
-def n_rows(number):
-    """Return a number of rows in words."""
-    return f"{number} row{'s' * (number != 1)}"

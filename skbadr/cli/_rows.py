@@ -8,11 +8,12 @@ from unicodedata import normalize
 
 # Tried first; then whatever else stands in the header.
 _SEPARATORS = ",;\t|"
-# How cells that hold a separator are written, the usual way first.
+# How cells that hold a separator are written, the usual way first; then what breaks its rules.
 _QUOTINGS = (
+    {"quotechar": '"', "strict": True},
+    {"quotechar": '"', "escapechar": "\\", "strict": True},
+    {"quotechar": "'", "strict": True},
     {"quotechar": '"'},
-    {"quotechar": '"', "escapechar": "\\"},
-    {"quotechar": "'"},
     {"quoting": csv.QUOTE_NONE},
 )
 # Rows in which the header is looked for, as titles may stand above it.
@@ -55,13 +56,13 @@ def split_rows(text, names, notes):
     rows, place = _parse_best(text, separator, names)
     header, body = _cells(rows[place]), [row for row in rows[place + 1 :] if any(row)]
     if place:
-        notes.append(f"left out {_count(place, 'row')} above the header.")
+        notes.append(f"left out {n_rows(place)} above the header.")
     empty = len(rows) - place - 1 - len(body)
     if empty:
-        notes.append(f"left out {_count(empty, 'row')} without a value.")
+        notes.append(f"left out {n_rows(empty)} without a value.")
     kept = [row for row in body if row[0] != rows[place][0] or _cells(row) != header]
     if len(kept) < len(body):
-        notes.append(f"left out {_count(len(body) - len(kept), 'row')} that repeat the header.")
+        notes.append(f"left out {n_rows(len(body) - len(kept))} equal to the header.")
     header, kept = _fit_to_header(header, kept, place, notes)
     columns = zip(*kept, strict=True) if kept else [()] * len(header)
     return dict(zip(_unique_names(header, notes), columns, strict=True)), separator
@@ -110,34 +111,32 @@ def _find_separator(text, names):
 
 
 def _parse_best(text, separator, names):
-    """Return the rows, split by the first quoting under which most have the header's length."""
-    best = None
+    """Return the rows by the quoting under which most have the header's length, and its place."""
+    found = []
     for quoting in _QUOTINGS:
-        special = [quoting.get(key, '"') for key in ("quotechar", "escapechar")]
-        if best is not None and not any(char in text for char in special):
-            continue
         try:
-            marked = _mark_quoted(text, separator) if quoting == _QUOTINGS[0] else text
-            rows = list(_parse(marked, separator, quoting))
+            rows = list(_parse(text, separator, quoting))
         except csv.Error as error:
-            best = best or (len(text), None, error)
+            problem = error
             continue
         place = _find_header(rows, names)
         misfits = _count_misfits(rows, place or 0)
-        if best is None or (place is not None and misfits < best[0]):
-            best = (misfits, rows, place or 0)
-        if best[0] == 0:
+        found.append((place is None, misfits, -len(rows), len(found)))
+        # A quote that is never closed makes one row of many: more rows are better.
+        if min(found) == found[-1]:
+            best, its_quoting = (rows, place or 0), quoting
+        if found[-1][:2] == (False, 0) and (quoting.get("strict") or '"' not in text):
             break
-    misfits, rows, place = best
-    if rows is None:
-        raise ValueError(str(place))
-    return rows, place
+    if not found:
+        raise problem
+    if its_quoting == _QUOTINGS[0] and '"' in text:
+        marked = _mark_quoted(text, separator)
+        best = list(_parse(marked, separator, {"quotechar": '"'})), best[1]
+    return best
 
 
 def _mark_quoted(text, separator):
     """Put `QUOTED` into each quoted cell: an unquoted NA is missing, a quoted one may be a text."""
-    if '"' not in text:
-        return text
     # An empty cell needs no mark, and two quotes in a row are one that belongs to the text.
     return re.sub(rf'(^|[\n\r{re.escape(separator)}]) *"(?!")', rf'\1"{QUOTED}', text)
 
@@ -184,7 +183,7 @@ def _fit_to_header(header, rows, place, notes):
             )
     n_short = sum(len(row) < len(header) for row in rows)
     if n_short:
-        notes.append(f"{_count(n_short, 'row')} shorter than the header: the rest is missing.")
+        notes.append(f"{n_rows(n_short)} shorter than the header: the rest is missing.")
     blank = [""] * len(header)
     return header, [row[: len(header)] + blank[len(row) :] for row in rows]
 
@@ -203,5 +202,6 @@ def _unique_names(header, notes):
     return names
 
 
-def _count(number, noun):
-    return f"{number} {noun}{'s' * (number != 1)}"
+def n_rows(number):
+    """Return a number of rows in words."""
+    return f"{number} row{'s' if number != 1 else ''}"

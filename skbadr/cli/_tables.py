@@ -9,12 +9,11 @@ import numpy as np
 
 from skbadr.comparison._groups import group_labels
 
-from ._cells import n_rows
 from ._errors import UsageError
 from ._features import make_features
 from ._numbers import read_number
 from ._reading import read_table
-from ._rows import bare
+from ._rows import bare, n_rows
 
 # A number with more distinct values than this is predicted by regression.
 _MAX_CLASSES = 20
