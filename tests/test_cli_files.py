@@ -281,3 +281,13 @@ def test_options_of_the_file_reach_the_reader(capsys, tmp_path):
     assert "numbers are read so: '1,250' in 'pay' as 1.25." in content["notes"]
     err, _ = run(capsys, tmp_path, to_text(people), *options, "--decimal", ";")
     assert "--decimal" in err
+
+
+def test_wide_headers_long_cells_and_stray_zero_bytes(load_table):
+    wide = {f"a column of a long name, number {i}": PEOPLE["age"] for i in range(3000)}
+    people = pd.DataFrame(wide).assign(**PEOPLE)
+    assert load_table(to_text(people)).X.shape == (120, 3003)
+    long = PEOPLE.assign(said=["x" * 200_000, *["y"] * 119])
+    check_people(load_table(to_text(long)))
+    assert csv.field_size_limit() == 131072
+    check_people(load_table(to_text(PEOPLE.assign(said=["Zürich\0", *["y"] * 119]))))

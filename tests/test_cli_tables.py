@@ -278,3 +278,9 @@ def test_numbers_that_are_text_are_said_to_be(load_table):
     for text in ("12:30", "A1", "1.2.3", "1 2", "2024-01"):
         codes = [f"{text}{i}" for i in range(10)] * 12
         assert "code" in load_table(to_text(PEOPLE.assign(code=codes))).categories
+
+
+def test_texts_of_one_number_are_one_group_with_a_note(load_table):
+    table = load_table(to_text(PEOPLE.assign(code=["1.1", "1.10", "2.5"] * 40)), "code")
+    assert set(table.groups) == {"code=1.1", "code=2.5"}
+    assert "'1.1' and '1.10' are one group, as 'code' is a number." in table.notes

@@ -18,6 +18,8 @@ examples:
       --metric equalized_odds --estimator hist_gradient_boosting --bound 0.05
   python -m skbadr --csv people.csv --target hired --sensitive sex --compare --splits 5 \\
       --bounds 0.02,0.04,0.08
+  python -m skbadr --csv loans.csv --target decision --pos-label approved --sensitive religion \\
+      --encoding cp1252
 
 The table shows the baseline estimator, BADR over groups, and BADR over the cells that
 partition="auto" chooses (group x target for metrics of decisions); with --compare also
@@ -105,8 +107,9 @@ def make_parser():
     )
     table.add_argument(
         "--decimal",
+        metavar="MARK",
         choices=[".", ","],
-        help="what separates decimals (default: what the numbers tell)",
+        help="what separates decimals, . or , (default: what the numbers tell)",
     )
     table.add_argument(
         "--drop-sensitive",

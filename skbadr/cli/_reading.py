@@ -8,9 +8,11 @@ import lzma
 import os
 import zipfile
 
+import numpy as np
+
 from ._cells import read_cells
 from ._errors import UsageError
-from ._rows import bare, split_rows
+from ._rows import bare, split_rows, unique_names
 
 _OPENERS = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 _SPREADSHEETS = (".xlsx", ".xls", ".ods")
@@ -63,7 +65,7 @@ def read_table(path, names, notes, *, encoding=None, missing=None, decimal=None)
         raise UsageError(f"there is no file {path!r}.")
     try:
         if _extension(path) in (".parquet", ".pq"):
-            frame = _read_parquet(path)
+            frame = _read_parquet(path, notes)
             return frame, frame.iloc[:, :0]
         text = _decode(_read_bytes(path), path, encoding, notes)
         columns, separator = split_rows(text, names, notes)
@@ -97,8 +99,9 @@ def _read_bytes(path):
 def _decode(data, path, encoding, notes):
     """Return the text by the encoding given, by the file's mark, or by what its bytes tell."""
     chosen = encoding or next((e for mark, e in _MARKS.items() if data.startswith(mark)), None)
-    # UTF-16 without a mark is valid UTF-8, with a zero byte beside most letters.
-    if chosen is None and (b"\0" in data or not _is_utf8(data)):
+    # UTF-16 without a mark may be valid UTF-8, but has a zero byte beside most letters.
+    zeros = data[:1000].count(0)
+    if chosen is None and (zeros > 100 or not _is_utf8(data)):
         chosen = _recognise(data, path)
         notes.append(
             f"{os.path.basename(path)} is not UTF-8, it is read as {chosen}: where letters look "
@@ -135,7 +138,7 @@ def _recognise(data, path):
     return "cp1252" if best is None else best.encoding
 
 
-def _read_parquet(path):
+def _read_parquet(path, notes):
     """Return a frame in which is missing what the file says is missing, and an empty text."""
     import pandas as pd
 
@@ -143,20 +146,23 @@ def _read_parquet(path):
         frame = pd.read_parquet(path).reset_index(drop=True)
     except ImportError:
         raise UsageError("reading Parquet needs pyarrow: pip install pyarrow.") from None
-    columns = {}
-    for name in frame.columns:
-        column = frame[name]
-        if isinstance(column.dtype, pd.CategoricalDtype):
-            column = column.astype(column.cat.categories.dtype)
-        kind = pd.api.types.infer_dtype(column.dropna())
-        if kind == "boolean":
-            columns[str(name)] = column.astype("boolean")
-        elif kind == "integer":
-            columns[str(name)] = column.astype("Int64")
-        elif kind in ("floating", "decimal", "mixed-integer-float"):
-            columns[str(name)] = column.astype(float)
-        else:
-            columns[str(name)] = column.astype(object).map(
-                lambda value: bare(str(value)) or None, na_action="ignore"
-            )
-    return pd.DataFrame(columns)
+    names = unique_names(list(map(str, frame.columns)), notes)
+    return pd.DataFrame({name: _typed(frame.iloc[:, place]) for place, name in enumerate(names)})
+
+
+def _typed(column):
+    """Return a column of Parquet in one of the types that `read_cells` returns."""
+    import pandas as pd
+
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(column.cat.categories.dtype)
+    kind = pd.api.types.infer_dtype(column.dropna())
+    if kind == "boolean":
+        return column.astype("boolean")
+    if kind == "integer":
+        return column.astype("UInt64" if column.max() > np.iinfo(np.int64).max else "Int64")
+    if kind in ("floating", "decimal", "mixed-integer-float"):
+        return column.astype(float)
+    texts = [bare(str(value)) for value in column]
+    missing = column.isna().to_numpy() | (np.array(texts, dtype=object) == "")
+    return pd.Series(texts, dtype=object).mask(missing)

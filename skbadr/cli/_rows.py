@@ -18,6 +18,8 @@ _QUOTINGS = (
 )
 # Rows in which the header is looked for, as titles may stand above it.
 _MAX_TITLES = 30
+# Characters of the file in which it is.
+_MAX_HEADER = 1_000_000
 # Stands before a cell that was quoted; from the private use area of Unicode.
 QUOTED = "\ue000"
 
@@ -52,8 +54,12 @@ def split_rows(text, names, notes):
     """
     if not text.strip():
         raise ValueError("it is empty.")
-    separator, names = _find_separator(text, names)
-    rows, place = _parse_best(text, separator, names)
+    limit = csv.field_size_limit(len(text))
+    try:
+        separator, names = _find_separator(text, names)
+        rows, place = _parse_best(text, separator, names)
+    finally:
+        csv.field_size_limit(limit)
     header, body = _cells(rows[place]), [row for row in rows[place + 1 :] if any(row)]
     if place:
         notes.append(f"left out {n_rows(place)} above the header.")
@@ -65,7 +71,7 @@ def split_rows(text, names, notes):
         notes.append(f"left out {n_rows(len(body) - len(kept))} equal to the header.")
     header, kept = _fit_to_header(header, kept, place, notes)
     columns = zip(*kept, strict=True) if kept else [()] * len(header)
-    return dict(zip(_unique_names(header, notes), columns, strict=True)), separator
+    return dict(zip(unique_names(header, notes), columns, strict=True)), separator
 
 
 def _parse(text, separator, quoting):
@@ -95,7 +101,7 @@ def _find_header(rows, names):
 
 def _find_separator(text, names):
     """Return the separator and those of the sets of names that a header has under it."""
-    start = text[:100_000]
+    start = text[:_MAX_HEADER]
     lines = [line for line in start.splitlines() if line.strip()][:_MAX_TITLES]
     others = {char for line in lines for char in line if not char.isalnum()}
     separators = [*_SEPARATORS, *sorted(others - set(f"{_SEPARATORS}\"'_\\"))]
@@ -188,8 +194,19 @@ def _fit_to_header(header, rows, place, notes):
     return header, [row[: len(header)] + blank[len(row) :] for row in rows]
 
 
-def _unique_names(header, notes):
-    """Return names without spaces around them, numbered where several columns share one."""
+def unique_names(header, notes):
+    """Return the names of columns without spaces around them, numbered where several share one.
+
+    Parameters
+    ----------
+    header : list of str
+    notes : list of str
+        Says which columns were numbered.
+
+    Returns
+    -------
+    list of str
+    """
     names = [bare(cell) or f"Unnamed: {i}" for i, cell in enumerate(header)]
     taken = set(names)
     for name in list(dict.fromkeys(names)):

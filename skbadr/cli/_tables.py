@@ -244,8 +244,10 @@ def _group_column(column, texts, notes):
         return [f"{column.name}={value}" for value in column]
     if not pd.api.types.is_numeric_dtype(column):
         return column.astype(str).to_numpy(dtype=object)
-    if texts is not None and texts.str.fullmatch(_CODE).any():
-        return [f"{column.name}={text}" for text in texts]
+    if texts is not None:
+        if texts.str.fullmatch(_CODE).any():
+            return [f"{column.name}={text}" for text in texts]
+        _note_same_numbers(column, texts, notes)
     if column.nunique() > _MAX_NUMERIC_GROUPS:
         middle = float(column.median())
         if not (column > middle).any():
@@ -255,6 +257,14 @@ def _group_column(column, texts, notes):
         low, high = f"{column.name}<={cut}", f"{column.name}>{cut}"
         return np.where(column <= middle, low, high).astype(object)
     return [f"{column.name}={_as_label(value)}" for value in column.tolist()]
+
+
+def _note_same_numbers(column, texts, notes):
+    """Say which texts, such as 1.1 and 1.10, are one group because they are one number."""
+    distinct = column.groupby(texts).first()
+    same = [group.index.tolist() for _, group in distinct.groupby(distinct) if len(group) > 1]
+    if same:
+        notes.append(f"{_listed(same[0])} are one group, as {column.name!r} is a number.")
 
 
 def _as_label(number):
