@@ -275,6 +275,10 @@ def test_numbers_that_are_text_are_said_to_be(load_table):
     assert "column 'income' is text because of 'ca. 500': its other values are numbers." in (
         table.notes
     )
+    for units in (["$5", "€5", "$7"], ["5 %", "0.05", "7 %"], ["EUR 1.50", "USD 1.50", "1.50"]):
+        table = load_table(to_text(PEOPLE.assign(pay=units * 40)))
+        assert "pay" in table.categories
+        assert "column 'pay' is text because it has several units." in table.notes
     for text in ("12:30", "A1", "1.2.3", "1 2", "2024-01"):
         codes = [f"{text}{i}" for i in range(10)] * 12
         assert "code" in load_table(to_text(PEOPLE.assign(code=codes))).categories

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ._missing import Column, find_missing
-from ._numbers import is_plain, read_number, read_numbers
+from ._numbers import is_plain, mix_units, read_number, read_numbers
 from ._rows import n_rows
 
 _TRUTH = {"True": True, "TRUE": True, "true": True, "False": False, "FALSE": False, "false": False}
@@ -45,7 +45,7 @@ def read_cells(columns, separator, *, by_name=(), missing=None, decimal=None, no
     numbers = _read_numeric(numeric, separator, decimal, notes)
     frame = {column.name: _typed(column, numbers.get(column.name)) for column in table}
     texts = {c.name: c.spread(c.answers, object) for c in table if c.name in by_name}
-    _note_words(table, by_name, notes)
+    _note_words(table, by_name if missing is None else (), notes)
     _note_texts([column for column in table if column.name not in numbers], by_name, notes)
     return pd.DataFrame(frame), pd.DataFrame(texts, dtype=object)
 
@@ -130,6 +130,8 @@ def _note_texts(columns, by_name, notes):
                 f"column {column.name!r} is text because of {_some(map(repr, no_numbers))}: its "
                 "other values are numbers."
             )
+        if not no_numbers and mix_units(answers):
+            notes.append(f"column {column.name!r} is text because it has several units.")
         if column.name in by_name and column.has_spaces():
             notes.append(f"spaces around the values of {column.name!r} make no difference.")
         by_case = {}

@@ -10,22 +10,8 @@ _ALWAYS = {"", "?", "#N/A", "\\N", "<NA>"}
 # Missing among numbers, in upper or lower case. Among texts they are answers: a religion, say.
 _AMONG_NUMBERS = {
     *("na", "n/a", "n.a.", "nan", "null", "none", "nil", "missing", "unknown"),
-    *(
-        "inf",
-        "-inf",
-        "+inf",
-        "infinity",
-        "-infinity",
-        "-",
-        "--",
-        ".",
-        "..",
-        "...",
-        "#div/0!",
-        "#value!",
-        "#ref!",
-        "#num!",
-    ),
+    *("inf", "-inf", "+inf", "infinity", "-infinity", "-", "--", ".", "..", "..."),
+    *("#div/0!", "#value!", "#ref!", "#num!"),
 }
 # What programs write: one that does among numbers does so among texts.
 _BY_PROGRAMS = {"na", "nan", "null"}
@@ -43,6 +29,8 @@ class Column:
         Marked if quoted.
     odd : dict of str to str
         The cells whose texts are no plain numbers, with these texts.
+    answers : list of str
+        The distinct texts of the cells that do not stand for a missing value.
     """
 
     def __init__(self, name, values):

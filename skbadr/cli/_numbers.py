@@ -7,9 +7,9 @@ _CURRENCY = (
     r"|kr\.?|Fr\.?|Rs\.?|zł|Kč)"
 )
 _WRITTEN = re.compile(
-    rf"(?P<open>\()?(?P<sign>[-+])?\s?(?:{_CURRENCY}\s?)?(?P<inner>[-+])?"
+    rf"(?P<open>\()?(?P<sign>[-+])?\s?(?:(?P<before>{_CURRENCY})\s?)?(?P<inner>[-+])?"
     rf"(?P<digits>(?:\d[\d.,' ]*)?\d|\d+[.,]|[.,]\d+)(?P<power>[eE][-+]?\d+)?"
-    rf"(?:\s?(?:%|{_CURRENCY}))?(?P<after>-)?(?P<close>\))?"
+    rf"(?:\s?(?P<behind>%|{_CURRENCY}))?(?P<after>-)?(?P<close>\))?"
 )
 _WHOLE = re.compile(r"[-+]?\d{1,18}")  # what 64 bits hold
 _LONG = re.compile(r"[-+]?\d{19,}")  # a code rather than a number
@@ -54,7 +54,14 @@ def read_numbers(texts, decimal):
         if number is None:
             return None
         numbers.append(number)
-    return numbers
+    return None if mix_units(texts) else numbers
+
+
+def mix_units(texts):
+    """Whether texts that write numbers mix currencies, or percents with other numbers."""
+    written = (_WRITTEN.fullmatch(text.translate(_ALIKE)) for text in texts)
+    units = {match and (match["before"] or match["behind"]) for match in written}
+    return len(units - {None}) > 1 or units == {None, "%"}
 
 
 def read_number(text, decimal):
