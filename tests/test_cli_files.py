@@ -150,6 +150,12 @@ def test_encodings_that_are_wrong(tmp_path, monkeypatch):
         load_csv(tmp_path / "t.csv", "ok", "city")
 
 
+def test_without_pandas_there_is_a_sentence(load_table, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(UsageError, match=r"needs pandas: pip install 'skbadr\[cli\]'"):
+        load_table("sex,ok\nf,yes\n")
+
+
 def test_compressed_files(load_table, tmp_path):
     data = to_text(PEOPLE).encode()
     for ending, compress in ((".gz", gzip.compress), (".bz2", bz2.compress),
