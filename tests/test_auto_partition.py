@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from estimator_data import classifier, make_people, make_wages, regressor
+from estimator_data import classifier, make_people, make_wages, regressor, stable_id
 from fairlearn.metrics import (
     demographic_parity_difference,
     make_derived_metric,
@@ -74,7 +74,7 @@ def chosen(model, data=(X, Y, GROUP)):
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.filterwarnings("ignore:weights|the chosen model")
 @pytest.mark.parametrize("goal", [{"bound": 0.9}, {"trade_off": 1.0}], ids=["bound", "trade-off"])
-@pytest.mark.parametrize("metric", [*OF_DECISIONS, *OF_SCORES], ids=str)
+@pytest.mark.parametrize("metric", [*OF_DECISIONS, *OF_SCORES], ids=stable_id)
 def test_with_a_goal_metrics_of_decisions_get_cells_of_groups_and_classes(metric, goal):
     expected = "group_target" if metric in OF_DECISIONS else "group"
     assert chosen(classifier(metric=metric, **goal)) == expected
@@ -82,7 +82,7 @@ def test_with_a_goal_metrics_of_decisions_get_cells_of_groups_and_classes(metric
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("metric", [*OF_MEANS, *OF_ERRORS], ids=str)
+@pytest.mark.parametrize("metric", [*OF_MEANS, *OF_ERRORS], ids=stable_id)
 def test_with_a_goal_metrics_of_mean_predictions_get_cells_of_groups_and_bins(metric):
     expected = "group_target" if metric in OF_MEANS else "group"
     assert chosen(regressor(metric=metric, trade_off=1.0), WAGES) == expected
