@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 from fairlearn.postprocessing import ThresholdOptimizer
 from fairlearn.reductions import DemographicParity, ExponentiatedGradient
+from sklearn.ensemble import BaggingClassifier, RandomForestClassifier
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.metrics import log_loss
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -140,6 +142,32 @@ def test_regression_and_metrics_of_all_kinds():
     assert audit_test(model, y, metric="kolmogorov_smirnov", bound=0.5).holds is True
     assert list(audit_test(metric="individual").by_group) == ["group", "rows"]
     assert audit_test(metric="roc_auc_score_group_min", bound=0.5).holds is True
+
+
+@pytest.mark.parametrize("wrap", [lambda model: model, make_pipeline, BADRClassifier])
+def test_losses_of_groups_are_of_the_loss_that_is_trained_on(wrap):
+    model, options = wrap(LogisticRegression()), {}
+    if isinstance(model, BADRClassifier):
+        options["sensitive_features"] = GROUP[TRAIN]
+    model.fit(X[TRAIN], Y[TRAIN], **options)
+    proba = model.predict_proba(X[TEST])
+    members = [GROUP[TEST] == g for g in np.unique(GROUP)]
+    losses = [log_loss(Y[TEST][rows], proba[rows]) for rows in members]
+    assert audit_test(model, metric="worst_group_loss").value == pytest.approx(max(losses))
+    errors = [np.mean(proba.argmax(axis=1)[rows] != Y[TEST][rows]) for rows in members]
+    assert audit_test(model, metric="worst_group_error").value == pytest.approx(max(errors))
+
+
+def test_models_of_an_unknown_loss_without_probabilities_are_said_to_be():
+    peer = ThresholdOptimizer(estimator=LogisticRegression(), predict_method="predict_proba")
+    peer.fit(X[TRAIN], Y[TRAIN], sensitive_features=GROUP[TRAIN])
+    with pytest.warns(
+        UserWarning,
+        match="ThresholdOptimizer trains on is not known, so .* is of the zero-one loss",
+    ):
+        assert audit_test(peer, metric="worst_group_loss").metric_name.endswith("[zero_one]")
+    forest = BaggingClassifier(RandomForestClassifier(2), 2).fit(X[TRAIN], Y[TRAIN])
+    assert audit_test(forest, metric="worst_group_loss").metric_name.endswith("[log_loss]")
 
 
 def test_weights():

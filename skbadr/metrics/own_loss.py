@@ -67,11 +67,11 @@ def own_loss(estimator, y, task):
             name = _BY_PARAMETER.get(value)
     if name is not None:
         loss = get_loss(name)
-        if loss.task == task and _can(final, loss.response_method):
+        if loss.task == task and _can(estimator, loss.response_method):
             return loss
     if task == "regression":
         return get_loss("squared_error")
-    return get_loss("log_loss" if hasattr(final, "predict_proba") else "zero_one")
+    return get_loss("log_loss" if hasattr(estimator, "predict_proba") else "zero_one")
 
 
 def _trained(estimator):
@@ -80,7 +80,9 @@ def _trained(estimator):
         if isinstance(estimator, Pipeline):
             inner = estimator.steps[-1][1]
         else:
-            inner = next(filter(None, (vars(estimator).get(name) for name in _FITTED)), None)
+            # Not by bool(): an ensemble that is not fitted has no length.
+            known = getattr(estimator, "__dict__", {})
+            inner = next((known[name] for name in _FITTED if name in known), None)
         if not hasattr(inner, "fit"):
             return estimator
         estimator = inner
@@ -116,8 +118,9 @@ def with_own_loss(metric, estimator, y, task):
         return metric
     loss = own_loss(estimator, y, task)
     if loss.name == "zero_one":
+        named = _trained(estimator) if isinstance(estimator, Pipeline) else estimator
         warn_user(
-            f"the loss that {type(_trained(estimator)).__name__} trains on is not known, so that "
+            f"the loss that {type(named).__name__} trains on is not known, so that "
             f"{metric.name} is of the zero-one loss: name a loss by get_metric(..., loss=...), or "
             "take worst_group_error or zero_one_loss_* by name."
         )

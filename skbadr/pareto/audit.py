@@ -18,6 +18,7 @@ from skbadr.metrics.encoding import encode
 from skbadr.metrics.estimates import group_estimates
 from skbadr.metrics.intervals import effective_rows
 from skbadr.metrics.limits import limits
+from skbadr.metrics.own_loss import with_own_loss
 from skbadr.metrics.responses import get_response
 from skbadr.metrics.sample_size import rows_needed
 from skbadr.pareto.audit_result import AuditResult
@@ -51,7 +52,7 @@ def audit(
     sensitive_features : array-like of shape (n,) or (n, m)
         Group of each row; several columns are crossed.
     metric : str, callable or FairnessMetric, default="demographic_parity"
-        As of `BADRClassifier`.
+        As of `BADRClassifier`; losses of groups are of the loss that the model trains on.
     bound : float, default=None
         Largest value allowed (ratios and floors: smallest). None: no verdict.
     confidence : float, default=0.95
@@ -108,7 +109,7 @@ def audit(
     """
     _check_options(model, bound, confidence)
     task = _task_of(model, y)
-    metric = get_metric(metric, task)
+    metric = with_own_loss(get_metric(metric, task), model, np.asarray(y), task)
     response = _respond(model, X, sensitive_features, metric.response_method, task)
     classes = getattr(model, "classes_", None) if task == "classification" else None
     data, response = encode(
