@@ -1,10 +1,17 @@
 """The loss that an estimator trains on, as a name with options."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 from sklearn.pipeline import Pipeline
 
+from skbadr._typing import Task
 from skbadr._warnings import warn_user
-from skbadr.losses import get_loss
+from skbadr.losses import Loss, get_loss
+from skbadr.metrics.base import FairnessMetric
+from skbadr.metrics.group_losses import GroupLossMetric
 
 # Estimator's class -> loss, or how its parameters give it. Subclasses count.
 _BY_CLASS = {
@@ -32,7 +39,7 @@ _BY_PARAMETER = {
 _FITTED = ("best_estimator_", "estimator_")
 
 
-def own_loss(estimator, y, task):
+def own_loss(estimator: Any, y: np.ndarray, task: Task) -> Loss:
     """Return the loss that an estimator trains on, as far as it is known.
 
     Parameters
@@ -96,7 +103,9 @@ def _can(estimator, response_method):
     return any(hasattr(estimator, method) for method in methods)
 
 
-def with_own_loss(metric, estimator, y, task):
+def with_own_loss(
+    metric: FairnessMetric, estimator: Any, y: np.ndarray, task: Task
+) -> FairnessMetric:
     """Return a metric, its loss filled in where it is the estimator's own.
 
     Parameters
@@ -114,7 +123,7 @@ def with_own_loss(metric, estimator, y, task):
     UserWarning
         If the zero-one loss stands in for a loss that is not known.
     """
-    if not getattr(metric, "own", False):
+    if not isinstance(metric, GroupLossMetric) or not metric.own:
         return metric
     loss = own_loss(estimator, y, task)
     if loss.name == "zero_one":
