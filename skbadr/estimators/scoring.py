@@ -1,8 +1,11 @@
 """The score that `trade_off` and `bound` protect, where it is not the default one."""
 
+from functools import partial
+
 import numpy as np
 from sklearn.metrics import check_scoring
 
+from skbadr._guard import Guard
 from skbadr._sklearn import _safe_indexing
 from skbadr.metrics.callables import accepts_sample_weight
 
@@ -19,10 +22,13 @@ class FoldScorer:
     y : ndarray of shape (n,)
     sample_weight : ndarray of shape (n,) or None
         Passed on to a scorer that takes it; any other gets the rows of positive weight.
+    guard : Guard
+        Of the scorer and the estimator.
     """
 
-    def __init__(self, scorer, y, sample_weight):
+    def __init__(self, scorer, y, sample_weight, guard):
         self.scorer, self.y, self.sample_weight = scorer, y, sample_weight
+        self.guard = guard
         self.weighted = sample_weight is not None and _takes_sample_weight(scorer)
 
     def __call__(self, estimator, X, rows):
@@ -39,7 +45,7 @@ class FoldScorer:
             elif not weight.all():
                 kept = np.flatnonzero(weight)
                 X, y = _safe_indexing(X, kept), y[kept]
-        score = self.scorer(estimator, X, y, **options)
+        score = self.guard.call(partial(self.scorer, estimator), X, y, **options)
         if np.ndim(score) != 0 or isinstance(score, dict):
             raise ValueError(f"scoring must give one number, got {score!r}.")
         return float(score), mass
@@ -62,7 +68,9 @@ def check_scorer(scoring, task, estimator, y, sample_weight):
             "scoring must be the name of a scorer, or a callable (estimator, X, y) -> number, got "
             f"{scoring!r}."
         )
-    return FoldScorer(check_scoring(estimator, scoring=scoring), y, sample_weight)
+    scorer = check_scoring(estimator, scoring=scoring)
+    guard = Guard(estimator, scoring, getattr(scoring, "_score_func", None))
+    return FoldScorer(scorer, y, sample_weight, guard)
 
 
 def _takes_sample_weight(scorer):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import get_routing_for_object, process_routing
 
+from skbadr._guard import Guard
 from skbadr._typing import FloatArray
 
 
@@ -38,11 +40,12 @@ class PeeledEstimator:
             self.heads.append(head if head.steps else None)
             estimator = pipeline.steps[-1][1]
         self.final = estimator
+        self._guard = Guard(self.heads)
 
     def fit_transform(
         self, X: Any, y: Any, fit_params: dict[str, Any], sample_weight: FloatArray | None = None
-    ) -> tuple[Any, dict[str, Any]]:
-        """Fit the transformers.
+    ) -> tuple[Any, Any, dict[str, Any]]:
+        """Fit the transformers, which may write into what they are given.
 
         Parameters
         ----------
@@ -54,9 +57,19 @@ class PeeledEstimator:
         Returns
         -------
         X : transformed training data of the last step
+        y : its targets
+            As given, but for transformers that change them in place.
         final_params : dict
             The fit parameters that belong to the last step.
         """
+        if not self.transforms:
+            return self._fit_transform(X, y, fit_params, sample_weight)
+        X, seen, params = self._guard.call(
+            self._fit_transform, X, y, fit_params, sample_weight=sample_weight
+        )
+        return X, y if np.array_equal(seen, y) else seen, params
+
+    def _fit_transform(self, X, y, fit_params, sample_weight):
         for pipeline, head in zip(self.pipelines, self.heads, strict=True):
             if self.routing:
                 head_params, fit_params = _route(pipeline, head, fit_params, sample_weight)
@@ -66,10 +79,13 @@ class PeeledEstimator:
                 X = head.fit_transform(X, y, **head_params)
                 for name in set(getattr(pipeline, "transform_input", None) or ()) & {*fit_params}:
                     fit_params[name] = head.transform(fit_params[name])
-        return X, fit_params
+        return X, y, fit_params
 
     def transform(self, X: Any) -> Any:
         """Apply the fitted transformers."""
+        return self._guard.call(self._transform, X) if self.transforms else X
+
+    def _transform(self, X):
         for head in self.heads:
             if head is not None:
                 X = head.transform(X)

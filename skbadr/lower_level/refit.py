@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from scipy import sparse
 from sklearn.base import clone
 
 from skbadr._dask import is_dask_array
+from skbadr._guard import Guard
 from skbadr._sklearn import _check_method_params, _num_samples, _safe_indexing
 from skbadr._typing import Array, FloatArray
 from skbadr.lower_level.base import LowerLevel
@@ -69,7 +69,8 @@ class RefitLowerLevel(LowerLevel):
                 if rows is None
                 else "X is a Dask array, from which cv would collect rows: leave cv=None."
             )
-        self.X, self.final_params = self.peeled.fit_transform(
+        self.guard = Guard(self.peeled.final)
+        self.X, y, self.final_params = self.peeled.fit_transform(
             X, y, fit_params, cells.base_weight if weighted else None
         )
         if "sample_weight" in self.final_params:
@@ -85,16 +86,13 @@ class RefitLowerLevel(LowerLevel):
         self.y, self.cells, self.weighted = y, cells, weighted
 
     def fit(self, cell_weights: FloatArray) -> Any:  # noqa: D102
-        model = clone(self.peeled.final)
-        X = self.X
-        if getattr(model, "copy_X", True) is False:
-            X = copy.copy(X)  # it overwrites what the next refit needs
+        model, X = clone(self.peeled.final), self.X
         params = dict(self.final_params)
         if not self._all_cells.is_baseline(cell_weights) or self.weighted:
             params["sample_weight"] = self._all_cells.sample_weight(cell_weights)[self._rows]
         if is_dask_array(X):
             return fit_on_blocks(model, X, self.y, self.cells, cell_weights, params)
-        model = model.fit(X, self.y, **params)
+        model = self.guard.call(model.fit, X, self.y, **params)
         release(X)
         return model
 

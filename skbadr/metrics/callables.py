@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skbadr._guard import Guard
 from skbadr._sklearn import _safe_indexing
 from skbadr._typing import Array, Method, MetricFunction, ResponseMethod, Task, Transform
 from skbadr.metrics.aggregate import METHODS, TRANSFORMS, aggregate_groups, check_option
@@ -53,7 +54,7 @@ class CallableMetric(FairnessMetric):
         check_option("response_method", response_method, RESPONSE_METHODS)
         name = name or name_of(func)
         check_signature(func, name)
-        self.func = func
+        self.func, self._guard = func, Guard(func)
         self.takes_sample_weight = accepts_sample_weight(func)
         super().__init__(
             name,
@@ -77,7 +78,9 @@ class CallableMetric(FairnessMetric):
             rows = np.flatnonzero(weight)
             y_true, y_pred, features = y_true[rows], y_pred[rows], take_rows(features, rows)
         try:
-            value: Any = self.func(y_true, y_pred, sensitive_features=features, **options)
+            # Features go as they came, in the user's own container.
+            func = functools.partial(self.func, sensitive_features=features)
+            value: Any = self._guard.call(func, y_true, y_pred, **options)
         except Exception as error:
             error.add_note(called_as(self.name, y_true, y_pred))
             raise

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from skbadr._guard import Guard
 from skbadr._rows import sums_by
 from skbadr._typing import Array, BoolArray, FloatArray, IntArray, Partition, PartitionName
 from skbadr.partition.groups import Groups, make_groups
@@ -376,7 +377,7 @@ def _cells_from_callable(partition, y, groups, base_weight, classes):
     y_labels = y if classes is None else np.asarray(classes)[y]
     group_labels = np.empty(len(groups.labels), dtype=object)
     group_labels[:] = groups.labels
-    cell_labels = partition(y_labels, group_labels[groups.codes])
+    cell_labels = Guard(partition).call(partition, y_labels, group_labels[groups.codes])
     if cell_labels is None or np.ndim(cell_labels) != 1 or len(cell_labels) != len(y):
         raise ValueError(
             f"the partition callable must return one cell label per sample ({len(y)}), got "

@@ -232,7 +232,9 @@ class Evaluator:
             respond = partial(get_response, response_method=method, task=data.task)
             response = respond_on_blocks(model, X, respond)
         else:
-            response = get_response(model, X, method, data.task)
+            response = self.folds[0].lower_level.guard.call(
+                partial(get_response, model), X, response_method=method, task=data.task
+            )
         known, name = known_of(model)
         return code_response(response, _num_samples(X), method, data.classes, known, name)
 
