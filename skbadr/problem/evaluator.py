@@ -215,6 +215,8 @@ class Evaluator:
             )
             known = "predict_proba" in self.methods and likeliest
             asked = self.methods - {"predict"} if known else self.methods
+            # Labels first: where they are wrong, nothing else is to be complained about.
+            asked = sorted(asked, key=lambda name: (name != "predict", name))
             responses = {name: self._respond(model, X, name) for name in asked}
             if known:
                 responses["predict"] = _likeliest(responses["predict_proba"])
@@ -276,15 +278,20 @@ def code_response(
     Raises
     ------
     ValueError
-        If the response is not finite, or of other rows.
+        If the response is not finite, of other rows, or no labels of y where it has to be.
     """
     if len(response) != n_rows:
         raise ValueError(f"{method} of {name} has {len(response)} rows for {n_rows} samples.")
     _check_defined(response, name, method)
+    if method == "predict" and response.size != n_rows:  # some estimators return a column
+        raise ValueError(
+            f"predict of {name} has the shape {response.shape}: it must return one label or number "
+            "per sample."
+        )
     if classes is None:
         return response.astype(float).ravel()
-    if method == "predict":  # some classifiers return a column
-        return encode_predictions(response.ravel(), classes)
+    if method == "predict":
+        return _code_labels(response.ravel(), classes, name)
     known = classes if known is None else np.asarray(known)
     if method == "decision_function":
         return _with_every_class(response, known, classes)
@@ -329,6 +336,30 @@ def _with_every_class(scores, known, classes):
     full = np.repeat(scores.max(axis=1)[:, None] - NEVER, len(classes), axis=1)
     full[:, np.searchsorted(classes, known)] = scores
     return full[:, 1] - full[:, 0] if len(classes) == 2 else full
+
+
+def _code_labels(predicted: Array, classes: Array, name: str) -> Array:
+    """Return class codes of predictions, which may be anything.
+
+    Raises
+    ------
+    ValueError
+        If some are no labels of y: they would count as a class that nobody predicted.
+    """
+    try:
+        codes = encode_predictions(predicted, classes)
+    except TypeError:  # they have no order among the labels
+        codes = np.zeros(len(predicted), dtype=np.intp)
+    codes = np.minimum(codes, len(classes) - 1)
+    if np.all(predicted == classes[codes]):
+        return codes
+    found = sorted(set(map(repr, predicted.tolist())))
+    found = ", ".join(found[:6]) + (", ..." if len(found) > 6 else "")
+    labels = ", ".join(map(repr, classes.tolist()[:20])) + (", ..." if len(classes) > 20 else "")
+    raise ValueError(
+        f"predict of {name} returns {found}, but the labels of y are {labels}: it must return the "
+        "labels that its fit was given."
+    )
 
 
 def encode_predictions(predicted: Array, classes: Array) -> Array:
