@@ -10,7 +10,7 @@ from scipy.sparse import issparse
 from sklearn import get_config
 from sklearn.base import BaseEstimator, MetaEstimatorMixin
 from sklearn.utils import check_random_state, indexable
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metadata_routing import MetadataRouter
 from sklearn.utils.validation import (
     check_is_fitted,
     validate_data,
@@ -44,7 +44,7 @@ from skbadr.estimators.monitor import Monitor
 from skbadr.estimators.outcome import outcome_so_far, store_outcome, warn_about
 from skbadr.estimators.persistence import restored_state, state_to_save
 from skbadr.estimators.report import describe
-from skbadr.estimators.routing import without_weight_request
+from skbadr.estimators.routing import router_of, split_fit_params
 from skbadr.estimators.scoring import check_scorer
 from skbadr.estimators.setup import Setup, seeded
 from skbadr.estimators.table import read_table
@@ -154,7 +154,7 @@ class BaseBADR(
             Base weights s_i >= 0; samples of weight zero influence nothing.
         **fit_params : dict
             Passed on to the estimator's fit (``step__parameter`` for a Pipeline), or routed to
-            it where metadata routing is on.
+            it where metadata routing is on. ``groups`` go to a `cv` that keeps groups together.
 
         Returns
         -------
@@ -189,7 +189,7 @@ class BaseBADR(
                 attributes=lambda archive: outcome_so_far(archive, evaluator),
             ) as monitor:
                 problem.monitor = monitor
-                archive = self._search(problem, setup, fit_params)
+                archive = self._search(problem, setup, setup.fit_params)
             store_outcome(self, archive, evaluator, setup)
             warn_about(archive, partition=self.partition_, evaluated_on=self.evaluated_on_)
         return self
@@ -220,6 +220,7 @@ class BaseBADR(
         table = table.in_canonical_order(X)
         cells, weight = table.cells, table.data.sample_weight
         scoring = check_scorer(self.scoring, self._task, estimator, y, weight)
+        fit_params, groups = split_fit_params(self, fit_params)
         family = find_family(PeeledEstimator(estimator).final, classes)
         obstacle = implicit_obstacle(
             estimator,
@@ -240,12 +241,8 @@ class BaseBADR(
         folds = None
         if self.cv is not None:
             (X,) = indexable(X)
-            folds = make_folds(
-                self.cv, X, y, cells, table.data.y, classes=classes, random_state=seed
-            )
-        routing = get_config()["enable_metadata_routing"]
-        if routing:
-            fit_params = dict(process_routing(self, "fit", **fit_params).estimator.fit)
+            options = {"classes": classes, "random_state": seed, "groups": groups}
+            folds = make_folds(self.cv, X, y, cells, table.data.y, **options)
         return Setup(
             owner=self,
             estimator=estimator,
@@ -262,7 +259,7 @@ class BaseBADR(
             folds=folds,
             seed=seed,
             fit_params=fit_params,
-            routing=routing,
+            routing=get_config()["enable_metadata_routing"],
             memory=memory,
         )
 
@@ -358,18 +355,13 @@ class BaseBADR(
     def get_metadata_routing(self) -> MetadataRouter:
         """Return the routing of metadata: `sensitive_features` here, the rest to the estimator.
 
+        A splitter as `cv` gets the ``groups`` that it keeps together.
+
         Returns
         -------
         routing : MetadataRouter
         """
-        return (
-            MetadataRouter(owner=self)
-            .add_self_request(self)
-            .add(
-                estimator=without_weight_request(self._estimator()),
-                method_mapping=MethodMapping().add(caller="fit", callee="fit"),
-            )
-        )
+        return router_of(self)
 
     def __getstate__(self):
         return state_to_save(super().__getstate__())

@@ -1,9 +1,45 @@
-"""Metadata routing: what the wrapped estimator may ask for."""
+"""Which metadata of a fit go where."""
 
 from sklearn import get_config
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import has_fit_parameter
+
+from skbadr.problem import takes_groups
+
+
+def router_of(owner):
+    """Return the router of a BADR estimator."""
+    router = MetadataRouter(owner=owner).add_self_request(owner)
+    router.add(
+        estimator=without_weight_request(owner._estimator()),
+        method_mapping=MethodMapping().add(caller="fit", callee="fit"),
+    )
+    if hasattr(owner.cv, "get_metadata_routing"):
+        router.add(
+            splitter=owner.cv, method_mapping=MethodMapping().add(caller="fit", callee="split")
+        )
+    return router
+
+
+def split_fit_params(owner, fit_params):
+    """Return the fit parameters that are the estimator's, and the groups of `cv` or None.
+
+    Without metadata routing, ``groups`` are those of `cv` where it takes any, and of a wrapped
+    search as well where its own splitter does.
+    """
+    if get_config()["enable_metadata_routing"]:
+        routed = process_routing(owner, "fit", **fit_params)
+        splitter = getattr(routed, "splitter", {})
+        return dict(routed.estimator.fit), splitter.get("split", {}).get("groups")
+    if fit_params.get("groups") is None or not takes_groups(owner.cv):
+        return fit_params, None
+    own = dict(fit_params)
+    groups = own["groups"]
+    if not takes_groups(getattr(owner._estimator(), "cv", None)):
+        del own["groups"]
+    return own, groups
 
 
 def without_weight_request(estimator):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.utils import get_tags
 
 from skbadr._dask import is_dask_array
 from skbadr._guard import Guard
@@ -58,9 +59,10 @@ class RefitLowerLevel(LowerLevel):
         routing: bool = False,
     ) -> None:
         self._all_cells, self._rows = cells, slice(None) if rows is None else rows
+        self._pairwise = _is_pairwise(estimator)
         if rows is not None and not is_dask_array(X):
             fit_params = _check_method_params(X, fit_params, rows)
-            X, y, cells = _safe_indexing(X, rows), y[rows], _part(cells, rows)
+            X, y, cells = self.take(X, rows), y[rows], _part(cells, rows)
         self.peeled = PeeledEstimator(estimator, routing=routing)
         if is_dask_array(X) and (rows is not None or self.peeled.transforms):
             raise TypeError(
@@ -96,6 +98,19 @@ class RefitLowerLevel(LowerLevel):
         release(X)
         return model
 
+    def take(self, X: Any, rows: Array) -> Any:
+        """Return some rows of the user's X, of kernels the columns of the training rows alone."""
+        if not self._pairwise:
+            return _safe_indexing(X, rows)
+        if not hasattr(X, "shape"):
+            X = np.asarray(X)
+        if len(X.shape) != 2 or X.shape[0] != X.shape[1]:
+            raise ValueError(
+                f"X has the shape {X.shape}, but the estimator takes a precomputed matrix of all "
+                "pairs of samples: pass a square one."
+            )
+        return _safe_indexing(_safe_indexing(X, rows), self._rows, axis=1)
+
     def assemble(self, model: Any) -> Any:  # noqa: D102
         return self.peeled.assemble(model)
 
@@ -109,6 +124,11 @@ class RefitLowerLevel(LowerLevel):
             return X
         transformed = self.peeled.transform(X)
         return self.X if training and _equal(transformed, self.X) else transformed
+
+
+def _is_pairwise(estimator):
+    """Whether an estimator takes a matrix of all pairs of samples, as of a precomputed kernel."""
+    return hasattr(estimator, "__sklearn_tags__") and get_tags(estimator).input_tags.pairwise
 
 
 def _part(cells, rows):

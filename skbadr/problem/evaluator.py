@@ -41,7 +41,7 @@ class Fold:
     def __init__(self, lower_level: RefitLowerLevel, X: Any, rows: Array | None = None) -> None:
         self.lower_level = lower_level
         self.rows = rows
-        self.X = X if rows is None else _safe_indexing(X, rows)
+        self.X = X if rows is None else lower_level.take(X, rows)
         self.X_final = lower_level.transform(self.X, training=rows is None)
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit, check_cv
+from sklearn.utils.metadata_routing import get_routing_for_object
 
-from skbadr._typing import CV, Array
+from skbadr._guard import Guard
+from skbadr._sklearn import _num_samples
+from skbadr._typing import CV, Array, ArrayLike
 from skbadr._warnings import warn_user
 
 if TYPE_CHECKING:
@@ -24,6 +28,7 @@ def make_folds(
     *,
     classes: Array | None = None,
     random_state: int,
+    groups: ArrayLike | None = None,
 ) -> list[tuple[Array, Array]]:
     """Split the samples for a held-out upper level.
 
@@ -40,6 +45,8 @@ def make_folds(
     classes : ndarray of shape (C,) or None, default=None
         Class labels; None for regression.
     random_state : int
+    groups : array-like of shape (n,) or None, default=None
+        What a splitter keeps together.
 
     Returns
     -------
@@ -48,7 +55,7 @@ def make_folds(
     Raises
     ------
     ValueError
-        If `cv` is out of range, names rows that do not exist, or leaves a fold empty.
+        If `cv` is out of range, names rows that do not exist, leaves a fold empty, or lacks groups.
 
     Warns
     -----
@@ -74,11 +81,38 @@ def make_folds(
         splitter = StratifiedKFold(int(cv), shuffle=True, random_state=random_state)
         strata = _strata(cells, codes, rows, int(cv))
     else:
-        checked = check_cv(cv, y, classifier=classes is not None)
-        folds = list(checked.split(X, y))
-        return _check_folds(folds, cells, targets, classes)
+        splitter = check_cv(cv, y, classifier=classes is not None)
+        return _check_folds(_split(splitter, X, y, groups), cells, targets, classes)
     folds = [tuple(np.sort(rows[part]) for part in fold) for fold in splitter.split(strata, strata)]
     return _check_folds(folds, cells, targets, classes)
+
+
+def takes_groups(cv):
+    """Whether a splitter keeps groups of samples together, so that it has to be told them."""
+    if hasattr(cv, "get_metadata_routing"):
+        return bool(get_routing_for_object(cv).consumes("split", ["groups"]))
+    split = getattr(cv, "split", None)
+    return callable(split) and "groups" in inspect.signature(split).parameters
+
+
+def _split(splitter, X, y, groups):
+    def split(X, y, **options):
+        return list(splitter.split(X, y, **options))
+
+    options = {} if groups is None else {"groups": groups}
+    if groups is not None and _num_samples(groups) != len(y):
+        raise ValueError(
+            f"groups has {_num_samples(groups)} rows but X has {len(y)}: give one per sample."
+        )
+    try:
+        return Guard(splitter).call(split, X, y, **options)
+    except (TypeError, ValueError) as error:
+        if groups is not None or not takes_groups(splitter):
+            raise
+        raise ValueError(
+            f"cv={splitter!r} keeps groups of samples together: pass groups to fit, one per sample "
+            "(inside a Pipeline: step__groups; inside a search: with metadata routing)."
+        ) from error
 
 
 def _strata(cells, targets, rows, smallest, most=np.inf):
