@@ -1,16 +1,21 @@
 """Refusals: bad arguments get one sentence each, before any refit."""
 
-import inspect
 import os
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_memory as check_sklearn_memory
-from sklearn.utils.validation import has_fit_parameter
 
 from skbadr._sklearn import _check_sample_weight, _num_samples
 from skbadr.estimators.inputs import check_readable, inner_tags
+from skbadr.estimators.parts import (
+    is_frozen,
+    last_step,
+    resampling_step,
+    without_sample_weight,
+)
+from skbadr.metrics.responses import has_method
 from skbadr.partition import make_groups, select_columns
 
 
@@ -39,39 +44,64 @@ def check_inner_estimator(estimator, task, owner):
         raise TypeError(
             f"{owner} needs a {wanted}, got the {kind} {_name(estimator)}{other.get(kind, '')}."
         )
-    final = estimator
-    while isinstance(final, Pipeline):
-        final = final.steps[-1][1]
-    if isinstance(final, str) or not hasattr(final, "predict"):
+    final = last_step(estimator)
+    if isinstance(final, str) or not has_method(final, "predict"):
         raise TypeError(
             f"the last step of the pipeline is {final!r}: it must be an estimator that predicts."
             if final is not estimator
             else f"estimator {_name(final)} has no predict method."
         )
-    unweighted = _without_sample_weight(final)
+    sampler = resampling_step(estimator)
+    if sampler is not None:
+        name, step = sampler
+        raise TypeError(
+            f"step {name!r} of the pipeline is a sampler ({_name(step)}), which changes the rows "
+            "that weights belong to: samplers belong outside, so resample before fit, or drop the "
+            "step."
+        )
+    check_trainable(final, "" if final is estimator else ", the last step of the pipeline,")
+
+
+def check_trainable(final, inside):
+    """Refuse what weights cannot train: frozen or fitted models, fits without weights.
+
+    Parameters
+    ----------
+    final : estimator
+        The last step.
+    inside : str
+        What to add to its name.
+
+    Raises
+    ------
+    TypeError
+        Saying what to pass in its place.
+    """
+    name = _name(final) + inside
+    if is_frozen(final):
+        raise TypeError(
+            f"{name} is frozen, and weights cannot retrain a frozen model: pass the estimator that "
+            "was frozen."
+        )
+    cv = final.get_params(deep=False).get("cv")
+    if isinstance(cv, str) and cv == "prefit":
+        raise TypeError(
+            f"{name} has cv='prefit', but is cloned for each fit, which loses fitted parts: wrap "
+            "these in sklearn.frozen.FrozenEstimator, and leave cv at its default."
+        )
+    unweighted = without_sample_weight(final)
+    if isinstance(unweighted, Pipeline):
+        raise TypeError(
+            f"Pipeline in {name} does not take sample_weight in fit, but by routing: turn metadata "
+            "routing on and have its last step request sample_weight, or put what wraps the "
+            "Pipeline into it as its last step."
+        )
     if unweighted is not None:
-        inside = "" if final is estimator else ", the last step of the pipeline,"
         within = "" if unweighted is final else f"{_name(unweighted)} in "
         raise TypeError(
-            f"{within}{_name(final)}{inside} does not take sample_weight in fit, so groups cannot "
-            "be re-weighted: choose an estimator that does."
+            f"{within}{name} does not take sample_weight in fit, so groups cannot be re-weighted: "
+            "choose an estimator that does."
         )
-
-
-def _without_sample_weight(estimator):
-    """Return the (sub-)estimator whose fit takes no sample_weight, or None.
-
-    Searches and the like take anything by ``**kwargs`` and pass it on to what they wrap.
-    """
-    if has_fit_parameter(estimator, "sample_weight"):
-        return None
-    parameters = inspect.signature(estimator.fit).parameters.values()
-    if all(p.kind is not p.VAR_KEYWORD for p in parameters):
-        return estimator
-    wrapped = [v for v in estimator.get_params(deep=False).values() if hasattr(v, "fit")]
-    if not wrapped:
-        return estimator
-    return next(filter(None, map(_without_sample_weight, wrapped)), None)
 
 
 def check_weight(sample_weight, X):
@@ -254,7 +284,7 @@ def check_response(metric, estimator):
     methods = {metric.response_method}
     if metric.response_method == "decision_function":
         methods.add("predict_proba")
-    if not any(hasattr(estimator, method) for method in methods):
+    if not any(has_method(estimator, method) for method in methods):
         raise TypeError(
             f"metric {metric.name!r} needs {metric.response_method}, which {_name(estimator)} does "
             "not have: choose another metric or estimator."

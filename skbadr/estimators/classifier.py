@@ -11,6 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from skbadr._typing import Array
 from skbadr.estimators.base import BaseBADR
 from skbadr.estimators.delegation import ClassifierDelegation
+from skbadr.metrics.responses import has_method
 from skbadr.partition.groups import encode_labels
 
 # Integer targets with more values than this may be meant for regression.
@@ -211,4 +212,4 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
         return y, codes.astype(np.intp, copy=False), classes
 
     def _loss(self, estimator):
-        return "log_loss" if hasattr(estimator, "predict_proba") else "zero_one"
+        return "log_loss" if has_method(estimator, "predict_proba") else "zero_one"

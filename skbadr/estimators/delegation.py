@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skbadr._sklearn import available_if
 from skbadr._typing import Array, ArrayLike, FloatArray
 from skbadr.estimators.inputs import check_dimensions
+from skbadr.metrics.responses import has_method
 
 
 def delegates(method: str) -> Callable[[Any], bool]:
@@ -18,7 +19,8 @@ def delegates(method: str) -> Callable[[Any], bool]:
 
     def check(self):
         inner = getattr(self, "estimator_", None)
-        getattr(self._estimator() if inner is None else inner, method)
+        if inner is not None or not has_method(self._estimator(), method):
+            getattr(self._estimator() if inner is None else inner, method)
         return True
 
     return check

@@ -2,10 +2,10 @@
 
 from sklearn import get_config
 from sklearn.base import clone
-from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import has_fit_parameter
 
+from skbadr.estimators.parts import last_step
 from skbadr.problem import takes_groups
 
 
@@ -49,9 +49,8 @@ def without_weight_request(estimator):
     """
     if not get_config()["enable_metadata_routing"] or not hasattr(estimator, "get_params"):
         return estimator
-    estimator = final = clone(estimator)
-    while isinstance(final, Pipeline):
-        final = final.steps[-1][1]
+    estimator = clone(estimator)
+    final = last_step(estimator)
     if has_fit_parameter(final, "sample_weight") and hasattr(final, "set_fit_request"):
         final.set_fit_request(sample_weight=False)
     return estimator

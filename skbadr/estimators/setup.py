@@ -160,4 +160,5 @@ def seeded(estimator, seed):
         for name, value in copy.get_params(deep=True).items()
         if value is None and (name == "random_state" or name.endswith("__random_state"))
     }
-    return copy.set_params(**parameters)
+    copy.set_params(**parameters)
+    return copy

@@ -12,6 +12,7 @@ from skbadr._warnings import warn_user
 from skbadr.losses import Loss, get_loss
 from skbadr.metrics.base import FairnessMetric
 from skbadr.metrics.group_losses import GroupLossMetric
+from skbadr.metrics.responses import has_method
 
 # Estimator's class -> loss, or how its parameters give it. Subclasses count.
 _BY_CLASS = {
@@ -78,7 +79,7 @@ def own_loss(estimator: Any, y: np.ndarray, task: Task) -> Loss:
             return loss
     if task == "regression":
         return get_loss("squared_error")
-    return get_loss("log_loss" if hasattr(estimator, "predict_proba") else "zero_one")
+    return get_loss("log_loss" if has_method(estimator, "predict_proba") else "zero_one")
 
 
 def _trained(estimator):
@@ -100,7 +101,7 @@ def _can(estimator, response_method):
     methods = {response_method}
     if response_method == "decision_function":
         methods.add("predict_proba")
-    return any(hasattr(estimator, method) for method in methods)
+    return any(has_method(estimator, method) for method in methods)
 
 
 def with_own_loss(

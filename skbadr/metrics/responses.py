@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from sklearn.base import is_classifier
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import Pipeline
 
 from skbadr._typing import Array, ResponseMethod, Task
 
@@ -40,6 +43,24 @@ def log_odds(proba: Array) -> Array:
     """Return log odds of two classes, or log probabilities of more, of shape (n,) or (n, C)."""
     logs = np.log(np.clip(proba, 1e-12, 1.0))
     return logs[:, 1] - logs[:, 0] if logs.shape[1] == 2 else logs
+
+
+def has_method(estimator: Any, name: str) -> bool:
+    """Whether an estimator has a method, or will have it when it is fitted.
+
+    A stack has the methods of its last estimator, of which None stands for a linear one.
+    """
+    if hasattr(estimator, name):
+        return True
+    if isinstance(estimator, Pipeline):
+        return has_method(estimator.steps[-1][1], name)
+    if not hasattr(type(estimator), name) or not hasattr(estimator, "get_params"):
+        return False
+    params = estimator.get_params(deep=False)
+    if "final_estimator" in params and params["final_estimator"] is None:
+        return hasattr(LogisticRegression if is_classifier(estimator) else Ridge, name)
+    wrapped = params.get("final_estimator", params.get("estimator"))
+    return wrapped is not None and has_method(wrapped, name)
 
 
 def predicts_likeliest(estimator: Any) -> bool:
