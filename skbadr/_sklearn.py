@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -37,6 +38,20 @@ else:
             return method
 
 
+def rows_being_scored() -> tuple[Any, Any]:
+    """Return the estimator and the X of the scikit-learn scorer that is calling, or None twice.
+
+    TunedThresholdClassifierCV has the function within a scorer called for each threshold, with no
+    more than labels: only the caller knows of which rows they are.
+    """
+    frame = sys._getframe(1)
+    while frame is not None:
+        if frame.f_globals.get("__name__") == "sklearn.metrics._scorer" and "X" in frame.f_locals:
+            return frame.f_locals.get("estimator"), frame.f_locals["X"]
+        frame = frame.f_back
+    return None, None
+
+
 __all__ = [
     "CallbackSupportMixin",
     "_check_method_params",
@@ -45,5 +60,6 @@ __all__ = [
     "_num_samples",
     "_safe_indexing",
     "available_if",
+    "rows_being_scored",
     "with_callbacks",
 ]

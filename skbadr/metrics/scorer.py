@@ -8,8 +8,10 @@ import numpy as np
 from sklearn.base import is_regressor
 from sklearn.utils.metadata_routing import MetadataRequest
 
+from skbadr._sklearn import rows_being_scored
 from skbadr._typing import ArrayLike, Columns, Features, MetricLike, Task
 from skbadr.metrics.base import evaluate
+from skbadr.metrics.encoding import encode
 from skbadr.metrics.own_loss import with_own_loss
 from skbadr.metrics.registry import get_metric
 from skbadr.metrics.responses import get_response
@@ -64,23 +66,77 @@ class FairnessScorer:
         ValueError
             If nothing says what the groups are.
         """
-        groups: Any = sensitive_features
-        if groups is None:
-            if self.sensitive_columns is None:
-                raise ValueError(
-                    "the fairness scorer has no groups: give sensitive_columns to "
-                    "fairness_scorer, or pass sensitive_features (with metadata routing on)."
-                )
-            names = getattr(estimator, "feature_names_in_", None)
-            groups = select_columns(X, self.sensitive_columns, feature_names=names)
         task: Task = "regression" if is_regressor(estimator) else "classification"
         metric = get_metric(self.metric, task, **self.metric_options)
         metric = with_own_loss(metric, estimator, np.asarray(y_true), task)
         y_pred = get_response(estimator, X, metric.response_method, task)
-        # A fold may lack classes; the estimator knows all of those it was trained on.
-        classes = getattr(estimator, "classes_", None) if task == "classification" else None
-        value = evaluate(metric, y_true, y_pred, groups, sample_weight, task=task, classes=classes)
+        value = evaluate(
+            metric,
+            y_true,
+            y_pred,
+            self._groups_of(estimator, X, sensitive_features),
+            sample_weight,
+            task=task,
+            classes=_classes_of(estimator, task),
+        )
         return value if metric.greater_is_better else -value
+
+    def _groups_of(self, estimator, X, sensitive_features):
+        if sensitive_features is not None:
+            return sensitive_features
+        if self.sensitive_columns is None or X is None:
+            raise ValueError(
+                "the fairness scorer has no groups: give sensitive_columns to "
+                "fairness_scorer, or pass sensitive_features (with metadata routing on)."
+            )
+        names = getattr(estimator, "feature_names_in_", None)
+        return select_columns(X, self.sensitive_columns, feature_names=names)
+
+    # The rest is what TunedThresholdClassifierCV takes of a scorer: the function within, its sign
+    # and its options, of which it makes a scorer of many thresholds.
+
+    @property
+    def _sign(self):
+        metric = self._thresholded()
+        return 1 if metric.greater_is_better else -1
+
+    @property
+    def _kwargs(self):
+        label = self.metric_options.get("pos_label")
+        return {} if label is None else {"pos_label": label}
+
+    def _score_func(
+        self, y_true, y_pred, *, sensitive_features=None, sample_weight=None, pos_label=None
+    ):
+        metric = self._thresholded()
+        estimator, X = rows_being_scored()
+        groups = self._groups_of(estimator, X, sensitive_features)
+        data, predicted = encode(
+            metric,
+            y_true,
+            y_pred,
+            groups,
+            sample_weight,
+            task="classification",
+            classes=_classes_of(estimator, "classification"),
+        )
+        value = float(metric.value(data, predicted))
+        # Undefined at a threshold, as a ratio where nobody is selected, is not best but worst.
+        return 0.0 if np.isnan(value) and metric.greater_is_better else value
+
+    def _thresholded(self):
+        metric = get_metric(self.metric, "classification", **self.metric_options)
+        if getattr(metric, "own", False):
+            raise ValueError(
+                f"{metric.name} is of the loss that is trained on, which no threshold changes: "
+                "choose a metric of predictions, such as worst_group_error, to tune thresholds by."
+            )
+        if metric.response_method != "predict":
+            raise ValueError(
+                f"{metric.name} is a metric of {metric.response_method}, which no threshold "
+                "changes: choose a metric of predictions to tune thresholds by."
+            )
+        return metric
 
     def set_score_request(self, **requests: bool | str | None) -> Self:
         """Say which metadata (`sensitive_features`, `sample_weight`) the scorer takes.
@@ -102,9 +158,17 @@ class FairnessScorer:
             request.score.add_request(param=name, alias=value)
         return request
 
+    def _get_metadata_request(self):
+        return self.get_metadata_routing()
+
     def __repr__(self) -> str:
         groups = "" if self.sensitive_columns is None else f", {self.sensitive_columns!r}"
         return f"fairness_scorer({self.metric!r}{groups})"
+
+
+def _classes_of(estimator, task):
+    """Return the classes that an estimator was trained on, all of which a fold may lack."""
+    return getattr(estimator, "classes_", None) if task == "classification" else None
 
 
 def fairness_scorer(
