@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.linear_model import LogisticRegression
-from sklearn.utils import assert_all_finite, column_or_1d
+from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 
 from skbadr._typing import Array
 from skbadr.estimators.base import BaseBADR
 from skbadr.estimators.delegation import ClassifierDelegation
+from skbadr.estimators.targets import distinct_targets, read_targets
 from skbadr.metrics.responses import has_method
 from skbadr.partition.groups import encode_labels
 
@@ -196,13 +197,13 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
         return LogisticRegression()
 
     def _encode_target(self, y):
-        y = column_or_1d(y, warn=True)
+        y = read_targets(y)
         if y.dtype.kind in "biu":  # counted, which costs less than sorting them
             codes, labels = encode_labels(y)
             classes = np.array(labels, dtype=y.dtype)
         else:
             assert_all_finite(y, input_name="y")
-            classes, codes = np.unique(y, return_inverse=True)
+            classes, codes = distinct_targets(y)
         if y.dtype.kind not in "biu" or len(classes) > MANY_CLASSES:
             check_classification_targets(y)
         if len(classes) < 2:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.linear_model import Ridge
-from sklearn.utils import check_array, column_or_1d
+from sklearn.utils import check_array
 
 from skbadr._typing import (
     CV,
@@ -23,6 +23,7 @@ from skbadr._typing import (
 )
 from skbadr.estimators.base import BaseBADR
 from skbadr.estimators.delegation import PredictorDelegation
+from skbadr.estimators.targets import read_targets
 from skbadr.solvers import UpperSolver
 
 
@@ -176,7 +177,7 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
         return Ridge()
 
     def _encode_target(self, y):
-        y = column_or_1d(y, warn=True)
+        y = read_targets(y)
         y = check_array(y, ensure_2d=False, dtype="numeric", input_name="y")
         if not np.issubdtype(y.dtype, np.number) and y.dtype.kind != "b":
             raise ValueError(f"y must be numeric for a regressor, got dtype {y.dtype}.")
