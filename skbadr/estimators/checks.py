@@ -16,7 +16,7 @@ from skbadr.estimators.parts import (
     without_sample_weight,
 )
 from skbadr.metrics.responses import has_method
-from skbadr.partition import make_groups, select_columns
+from skbadr.partition import check_sizes, make_groups, select_columns
 
 
 def check_inner_estimator(estimator, task, owner):
@@ -172,7 +172,7 @@ def check_groups(sensitive_features, argument, X, sensitive_columns, estimator):
     Raises
     ------
     ValueError
-        If lengths differ, values are missing, or there is a single group.
+        If lengths differ, values are missing, there is a single group, or there are many tiny ones.
     """
     groups = make_groups(sensitive_features, argument=argument)
     n_samples = _num_samples(X)
@@ -182,6 +182,7 @@ def check_groups(sensitive_features, argument, X, sensitive_columns, estimator):
             "order of X."
         )
     check_several(groups, argument, X, sensitive_columns, estimator)
+    check_sizes(np.bincount(groups.codes), argument)
     return groups
 
 

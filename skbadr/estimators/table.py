@@ -11,7 +11,14 @@ from skbadr.estimators import checks
 from skbadr.estimators.scoring import DEFAULTS
 from skbadr.lower_level import PeeledEstimator, is_solved_on_blocks
 from skbadr.metrics import EvaluationSet
-from skbadr.partition import Cells, in_canonical_order, make_cells, read_groups, read_rows
+from skbadr.partition import (
+    Cells,
+    check_sizes,
+    in_canonical_order,
+    make_cells,
+    read_groups,
+    read_rows,
+)
 from skbadr.problem import DaskSample, draw_sample
 
 
@@ -143,6 +150,7 @@ def _read_blocks(owner, partition, X, y, sensitive_features, sample_weight, n_bi
         n_target_bins=n_bins,
         encode_classes=(lambda values: owner._encode_target(values)[2]) if classify else None,
     )
+    check_sizes(rows.totals.rows.sum(axis=1), argument)
     sample = draw_sample(X, rows)
     return Table(rows.y, sample.data, sample.cells, sample_weight is not None, rows, sample)
 

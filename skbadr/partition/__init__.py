@@ -17,6 +17,9 @@ from skbadr.partition.groups import (
     Groups,
 )
 from skbadr.partition.groups import (
+    check_sizes as check_sizes,
+)
+from skbadr.partition.groups import (
     encode_labels as encode_labels,
 )
 from skbadr.partition.groups import (

@@ -12,7 +12,7 @@ import numpy as np
 from skbadr._guard import Guard
 from skbadr._rows import sums_by
 from skbadr._typing import Array, BoolArray, FloatArray, IntArray, Partition, PartitionName
-from skbadr.partition.groups import Groups, make_groups
+from skbadr.partition.groups import Groups, check_sizes, make_groups
 from skbadr.partition.order import canonical_order, sorted_labels
 from skbadr.partition.row_keys import key_order, row_keys
 
@@ -384,6 +384,7 @@ def _cells_from_callable(partition, y, groups, base_weight, classes):
             f"{type(cell_labels).__name__} of shape {np.shape(cell_labels)}."
         )
     named = make_groups(cell_labels, argument="what the partition callable returned")
+    check_sizes(np.bincount(named.codes), "the partition callable")
     totals = np.bincount(named.codes, weights=base_weight, minlength=len(named.labels))
     return Cells(named.codes, named.labels, base_weight, totals)
 

@@ -11,6 +11,9 @@ from scipy import sparse
 
 from skbadr._typing import Array, Features, IntArray
 
+# Groups that may be of any size, and rows below which a group is too small to be one of more.
+MANY, HANDFUL = 20, 5
+
 
 @dataclass(frozen=True)
 class Groups:
@@ -88,6 +91,29 @@ def make_groups(sensitive_features: Features, *, argument: str = "sensitive_feat
         name, codes, labels = encoded[0]
         return Groups(codes, labels, (name or argument,))
     return _cross(encoded, argument)
+
+
+def check_sizes(counts: IntArray, what: str) -> None:
+    """Refuse parts of the sample that are many and tiny, as the values of a continuous column are.
+
+    Parameters
+    ----------
+    counts : ndarray of shape (S,)
+        Number of rows of each part.
+    what : str
+        What makes the parts, for the message.
+
+    Raises
+    ------
+    ValueError
+        If there are many parts and most have no more than a few rows.
+    """
+    if len(counts) > MANY and np.mean(counts < HANDFUL) > 0.5:
+        raise ValueError(
+            f"{what} makes {len(counts)} groups of {int(np.sum(counts))} rows, most of fewer than "
+            f"{HANDFUL} rows, as a continuous column does: cut it into bands (pandas.cut, "
+            "numpy.digitize), merge rare values, or cross fewer columns."
+        )
 
 
 def encode_labels(values: Any) -> tuple[IntArray, Any]:
