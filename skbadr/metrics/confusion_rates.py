@@ -12,6 +12,12 @@ from skbadr._typing import Array
 # denominators of shape (..., C): one rate per table and class, that class being the positive one.
 
 
+def _sum(table, axis):
+    """Return the sum over an axis of few classes, by slices: numpy's own is ten times slower."""
+    slices = np.moveaxis(table, axis, 0)
+    return sum(slices[1:], start=slices[0])
+
+
 def _off_diagonal(table):
     return table * (1.0 - np.eye(table.shape[-1]))
 
@@ -26,23 +32,24 @@ def others(per_class: Array) -> Array:
 
 
 def _total(table):
-    return table.sum(axis=(-2, -1))[..., None]
+    return _sum(_sum(table, -2), -1)[..., None]
 
 
 def _selection(table):
-    return table.sum(axis=-2), _total(table) * np.ones(table.shape[-1])
+    selected = _sum(table, -2)
+    return selected, _sum(selected, -1)[..., None] * np.ones(table.shape[-1])
 
 
 def _true_positive(table):
-    return _diagonal(table), table.sum(axis=-1)
+    return _diagonal(table), _sum(table, -1)
 
 
 def _false_negative(table):
-    return _off_diagonal(table).sum(axis=-1), table.sum(axis=-1)
+    return _sum(_off_diagonal(table), -1), _sum(table, -1)
 
 
 def _false_positive(table):
-    return _off_diagonal(table).sum(axis=-2), others(table.sum(axis=-1))
+    return _sum(_off_diagonal(table), -2), others(_sum(table, -1))
 
 
 def _true_negative(table):

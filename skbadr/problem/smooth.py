@@ -141,18 +141,19 @@ class SmoothProblem:
         ]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def sensitivities(self, states):
+    def sensitivities(self, states, directions=None):
         """Return how scores move with log weights: one tensor of shape (n, m, K).
 
         With ``lam = shares * exp(t)`` normalised, ``d coef / d t_k = -H^-1 lam_k (J_k - sum_j
         lam_j J_j)``, J_k the gradient of cell k's mean loss.
 
         Also returned are the derivatives of the parameters, one list entry per fold, of shape
-        (p, m, K).
+        (p, m, K). With `directions` of shape (K, D), both are along these, of shape (..., D).
         """
         scores, parameters = [], []
         for level, state, X in zip(self.levels, states, self.held_out, strict=True):
             moved = level.sensitivities(state, exact=False)
+            moved = moved if directions is None else moved @ directions
             shape = moved.shape
             flat = level.forward(moved.reshape(shape[0], -1), X)
             scores.append(flat.reshape(len(flat), *shape[1:]))

@@ -31,19 +31,19 @@ class ExploringSearch(LinearisedSearch):
         Two rounds of shrinking spread find the region, on some of the rows where these are many;
         the last round is exact, around the point found.
         """
-        n_cells = self.problem.n_cells
+        n_moved = trials.sensitivities.shape[-1]
         rng = np.random.default_rng([self.problem.seed, len(self.archive.evaluations), step])
-        first = 24 * min(n_cells, 4) if trials.fast else 32
-        center = np.zeros(n_cells)
+        first = 24 * min(n_moved, 4) if trials.fast else 32
+        center = np.zeros(n_moved)
         for spread, size in ((1.0, first), (0.35, first // 2)):
-            steps = rng.standard_normal((size, n_cells)) * (rng.random((size, 1)) + 0.1)
+            steps = rng.standard_normal((size, n_moved)) * (rng.random((size, 1)) + 0.1)
             moves = np.clip(center + spread * radius * steps, -radius, radius)
             moves[0] = center
             metric, score = trials(moves, coarse=True)
             if spread == 1.0:
                 self._set_scale(metric, score)
             center = moves[int(np.argmin(self._merit(metric, score)))]
-        small = 0.1 * radius * rng.standard_normal((first // 2, n_cells))
+        small = 0.1 * radius * rng.standard_normal((first // 2, n_moved))
         small = np.clip(center + small, -radius, radius) - center
         small[0] = 0.0
         merit = self._merit(*trials.moved(center)(small))

@@ -13,6 +13,7 @@ from skbadr.problem import UpperObjective
 from skbadr.problem.smooth_folds import MANY_ROWS
 from skbadr.result import Archive
 from skbadr.solvers.descent import Descents
+from skbadr.solvers.directions import MANY
 from skbadr.solvers.few_rows import FewRows
 from skbadr.solvers.linearised import LinearisedSearch
 from skbadr.solvers.smooth import SmoothSolver, is_smooth
@@ -262,7 +263,7 @@ class ImplicitSolver(SmoothSolver):
             starts = []
         factors = (1.0, 0.5, 1.5, 4.0, 8.0)  # the last where a model hardly feels its weights
         starts += [(weights, "tilt") for weights in tilts(problem.cells, factors)]
-        if problem.cells.target_of_cell is None:
+        if problem.cells.target_of_cell is None and problem.n_cells < MANY:
             starts += [(weights, "group") for weights in group_moves(problem.cells, 8.0)]
         return starts
 

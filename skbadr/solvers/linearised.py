@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from skbadr.problem.smooth_folds import MANY_ROWS
+from skbadr.solvers.directions import directions_of
 from skbadr.solvers.surrogate import from_log_coordinates, log_coordinates, weight_unit
 from skbadr.solvers.trials import Trials, counts_signs, near_trials, sampled_trials
 
@@ -19,6 +20,8 @@ ROUNDS, DRAWS, ELITE, WIDER = 5, 64, 6, 1.3
 SLOW_ROUNDS, SLOW_DRAWS = 4, 16
 # Rounds and moves of a model that costs no pass over the rows.
 GUESSES, MANY_DRAWS = 6, 384
+# Groups from which fewer moves are looked at, and how few at least.
+MANY_GROUPS, LEAST_DRAWS = 64, 48
 # Share of a bound that predictions keep inside it.
 MARGIN = 0.03
 # Rows by which a count must be better for another refit, and the share of what there is to gain
@@ -75,7 +78,7 @@ class LinearisedSearch:
         self.tol = max(tol, ROWS * row) if counted else tol
         self.check, self._kept = check, {} if keep else None
         self.score_scale, self.margin = 1.0, MARGIN
-        self.stopped = False
+        self.stopped, self._directions = False, None
 
     def refit(self, weights, starts, origin):
         """Solve the lower level, record the evaluation and return both."""
@@ -175,17 +178,20 @@ class LinearisedSearch:
         The mean of the best moves is taken rather than the best one, which may owe its place to
         a few rows, unless that falls far behind.
         """
-        n_cells, current = self.problem.n_cells, self.merit_of(evaluation)
+        n_moved, current = trials.sensitivities.shape[-1], self.merit_of(evaluation)
         rng = np.random.default_rng([self.problem.seed, len(self.archive.evaluations), step])
         rounds, draws = (ROUNDS, DRAWS) if trials.fast else (SLOW_ROUNDS, SLOW_DRAWS)
-        mean = center = best = np.zeros(n_cells)
-        root, around, first = radius * np.eye(n_cells), trials, 0
+        draws = self._n_draws(draws)
+        mean = center = best = np.zeros(n_moved)
+        root, around, first = radius * np.eye(n_moved), trials, 0
         if trials.fast and self.smooth.evaluator.cells.n_seen >= MANY_ROWS:
             # In place of rounds on some of the rows.
-            best, mean, root = self._guess(trials.linear(0.5 * radius), current, radius, rng)
+            best, mean, root = self._guess(
+                trials.linear(0.5 * radius), n_moved, current, radius, rng
+            )
             center, around, first = mean, trials.moved(mean), rounds // 2
         for number in range(first, rounds):
-            moves = rng.standard_normal((draws, n_cells))
+            moves = rng.standard_normal((draws, n_moved))
             if number == 0:  # from everywhere, also close by
                 moves *= rng.random((draws, 1)) + 0.1
             elif number % RECENTRED == 0:
@@ -205,17 +211,22 @@ class LinearisedSearch:
             return mean, float(merit), current
         return best, float(lowest), current
 
-    def _guess(self, judge, current, radius, rng):
+    def _guess(self, judge, n_moved, current, radius, rng):
         """Return the best move, the mean of the best ones and their spread, by a cheap model."""
-        n_cells = self.problem.n_cells
-        mean, root = np.zeros(n_cells), radius * np.eye(n_cells)
+        mean, root = np.zeros(n_moved), radius * np.eye(n_moved)
+        draws = self._n_draws(MANY_DRAWS)
         for number in range(GUESSES):
-            moves = rng.standard_normal((MANY_DRAWS, n_cells))
+            moves = rng.standard_normal((draws, n_moved))
             if number == 0:
-                moves *= rng.random((MANY_DRAWS, 1)) + 0.1
+                moves *= rng.random((draws, 1)) + 0.1
             moves = np.clip(mean + moves @ root.T, -radius, radius)
             best, mean, root = self._contract(moves, self._merit(*judge(moves)), current, radius)
         return best, mean, root
+
+    def _n_draws(self, most):
+        """Return how many moves to look at, each of which costs as much as there are groups."""
+        n_groups = self.smooth.data.n_groups
+        return max(min(most, LEAST_DRAWS), most * MANY_GROUPS // max(n_groups, MANY_GROUPS))
 
     def _contract(self, moves, merit, current, radius):
         """Return the best move, the mean of the best ones and the root of their covariance."""
@@ -252,20 +263,22 @@ class LinearisedSearch:
         The scores only where all of these are known.
         """
         smooth = self.smooth
+        self._directions = directions_of(smooth, states)
         if self.is_sampling:
             self.is_sampling = False
-            return *sampled_trials(smooth, states, self.sample), None
+            return *sampled_trials(smooth, states, self.sample, self._directions), None
         alone = len(states) == 1 and smooth.held_out[0] is None
         if alone and smooth.levels[0].cells.n_seen >= MANY_ROWS and counts_signs(smooth):
-            return *near_trials(smooth, states, radius, self.sample), None
+            return *near_trials(smooth, states, radius, self.sample, self._directions), None
         scores = smooth.scores(states)
-        sensitivities, parameters = smooth.sensitivities(states)
+        sensitivities, parameters = smooth.sensitivities(states, self._directions)
         trials = Trials(smooth, scores, sensitivities)
         return trials, parameters, (scores, sensitivities) if alone else None
 
     def _start(self, states, parameters, move, known):
         shares = self.problem.shares
-        t = log_coordinates(states[0].cell_weights, shares) + move
+        along = move if self._directions is None else self._directions @ move
+        t = log_coordinates(states[0].cell_weights, shares) + along
         weights = self.problem.project(from_log_coordinates(np.clip(t, -12.0, 12.0), shares))
         starts = []
         for level, state, moved in zip(self.smooth.levels, states, parameters, strict=True):

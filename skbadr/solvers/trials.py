@@ -4,6 +4,7 @@ import copy
 from functools import cached_property
 
 import numpy as np
+from scipy import sparse
 
 from skbadr.partition import settled
 
@@ -11,6 +12,8 @@ from skbadr.partition import settled
 COARSE_ROWS = 8_000
 # Rows whose signs under all moves stay in the processor's cache.
 CACHED_ROWS = 16_384
+# Pairs of group and class from which sums by pair are a sparse product.
+MANY_PAIRS = 64
 
 
 class Trials:
@@ -134,9 +137,7 @@ class Trials:
             changed -= own > 0
             # Both matrices are in units of one row's weight: sums of a few thousand are exact.
             weight = np.float32(1.0) if self._weight is None else self._weight[some][rows]
-            indicator = np.zeros((len(rows), change.shape[1]), dtype=weight.dtype)
-            indicator[np.arange(len(rows)), pair[rows]] = weight
-            change += changed @ indicator
+            change += _sums_by_pair(changed, pair[rows], weight, change.shape[1])
         change = (step * change).reshape(len(moves), -1, 2)
         if self._weight is not None and self._weight.dtype == float:
             change = settled(change, self._tables.sum(axis=2))
@@ -176,7 +177,7 @@ def counts_signs(smooth):
     )
 
 
-def near_trials(smooth, states, radius, sample=None):
+def near_trials(smooth, states, radius, sample=None, directions=None):
     """Return `Trials` of the rows alone whose sign moves within a radius may change.
 
     Parameters
@@ -188,18 +189,21 @@ def near_trials(smooth, states, radius, sample=None):
         Largest change of a log weight.
     sample : SmoothProblem or None, default=None
         Rows that stand for all in the derivatives of the parameters.
+    directions : ndarray of shape (K, D) or None, default=None
+        Those of the moves; None: any.
 
     Returns
     -------
     trials : Trials
-    parameters : list of ndarray of shape (p, m, K)
-        Derivatives of the parameters in the log weights.
+    parameters : list of ndarray of shape (p, m, K) or (p, m, D)
+        Derivatives of the parameters in the log weights, or along the directions.
     """
     level, state = smooth.levels[0], states[0]
     if sample is None:
         moved = level.sensitivities(state, exact=False)
+        moved = moved if directions is None else moved @ directions
     else:
-        moved, _ = _derivatives(sample, state)
+        moved, _ = _derivatives(sample, state, directions)
     sensitivities = level.forward(moved[:, 0])
     rows = np.flatnonzero(np.abs(state.scores[:, 0]) <= radius * _sizes(sensitivities))
     counts = _confusion(smooth, state)
@@ -207,7 +211,7 @@ def near_trials(smooth, states, radius, sample=None):
     return Trials(smooth, state.scores[rows], own, (rows, counts)), [moved]
 
 
-def sampled_trials(smooth, states, sample):
+def sampled_trials(smooth, states, sample, directions=None):
     """Return `Trials` of a sample of the rows, which count from where all rows are.
 
     What a move changes is then known but for the chance of the rows that it moves across.
@@ -219,24 +223,27 @@ def sampled_trials(smooth, states, sample):
     states : list of LinearState
     sample : SmoothProblem
         Of rows that stand for all.
+    directions : ndarray of shape (K, D) or None, default=None
+        Those of the moves; None: any.
 
     Returns
     -------
     trials : Trials
-    parameters : list of ndarray of shape (p, m, K)
-        Derivatives of the parameters in the log weights, by the sample.
+    parameters : list of ndarray of shape (p, m, K) or (p, m, D)
+        Derivatives of the parameters in the log weights, by the sample, or along the directions.
     """
     level, counts = sample.levels[0], _confusion(smooth, states[0])
-    moved, own = _derivatives(sample, states[0])
+    moved, own = _derivatives(sample, states[0], directions)
     sensitivities = level.forward(moved[:, 0])[:, None]
     return Trials(sample, own.scores, sensitivities, (np.arange(level.n), counts)), [moved]
 
 
-def _derivatives(sample, state):
+def _derivatives(sample, state, directions):
     """Return derivatives of the parameters by a sample's rows, and the state on these."""
     level = sample.levels[0]
     own = level.state_at(state.cell_weights, state.coef)
-    return level.sensitivities(own), own
+    moved = level.sensitivities(own)
+    return moved if directions is None else moved @ directions, own
 
 
 def _confusion(smooth, state):
@@ -249,6 +256,18 @@ def _sizes(sensitivities):
     for start in range(0, len(sensitivities), CACHED_ROWS):
         sizes.append(np.abs(sensitivities[start : start + CACHED_ROWS]) @ ones)
     return np.concatenate(sizes) if sizes else sensitivities.sum(axis=1)
+
+
+def _sums_by_pair(values, pair, weight, n_pairs):
+    """Return the weighted sums of columns of values by the pair of each, of shape (T, n_pairs)."""
+    if n_pairs > MANY_PAIRS:  # where most of a dense indicator would be zeros
+        weight = np.broadcast_to(weight, len(pair))
+        indicator = (weight, pair, np.arange(len(pair) + 1))
+        shape = (len(pair), n_pairs)
+        return (sparse.csr_array(indicator, shape=shape).T @ values.T).T
+    indicator = np.zeros((len(pair), n_pairs), dtype=weight.dtype)
+    indicator[np.arange(len(pair)), pair] = weight
+    return values @ indicator
 
 
 def _summable(weight):
