@@ -13,7 +13,7 @@ from skbadr.problem import UpperObjective
 from skbadr.problem.smooth_folds import MANY_ROWS
 from skbadr.result import Archive
 from skbadr.solvers.descent import Descents
-from skbadr.solvers.directions import MANY
+from skbadr.solvers.directions import directions_of
 from skbadr.solvers.few_rows import FewRows
 from skbadr.solvers.linearised import LinearisedSearch
 from skbadr.solvers.smooth import SmoothSolver, is_smooth
@@ -198,7 +198,10 @@ class ImplicitSolver(SmoothSolver):
 
     def _search_from(self, problem, search, baseline):
         """Search from the baseline model and from `n_starts` others; return the best."""
-        starts, n_starts = self._starts(problem), self._n_starts(search.smooth)
+        starts, n_starts = (
+            self._starts(problem, search.smooth, baseline[0]),
+            self._n_starts(search.smooth),
+        )
         if problem.objective.bound is None or not starts:
             best = search.run(*baseline)
             for weights, origin in starts[:n_starts]:
@@ -223,7 +226,7 @@ class ImplicitSolver(SmoothSolver):
         # What first meets a bound may pay too much for it.
         best = _better(problem.objective, best, self._walk_down(problem, search, baseline))
         search.score_scale *= 4.0
-        for weights, origin in self._starts(problem):
+        for weights, origin in self._starts(problem, search.smooth, baseline[0]):
             if problem.objective.is_met(best[1]) or search.done:
                 break
             best = self._try(problem, search, weights, origin, best)
@@ -256,15 +259,17 @@ class ImplicitSolver(SmoothSolver):
         # Where rows are few, a second start is always tried.
         return int(given or smooth.levels[0].cells.n_seen < MANY_ROWS)
 
-    def _starts(self, problem):
-        """Return starting points, of which `n_starts` are always tried."""
+    def _starts(self, problem, smooth, states):
+        """Return starting points, of which `n_starts` are always tried; `states` are the first."""
         starts = [(problem.initial, "init")]
         if np.array_equal(problem.initial, problem.shares):
             starts = []
         factors = (1.0, 0.5, 1.5, 4.0, 8.0)  # the last where a model hardly feels its weights
         starts += [(weights, "tilt") for weights in tilts(problem.cells, factors)]
-        if problem.cells.target_of_cell is None and problem.n_cells < MANY:
-            starts += [(weights, "group") for weights in group_moves(problem.cells, 8.0)]
+        if problem.cells.target_of_cell is None:
+            blocks = directions_of(smooth, states)
+            member = None if blocks is None else blocks.argmax(axis=1)
+            starts += [(weights, "group") for weights in group_moves(problem.cells, 8.0, member)]
         return starts
 
 

@@ -51,7 +51,7 @@ def tilts(cells, factors, *, smallest=0.3):
     return weights
 
 
-def group_moves(cells, strength):
+def group_moves(cells, strength, member=None):
     """Raise the weight of one group at a time (or one cell, where cells have no groups).
 
     Parameters
@@ -59,13 +59,15 @@ def group_moves(cells, strength):
     cells : Cells
     strength : float
         Factor by which the group's weight grows before normalisation.
+    member : ndarray of shape (K,) or None, default=None
+        Which cells are raised together; None: those of a group.
 
     Returns
     -------
     weights : list of ndarray of shape (K,)
     """
     shares = cells.shares
-    member = cells.group_of_cell
+    member = cells.group_of_cell if member is None else member
     member = np.arange(cells.n_cells) if member is None else member
     weights = []
     for group in np.unique(member):
