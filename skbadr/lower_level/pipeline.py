@@ -78,7 +78,7 @@ class PeeledEstimator:
             if head is not None:
                 X = head.fit_transform(X, y, **head_params)
                 for name in set(getattr(pipeline, "transform_input", None) or ()) & {*fit_params}:
-                    fit_params[name] = head.transform(fit_params[name])
+                    fit_params[name] = _apply(head, fit_params[name])
         return X, y, fit_params
 
     def transform(self, X: Any) -> Any:
@@ -88,7 +88,7 @@ class PeeledEstimator:
     def _transform(self, X):
         for head in self.heads:
             if head is not None:
-                X = head.transform(X)
+                X = _apply(head, X)
         return X
 
     def assemble(self, model: Any) -> Any:
@@ -104,6 +104,14 @@ class PeeledEstimator:
     def transforms(self) -> bool:
         """Whether there is any transformer."""
         return any(head is not None for head in self.heads)
+
+
+def _apply(head, X):
+    """Transform by each step: a Pipeline would refuse where its last one shows no fitted state."""
+    for _, step in head.steps:
+        if step is not None and step != "passthrough":
+            X = step.transform(X)
+    return X
 
 
 def _route(pipeline, head, fit_params, sample_weight):
