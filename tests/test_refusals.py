@@ -341,3 +341,107 @@ def test_weights_of_other_data_are_not_made_up():
     model = classifier(max_iter=1).fit(X, Y, sensitive_features=GROUP)
     with pytest.raises(ValueError, match=r"have the cells \['b', 'c'\], but the model"):
         model.compute_sample_weight(X, Y, sensitive_features=np.where(GROUP == "a", "c", "b"))
+
+
+def missing(values, by=None):
+    return replaced(np.asarray(values, dtype=object), [3, 50], by)
+
+
+NAMED = np.where(Y, "yes", "no")
+
+
+@pytest.mark.parametrize(
+    ("y", "what"),
+    [
+        (missing(NAMED), "None"),
+        (missing(NAMED, np.nan), "nan"),
+        (missing(NAMED, pd.NA), "<NA>"),
+        (missing(NAMED, pd.NaT), "NaT"),
+        (missing(NAMED).tolist(), "None"),
+        (missing(NAMED, float("nan")).tolist(), "nan"),
+        (tuple(missing(NAMED, float("nan"))), "nan"),
+        (missing(Y), "None"),
+        (missing(Y == 1), "None"),
+        (pd.Series(missing(NAMED)), "None|nan"),
+        (pd.Series(missing(NAMED), dtype="string"), "<NA>|nan"),
+        (pd.Series(missing(NAMED), dtype="category"), "nan"),
+        (pl.Series(missing(NAMED).tolist()), "None"),
+        (pl.Series(missing(Y == 1).tolist()), "None"),
+        (np.ma.array(Y, mask=np.isin(np.arange(N), [3, 50])), "masked"),
+        (missing(np.full(N, np.datetime64("2020-01-01", "D")), "NaT").astype("M8[D]"), "NaT"),
+        (pd.DataFrame({"y": missing(NAMED)}), "None|nan"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:A column-vector")
+def test_missing_labels(y, what):
+    words = rf"y has 2 missing values \(({what})\): drop these rows"
+    with pytest.raises(ValueError, match=words):
+        counted().fit(X, y, sensitive_features=GROUP)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (missing(XR[:, 0]), "y has 2 missing values"),
+        (missing(XR[:, 0], pd.NA), "y has 2 missing values"),
+        (missing(XR[:, 0].astype(str)), "y has 2 missing values"),
+        (np.ma.array(XR[:, 0], mask=np.arange(N) == 3), r"y has 1 missing value \(masked\)"),
+        (np.where(np.arange(N) == 3, np.nan, XR[:, 0]), "y contains NaN"),
+    ],
+)
+def test_missing_real_targets(y, message):
+    with pytest.raises(ValueError, match=message):
+        regressor(Ridge()).fit(XR, y, sensitive_features=GROUP_R)
+
+
+@pytest.mark.parametrize("by", [1, True, 2.5, ("yes",)])
+def test_labels_of_several_types(by):
+    y = NAMED.astype(object)
+    y[7] = by
+    with pytest.raises(ValueError, match=r"y holds labels of several types \(.*str"):
+        counted().fit(X, y, sensitive_features=GROUP)
+
+
+def test_labels_that_only_look_missing():
+    y = np.where(Y, "None", "nan")
+    assert classifier(max_iter=1).fit(X, y, sensitive_features=GROUP).classes_[0] == "None"
+    masked = np.ma.array(Y, mask=False)
+    assert classifier(max_iter=1).fit(X, masked, sensitive_features=GROUP).classes_[1] == 1
+
+
+AGE = 40.0 + 10.0 * XR[:, 1]
+DAYS = np.datetime64("2000-01-01") + np.arange(N)
+
+
+@pytest.mark.parametrize(
+    ("groups", "n_groups"),
+    [
+        (AGE, N),
+        (AGE.tolist(), N),
+        (np.round(AGE, 1), len(np.unique(np.round(AGE, 1)))),
+        (np.arange(N), N),
+        (np.arange(N) // 3, N // 3),
+        (DAYS, N),
+        (pd.Series(AGE).map("{:.9f}".format), N),
+        (pd.DataFrame({"sex": GROUP, "age": AGE}), N),
+        (pl.Series(AGE), N),
+    ],
+)
+def test_continuous_groups(groups, n_groups):
+    words = f"sensitive_features makes {n_groups} groups of {N} rows, .*cut it into bands"
+    with pytest.raises(ValueError, match=words):
+        counted().fit(X, Y, sensitive_features=groups)
+
+
+def test_continuous_columns_and_cells():
+    with pytest.raises(ValueError, match="sensitive_columns makes 240 groups"):
+        counted(sensitive_columns=1).fit(X, Y)
+    cells = counted(partition=lambda y, groups: list(range(len(y))))
+    with pytest.raises(ValueError, match="the partition callable makes 240 groups"):
+        cells.fit(X, Y, sensitive_features=GROUP)
+
+
+@pytest.mark.parametrize("groups", [np.arange(N) % 40, np.arange(N) // 5, np.arange(N) % 20])
+def test_many_groups_that_are_no_mistake(groups):
+    model = classifier(max_iter=1).fit(X, Y, sensitive_features=groups)
+    assert len(model.cells_) == len(np.unique(groups))

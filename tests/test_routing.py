@@ -10,7 +10,15 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import make_column_transformer
 from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    GroupShuffleSplit,
+    LeaveOneGroupOut,
+    StratifiedGroupKFold,
+    cross_val_score,
+    cross_validate,
+)
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
@@ -286,3 +294,87 @@ def test_requests_of_the_estimator():
     with config_context(enable_metadata_routing=True):
         requests = BADRClassifier().get_metadata_routing()
         assert requests.consumes("fit", ["sensitive_features", "season"]) == {"sensitive_features"}
+
+
+IDS = np.random.default_rng(5).integers(0, 6, len(Y))
+TREE = DecisionTreeClassifier(max_depth=3, random_state=0)
+
+
+class Halves:
+    """A splitter of one's own, which keeps groups together."""
+
+    def split(self, X, y=None, groups=None):
+        even = np.asarray(groups) % 2 == 0
+        yield np.flatnonzero(even), np.flatnonzero(~even)
+        yield np.flatnonzero(~even), np.flatnonzero(even)
+
+    def get_n_splits(self, X=None, y=None, groups=None):
+        return 2
+
+
+SPLITTERS = [
+    GroupKFold(3), StratifiedGroupKFold(3), GroupShuffleSplit(2, random_state=0),
+    LeaveOneGroupOut(), Halves(),
+]  # fmt: skip
+
+
+def held_out(cv, estimator=TREE):
+    return classifier(estimator, cv=cv, partition="group_target", max_iter=3)
+
+
+@pytest.mark.parametrize("splitter", SPLITTERS, ids=lambda cv: type(cv).__name__)
+@pytest.mark.parametrize("form", [np.asarray, np.ndarray.tolist, pd.Series])
+def test_splitters_that_keep_groups_together(splitter, form):
+    model = held_out(splitter).fit(X, Y, sensitive_features=GROUP, groups=form(IDS))
+    expected = held_out(list(splitter.split(X, Y, IDS))).fit(X, Y, sensitive_features=GROUP)
+    np.testing.assert_array_equal(model.results_["metric"], expected.results_["metric"])
+
+
+def test_groups_for_cv_do_not_keep_a_problem_from_being_smooth():
+    model = BADRClassifier(cv=GroupKFold(3), partition="group_target", trade_off=1.0)
+    model.fit(X, Y, sensitive_features=GROUP, groups=IDS)
+    assert model.n_refits_ < len(model.results_["metric"])
+
+
+def test_groups_inside_and_around_pipelines(routing):
+    inside = make_pipeline(StandardScaler(), TREE)
+    pipeline = make_pipeline(StandardScaler(), held_out(GroupKFold(3), inside))
+    pipeline.fit(X, Y, **prefixed(routing, sensitive_features=GROUP, groups=IDS))
+    scaled = StandardScaler().fit_transform(X)
+    expected = held_out(list(GroupKFold(3).split(X, Y, IDS)), inside)
+    expected.fit(scaled, Y, sensitive_features=GROUP)
+    assert pipeline[-1].metric_value_ == expected.metric_value_
+
+
+@pytest.mark.parametrize("cv", [None, 3, GroupKFold(3)], ids=str)
+def test_groups_of_a_search_inside(cv, routing):
+    tree = clone(TREE)
+    if routing:
+        tree.set_fit_request(sample_weight=True).set_score_request(sample_weight=False)
+    search = GridSearchCV(tree, {"max_depth": [2, 3]}, cv=GroupKFold(3))
+    model = held_out(cv, search).fit(X, Y, sensitive_features=GROUP, groups=IDS)
+    assert model.metric_value_ <= model.baseline_metric_value_
+
+
+def test_groups_of_nested_searches():
+    with config_context(enable_metadata_routing=True):
+        for cv in (GroupKFold(3), 3):
+            search = GridSearchCV(
+                held_out(GroupKFold(2)), {"trade_off": [0.0, 1.0]}, cv=cv, error_score="raise"
+            ).fit(X, Y, sensitive_features=GROUP, groups=IDS)
+            assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+        params = {"sensitive_features": GROUP, "groups": IDS}
+        model = make_pipeline(StandardScaler(), held_out(StratifiedGroupKFold(2)))
+        scores = cross_val_score(model, X, Y, cv=GroupKFold(3), params=params, error_score="raise")
+        assert scores.min() > 0.5
+
+
+@pytest.mark.parametrize("splitter", SPLITTERS[:1] + SPLITTERS[3:], ids=str)
+def test_splitters_that_miss_their_groups(splitter, routing):
+    with pytest.raises(ValueError, match="keeps groups of samples together: pass groups to fit"):
+        held_out(splitter).fit(X, Y, sensitive_features=GROUP)
+
+
+def test_groups_of_another_length():
+    with pytest.raises(ValueError, match="groups has 239 rows but X has 240"):
+        held_out(GroupKFold(3)).fit(X, Y, sensitive_features=GROUP, groups=IDS[:-1])

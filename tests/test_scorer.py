@@ -13,7 +13,14 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import accuracy_score, check_scoring
-from sklearn.model_selection import GridSearchCV, KFold, cross_val_score, cross_validate
+from sklearn.model_selection import (
+    GridSearchCV,
+    KFold,
+    StratifiedKFold,
+    TunedThresholdClassifierCV,
+    cross_val_score,
+    cross_validate,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
@@ -276,3 +283,99 @@ def test_scorer_is_a_scorer():
     for twin in (copied, pickle.loads(pickle.dumps(scorer))):
         assert repr(twin) == "fairness_scorer('equalized_odds', 'sex')"
         assert twin(model, X, Y) == scorer(model, X, Y)
+
+
+def scores_by_threshold(metric, y, thresholds):
+    """Return a metric at each threshold, its mean over three folds."""
+    values = []
+    for train, test in StratifiedKFold(3).split(NUMBERS, y):
+        model = LogisticRegression().fit(NUMBERS.iloc[train], y[train])
+        proba = model.predict_proba(NUMBERS.iloc[test])[:, 1]
+        labels = [model.classes_[(proba >= threshold).astype(int)] for threshold in thresholds]
+        groups = GROUPS.iloc[test]
+        values.append([metric(y[test], label, sensitive_features=groups) for label in labels])
+    return np.mean(values, axis=0)
+
+
+class OnNumbers(LogisticRegression):
+    """A logistic regression that leaves the groups out."""
+
+    def fit(self, X, y, sample_weight=None):
+        return super().fit(X[["a", "b"]], y, sample_weight)
+
+    def predict_proba(self, X):
+        return super().predict_proba(X[["a", "b"]])
+
+
+THRESHOLDS = np.linspace(0.3, 0.7, 5)
+
+
+@pytest.mark.parametrize("y", [Y, (Y == "good").astype(int)], ids=["text", "numbers"])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("equalized_odds", {"agg": "mean"}),
+        ("demographic_parity_ratio", {}),
+        ("accuracy_parity", {}),
+    ],
+)
+@pytest.mark.parametrize("routing", [False, True])
+def test_tuned_thresholds(y, name, options, routing):
+    metric = get_metric(name, **options)
+    sign = 1.0 if metric.greater_is_better else -1.0
+    expected = sign * scores_by_threshold(metric, y, THRESHOLDS)
+    tuned = TunedThresholdClassifierCV(
+        LogisticRegression() if routing else OnNumbers(),
+        scoring=fairness_scorer(name, None if routing else "sex", **options),
+        thresholds=THRESHOLDS,
+        cv=3,
+        store_cv_results=True,
+    )
+    with config_context(enable_metadata_routing=routing):
+        if routing:
+            tuned.fit(NUMBERS, y, sensitive_features=GROUPS)
+        else:
+            tuned.fit(X, y)
+    np.testing.assert_allclose(tuned.cv_results_["scores"], expected)
+    assert tuned.best_score_ == pytest.approx(expected.max())
+    assert tuned.best_threshold_ == THRESHOLDS[np.argmax(expected)]
+
+
+def test_a_ratio_of_nobody_is_not_best():
+    scorer = fairness_scorer("demographic_parity_ratio", "sex")
+    tuned = TunedThresholdClassifierCV(OnNumbers(), scoring=scorer, thresholds=[0.5, 1.1], cv=2)
+    assert tuned.fit(X, Y).best_threshold_ == 0.5
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.parametrize(
+    "columns", ["sex", 0, lambda data: np.asarray(data)[:, 0] == "f"], ids=["name", "place", "call"]
+)
+def test_tuned_thresholds_of_a_fair_classifier(columns, n_jobs):
+    if n_jobs is not None and callable(columns):
+        pytest.skip("a lambda does not reach another process")
+    model = BADRClassifier(encoded(LogisticRegression()), sensitive_columns="sex", max_iter=4)
+    scorer = fairness_scorer("equalized_odds", columns)
+    tuned = TunedThresholdClassifierCV(model, scoring=scorer, cv=2, thresholds=5, n_jobs=n_jobs)
+    assert -1.0 <= tuned.fit(X, Y).best_score_ <= 0.0
+
+
+@pytest.mark.parametrize("cv", ["prefit", 0.5])
+def test_thresholds_of_one_split(cv):
+    model = OnNumbers().fit(X, Y) if cv == "prefit" else OnNumbers()
+    tuned = TunedThresholdClassifierCV(
+        model, scoring=fairness_scorer(sensitive_columns="sex"), cv=cv, refit=False, thresholds=7
+    )
+    assert tuned.fit(X, Y).best_score_ <= 0.0
+
+
+@pytest.mark.parametrize(
+    ("scorer", "message"),
+    [
+        (fairness_scorer("covariance", "sex"), "covariance is a metric of .*which no threshold"),
+        (fairness_scorer(), "the fairness scorer has no groups"),
+    ],
+)
+def test_thresholds_that_cannot_be_tuned(scorer, message):
+    with pytest.raises(ValueError, match=message):
+        TunedThresholdClassifierCV(OnNumbers(), scoring=scorer, cv=2).fit(X, Y)
