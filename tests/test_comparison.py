@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import accuracy_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skbadr.comparison import compare, format_group_table, format_table
 from skbadr.comparison._groups import group_labels, stratified_split
@@ -350,3 +350,19 @@ def test_less_than_a_single_prediction_is_pointed_out(monkeypatch):
         notes = [note for note in result.notes if "a single prediction for everybody" in note]
         assert bool(notes) == said
         assert not said or "BADR group x target" in notes[0]
+
+
+def test_steps_that_write_into_their_input_change_no_other_method():
+    X, y, _, groups = make_data()
+
+    def tenth(data):
+        data[:, 0] /= 10.0
+        return data
+
+    tables = []
+    for function in (tenth, lambda data: tenth(data.copy())):
+        model, data = make_pipeline(FunctionTransformer(function), LogisticRegression()), X.copy()
+        result = compare(model, data, y, sensitive_features=groups, max_iter=4, random_state=0)
+        np.testing.assert_array_equal(data, X)
+        tables.append([(row["accuracy_test"], row["metric_test"]) for row in result.rows])
+    assert tables[0] == tables[1]

@@ -213,3 +213,13 @@ def test_interrupted_walks_keep_what_they_visited(monkeypatch):
         path, *_ = front(bounds=[0.2, 0.15, 0.1, 0.05])
     assert len(path.bounds) == 4 and path.met[0]
     assert path.met.tolist() == (path.metric <= path.bounds).tolist()
+
+
+def test_models_of_a_path_that_write_into_X():
+    scaled = make_pipeline(StandardScaler(copy=False), LogisticRegression())
+    path, X, _, _ = front(scaled, n_points=3)
+    data = 3.0 * X + 1.0
+    predicted = path.predictions(data)
+    np.testing.assert_array_equal(data, 3.0 * X + 1.0)
+    expected = [model.predict(data.copy()) for model in path.fit_models()]
+    np.testing.assert_array_equal(list(predicted.values()), expected)

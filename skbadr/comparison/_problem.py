@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
+from skbadr._guard import Guard
 from skbadr._typing import Array, Float, Task
 
 if TYPE_CHECKING:
@@ -40,6 +41,10 @@ class Problem:
     @property
     def is_classification(self) -> bool:
         return self.task == "classification"
+
+    def lend(self, function: Callable[..., Any], X: Any, *others: Any) -> Any:
+        """Return ``function(X, *others)``, which runs the estimator: X stays as it is."""
+        return Guard(self.estimator).call(function, X, *others)
 
     def encode(self) -> tuple[Any, Any, Any]:
         """Return the fitted transformers (or None), the encoded rows and the last step.

@@ -255,7 +255,8 @@ def _add(result, method, problem, parts):
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            fitted = method.fit(problem)
+            fitted = problem.lend(lambda X, y: method.fit(replace(problem, X=X, y=y)),
+                                  problem.X, problem.y)  # fmt: skip
     except Exception as error:
         # A comparison survives the failure of somebody else's algorithm, not of its own.
         if not isinstance(method, PEERS):

@@ -38,7 +38,7 @@ def part_scores(
         Floats, and the error (share of errors, or root mean squared error) of every group under
         ``"group_errors"``.
     """
-    y_pred = fitted.predict(X, groups)
+    y_pred = problem.lend(fitted.predict, X, groups)
     if problem.is_classification:
         losses = (y != y_pred).astype(float)
         scores: dict[str, Any] = {"accuracy": 1.0 - losses.mean()}
@@ -65,7 +65,7 @@ def _response(problem, fitted, X, y_pred, groups):
     if method == "predict":
         return y_pred
     task = "classification" if problem.is_classification else "regression"
-    return None if fitted.respond is None else fitted.respond(X, method, task)
+    return None if fitted.respond is None else problem.lend(fitted.respond, X, method, task)
 
 
 def chance_level(problem: Problem, fitted: Fitted) -> float:
@@ -83,7 +83,7 @@ def chance_level(problem: Problem, fitted: Fitted) -> float:
     float
         What the sizes of the groups and chance alone make of the metric; NaN where undefined.
     """
-    y_pred = fitted.predict(problem.X, problem.groups)
+    y_pred = problem.lend(fitted.predict, problem.X, problem.groups)
     response: Any = _response(problem, fitted, problem.X, y_pred, problem.groups)
     rng = np.random.RandomState(0)
     with warnings.catch_warnings():

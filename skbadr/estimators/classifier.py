@@ -54,7 +54,8 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
         which.
     cv : float, int or splitter, default=None
         Where the upper level is evaluated: None: on the training data; otherwise on data that
-        the refit has not seen, stratified by cell and class.
+        the refit has not seen, stratified by cell and class. A splitter that keeps groups of
+        samples together gets the ``groups`` that are passed to fit.
     solver : {"auto", "implicit", "alternating", "gd", "sgd"} or UpperSolver, default="auto"
         "implicit": exact derivatives, for linear models with a smooth objective, a few baseline
         fits in all; "alternating": refits of any estimator; "gd", "sgd": single loops, for millions

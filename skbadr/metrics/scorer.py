@@ -200,6 +200,10 @@ def fairness_scorer(
     ValueError, TypeError
         As `get_metric`, when no task has such a metric.
 
+    Notes
+    -----
+    ``TunedThresholdClassifierCV(scoring=...)`` takes it too, for metrics of predictions.
+
     Examples
     --------
     >>> from skbadr.metrics import fairness_scorer

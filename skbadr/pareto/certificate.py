@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch, check_array, check_consistent_length
 
+from skbadr._guard import Guard
 from skbadr._typing import ArrayLike, Estimator, Features, FittedModel, Float, Int, Partition
 from skbadr._warnings import record_warnings, warn_user
 from skbadr.estimators import BADRClassifier, BADRRegressor
@@ -259,7 +260,7 @@ class _Game:
         for options in ({}, tight):
             fitted = clone(final).set_params(**options)
             with record_warnings():
-                fitted.fit(self.X, y, sample_weight=weight)
+                Guard(fitted).call(fitted.fit, self.X, y, sample_weight=weight)
             losses = self.cell_losses(level.forward(level.family.parameters(fitted)))
             fits.append((fitted, losses))
             if (losses < self.losses).all():

@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
 
+from skbadr._guard import Guard
 from skbadr._parallel import run_tasks
 from skbadr._typing import (
     Array,
@@ -332,7 +333,10 @@ class ParetoPath(Bunch):
             By bound, what ``fairlearn.metrics.plot_model_comparison(y_preds=...)`` takes.
         """
         models = self.fit_models(n_jobs=n_jobs)
-        return {self.label(i): model.predict(X) for i, model in enumerate(models)}
+        # None of them sees what another one has made of X.
+        return {
+            self.label(i): Guard(model).call(model.predict, X) for i, model in enumerate(models)
+        }
 
     def label(self, index: Int) -> str:
         """Return the name of a point: the metric and its bound.
