@@ -1,8 +1,11 @@
 """Data lent to other people's code, which may write into them, and stay as they are."""
 
+from __future__ import annotations
+
 import copy
 import operator
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -29,16 +32,17 @@ class Guard:
         All that is going to be called; the ``copy_X`` of the first one counts.
     """
 
-    def __init__(self, *code):
+    def __init__(self, *code: Any) -> None:
         parts = list(_parts(code))
         self._known = all(map(_is_known, parts))
         self._in_place = any(isinstance(part, _Told) for part in parts)
         # Who copies X anyway would copy locked data twice.
         self._copied_anyway = self._known and getattr(code[0], "copy_X", None) is True
         # Kinds of calls that have written into nothing, and whether one has been caught at it.
-        self._harmless, self._caught = set(), False
+        self._harmless: set[Any] = set()
+        self._caught = False
 
-    def call(self, function, *data, **options):
+    def call(self, function: Callable[..., Any], *data: Any, **options: Any) -> Any:
         """Return ``function(*data, **options)``, which may do with its arguments what it likes."""
         if self._copied_anyway:
             return function(*data, **options)
@@ -162,6 +166,8 @@ def _copied(values, *, maps=False):
 
 def _equal(a, b):
     """Whether data are the same as what was made of them by `_copied`, as far as can be told."""
+    if isinstance(a, np.memmap):  # of which the lock is enough, without a look at all of it
+        return True
     if type(a) is not type(b):
         return False
     if isinstance(a, np.ndarray):

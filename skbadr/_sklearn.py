@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from sklearn.utils import _safe_indexing
@@ -44,7 +45,7 @@ def rows_being_scored() -> tuple[Any, Any]:
     TunedThresholdClassifierCV has the function within a scorer called for each threshold, with no
     more than labels: only the caller knows of which rows they are.
     """
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         if frame.f_globals.get("__name__") == "sklearn.metrics._scorer" and "X" in frame.f_locals:
             return frame.f_locals.get("estimator"), frame.f_locals["X"]

@@ -1,11 +1,13 @@
 """What estimators that are made of others will be able to do once they are fitted."""
 
+from __future__ import annotations
+
 import inspect
+from typing import Any
 
 from sklearn import get_config
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import has_fit_parameter
 
 from skbadr.metrics.responses import has_method
 
@@ -13,20 +15,20 @@ from skbadr.metrics.responses import has_method
 _DEFAULTED = {"estimator", "base_estimator", "final_estimator", "regressor", "classifier"}
 
 
-def last_step(estimator):
+def last_step(estimator: Any) -> Any:
     """Return the last step of (nested) pipelines, any other estimator itself."""
     while isinstance(estimator, Pipeline):
         estimator = estimator.steps[-1][1]
     return estimator
 
 
-def without_sample_weight(estimator):
+def without_sample_weight(estimator: Any) -> Any:
     """Return the (sub-)estimator whose fit takes no sample_weight, or None.
 
     Searches and the like take anything by ``**kwargs`` and pass it on to what they wrap. Pipelines
     that are wrapped take weights by metadata routing alone.
     """
-    if has_fit_parameter(estimator, "sample_weight") or isinstance(estimator, FrozenEstimator):
+    if _takes_weights(estimator) or isinstance(estimator, FrozenEstimator):
         return None
     if isinstance(estimator, Pipeline):
         routing = get_config()["enable_metadata_routing"]
@@ -40,17 +42,17 @@ def without_sample_weight(estimator):
     return next(filter(None, map(without_sample_weight, parts)), None)
 
 
-def is_frozen(estimator):
+def is_frozen(estimator: Any) -> bool:
     """Whether no part of an estimator is trained by its fit."""
     if isinstance(estimator, FrozenEstimator):
         return True
-    if has_fit_parameter(estimator, "sample_weight"):
+    if _takes_weights(estimator):
         return False
     parts, has_default = _trained_parts(estimator)
     return bool(parts) and not has_default and all(is_frozen(last_step(part)) for part in parts)
 
 
-def resampling_step(estimator):
+def resampling_step(estimator: Any) -> tuple[str, Any] | None:
     """Return name and step of a pipeline, anywhere in an estimator, that changes rows, or None."""
     for part in [estimator, *estimator.get_params(deep=True).values()]:
         steps = part.steps[:-1] if isinstance(part, Pipeline) else []
@@ -58,6 +60,12 @@ def resampling_step(estimator):
             if hasattr(step, "fit_resample"):
                 return name, step
     return None
+
+
+def _takes_weights(estimator):
+    """Whether a fit takes weights itself; ensembles of scikit-learn 1.6 only seem to."""
+    parameter = inspect.signature(estimator.fit).parameters.get("sample_weight")
+    return parameter is not None and not isinstance(parameter.default, str)
 
 
 def _trained_parts(estimator):

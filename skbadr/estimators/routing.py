@@ -1,5 +1,9 @@
 """Which metadata of a fit go where."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from sklearn import get_config
 from sklearn.base import clone
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
@@ -9,7 +13,7 @@ from skbadr.estimators.parts import last_step
 from skbadr.problem import takes_groups
 
 
-def router_of(owner):
+def router_of(owner: Any) -> MetadataRouter:
     """Return the router of a BADR estimator."""
     router = MetadataRouter(owner=owner).add_self_request(owner)
     router.add(
@@ -23,7 +27,7 @@ def router_of(owner):
     return router
 
 
-def split_fit_params(owner, fit_params):
+def split_fit_params(owner: Any, fit_params: dict[str, Any]) -> tuple[dict[str, Any], Any]:
     """Return the fit parameters that are the estimator's, and the groups of `cv` or None.
 
     Without metadata routing, ``groups`` are those of `cv` where it takes any, and of a wrapped
@@ -42,7 +46,7 @@ def split_fit_params(owner, fit_params):
     return own, groups
 
 
-def without_weight_request(estimator):
+def without_weight_request(estimator: Any) -> Any:
     """Return a copy whose last step requests no weights: the searched ones are not routed.
 
     Otherwise weights that are routed to it would arrive here, unasked for.

@@ -1,12 +1,17 @@
 """Targets as they come: missing ones are refused, before anything sorts or converts them."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 from sklearn.utils import column_or_1d
 
+from skbadr._typing import Array
 from skbadr.partition import is_missing
 
 
-def read_targets(y):
+def read_targets(y: Any) -> Array:
     """Return targets as a one-dimensional array.
 
     Parameters
@@ -38,7 +43,7 @@ def read_targets(y):
     return y
 
 
-def distinct_targets(y):
+def distinct_targets(y: Array) -> tuple[Array, Array]:
     """Return the sorted labels and the code of each target.
 
     Raises

@@ -353,8 +353,8 @@ def _code_labels(predicted: Array, classes: Array, name: str) -> Array:
     codes = np.minimum(codes, len(classes) - 1)
     if np.all(predicted == classes[codes]):
         return codes
-    found = sorted(set(map(repr, predicted.tolist())))
-    found = ", ".join(found[:6]) + (", ..." if len(found) > 6 else "")
+    every = sorted(set(map(repr, predicted.tolist())))
+    found = ", ".join(every[:4]) + (", ..." if len(every) > 4 else "")
     labels = ", ".join(map(repr, classes.tolist()[:20])) + (", ..." if len(classes) > 20 else "")
     raise ValueError(
         f"predict of {name} returns {found}, but the labels of y are {labels}: it must return the "

@@ -87,7 +87,7 @@ def make_folds(
     return _check_folds(folds, cells, targets, classes)
 
 
-def takes_groups(cv):
+def takes_groups(cv: Any) -> bool:
     """Whether a splitter keeps groups of samples together, so that it has to be told them."""
     if hasattr(cv, "get_metadata_routing"):
         return bool(get_routing_for_object(cv).consumes("split", ["groups"]))
