@@ -6,11 +6,19 @@ import inspect
 from typing import Any
 
 from sklearn import get_config
+from sklearn.ensemble import (
+    StackingClassifier,
+    StackingRegressor,
+    VotingClassifier,
+    VotingRegressor,
+)
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import has_fit_parameter
 
 from skbadr.metrics.responses import has_method
 
+_ENSEMBLES = (StackingClassifier, StackingRegressor, VotingClassifier, VotingRegressor)
 # What meta-estimators call a part that None stands in for: they take one of their own then.
 _DEFAULTED = {"estimator", "base_estimator", "final_estimator", "regressor", "classifier"}
 
@@ -63,9 +71,9 @@ def resampling_step(estimator: Any) -> tuple[str, Any] | None:
 
 
 def _takes_weights(estimator):
-    """Whether a fit takes weights itself; ensembles of scikit-learn 1.6 only seem to."""
-    parameter = inspect.signature(estimator.fit).parameters.get("sample_weight")
-    return parameter is not None and not isinstance(parameter.default, str)
+    """Whether a fit takes weights itself, which ensembles of scikit-learn 1.6 only pass on."""
+    passes_on = isinstance(estimator, _ENSEMBLES)
+    return has_fit_parameter(estimator, "sample_weight") and not passes_on
 
 
 def _trained_parts(estimator):
