@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import operator
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,11 @@ class Guard:
         if hasattr(values, "iloc"):  # code that works in place unlocks what is below a data frame
             return values.copy(deep=self._in_place)
         return values
+
+
+def guarded(code: Any) -> Any:
+    """Return a function that lends its arguments to a function; what is none, as it is."""
+    return partial(Guard(code).call, code) if callable(code) else code
 
 
 class _Told:

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_memory as check_sklearn_memory
 
+from skbadr._guard import guarded
 from skbadr._sklearn import _check_sample_weight, _num_samples
 from skbadr.estimators.inputs import check_readable, inner_tags
 from skbadr.estimators.parts import (
@@ -206,7 +207,7 @@ def check_several(groups, argument, X, sensitive_columns, estimator):
 
 def _select(X, columns, feature_names, estimator):
     try:
-        return select_columns(X, columns, feature_names=feature_names)
+        return select_columns(X, guarded(columns), feature_names=feature_names)
     except Exception as error:
         if not callable(columns):
             raise

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import is_regressor
 from sklearn.utils.metadata_routing import MetadataRequest
 
+from skbadr._guard import guarded
 from skbadr._sklearn import rows_being_scored
 from skbadr._typing import ArrayLike, Columns, Features, MetricLike, Task
 from skbadr.metrics.base import evaluate
@@ -90,7 +91,7 @@ class FairnessScorer:
                 "fairness_scorer, or pass sensitive_features (with metadata routing on)."
             )
         names = getattr(estimator, "feature_names_in_", None)
-        return select_columns(X, self.sensitive_columns, feature_names=names)
+        return select_columns(X, guarded(self.sensitive_columns), feature_names=names)
 
     # The rest is what TunedThresholdClassifierCV takes of a scorer: the function within, its sign
     # and its options, of which it makes a scorer of many thresholds.

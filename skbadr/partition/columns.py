@@ -9,7 +9,6 @@ import numpy as np
 from scipy import sparse
 
 from skbadr._dask import is_dask_array
-from skbadr._guard import Guard
 
 
 def select_columns(X: Any, columns: Any, *, feature_names: Any = None) -> Any:
@@ -34,7 +33,7 @@ def select_columns(X: Any, columns: Any, *, feature_names: Any = None) -> Any:
         If a column is not in X, listing what is there.
     """
     if callable(columns):
-        return Guard(columns).call(columns, X)
+        return columns(X)
     shape = np.shape(X)
     if len(shape) != 2:
         raise ValueError(f"sensitive_columns needs a 2-dimensional X, got shape {shape}.")
