@@ -9,7 +9,8 @@ from sklearn.linear_model import LogisticRegression, Ridge
 
 from skbadr import BADRClassifier, BADRRegressor
 from skbadr.problem import SmoothProblem
-from skbadr.solvers.directions import MANY, MOST, directions_of
+from skbadr.solvers import gauss_newton
+from skbadr.solvers.directions import MANY_MOVED, MOST_MOVED, directions_of
 from skbadr.solvers.trials import MANY_PAIRS, _sums_by_pair
 
 
@@ -39,7 +40,7 @@ def test_blocks_are_of_one_target_and_of_near_scores(partition):
     smooth, states = smooth_problem(partition, 80)
     cells = smooth.evaluator.cells
     blocks = directions_of(smooth, states)
-    assert blocks.shape == (cells.n_cells, MOST)
+    assert blocks.shape == (cells.n_cells, MOST_MOVED)
     np.testing.assert_array_equal(blocks.sum(axis=1), 1.0)
     assert np.ptp(blocks.sum(axis=0)) <= 1
     level, member = cells.means(smooth.scores(states)[:, 0]), blocks.argmax(axis=1)
@@ -53,7 +54,7 @@ def test_blocks_are_of_one_target_and_of_near_scores(partition):
 
 
 def test_few_cells_move_one_by_one():
-    smooth, states = smooth_problem("group", MANY - 1)
+    smooth, states = smooth_problem("group", MANY_MOVED - 1)
     assert directions_of(smooth, states) is None
 
 
@@ -101,3 +102,34 @@ def test_hundreds_of_groups_of_a_regressor():
     model = BADRRegressor(Ridge(), partition="group_target", trade_off=0.1)
     model.fit(X, y + X[:, 0], sensitive_features=group)
     assert model.metric_value_ <= model.baseline_metric_value_
+
+
+@pytest.mark.parametrize("cv", [None, 3])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_moved_scores_are_those_of_a_dense_tensor(cv, n_classes):
+    X, y, group = people(6)
+    y = np.minimum(y + (X[:, 1] > 0.5) * (n_classes - 2), n_classes - 1)
+    problem = bilevel_problem(
+        LogisticRegression(), X, y, group, partition="group_target", cv=cv, scoring=None
+    )
+    smooth = SmoothProblem(problem)
+    states = smooth.solve(smooth.problem.shares, tol=1e-8)
+    scores = smooth.scores(states)
+    _, slope = smooth.metric_gradient(scores)
+    parameters, _ = smooth.derivatives(states, slope)
+    _, _, dense, _ = smooth.linearised(scores, parameters, 10**9)
+    _, _, moved, _ = smooth.linearised(scores, parameters, 10**9, many=True)
+    step = np.random.default_rng(0).normal(size=problem.n_cells)
+    np.testing.assert_allclose(moved @ step, dense @ step, rtol=1e-9, atol=1e-12)
+    expected = np.einsum("nm,nmk->k", slope, dense)
+    np.testing.assert_allclose(moved.pull_back(slope), expected, rtol=1e-9, atol=1e-12)
+
+
+def test_many_cells_end_where_few_would(monkeypatch):
+    X, y, group = people(20)
+    model = BADRClassifier(LogisticRegression(), "worst_group_loss", partition="group")
+    value = model.fit(X, y, sensitive_features=group).metric_value_
+    monkeypatch.setattr(gauss_newton, "DENSE_CELLS", 1)
+    again = model.fit(X, y, sensitive_features=group).metric_value_
+    assert again == pytest.approx(value, rel=1e-4)
+    assert model.metric_value_ < model.baseline_metric_value_

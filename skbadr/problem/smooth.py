@@ -13,6 +13,7 @@ from skbadr.lower_level import (
     known_estimators,
     make_design,
 )
+from skbadr.problem.moved_scores import MovedScores
 from skbadr.problem.numbers import as_numbers
 from skbadr.problem.smooth_folds import read_folds
 from skbadr.result import Evaluation
@@ -185,7 +186,7 @@ class SmoothProblem:
             parameters.append(moved)
         return parameters, gradient
 
-    def linearised(self, scores, parameters, most):
+    def linearised(self, scores, parameters, most, *, many=False):
         """Return what a model of linearly moved scores needs, on some of the evaluated rows.
 
         Parameters
@@ -194,13 +195,15 @@ class SmoothProblem:
         parameters : list of ndarray of shape (p, m, K)
         most : int
             Rows wanted, at least; every group keeps a few.
+        many : bool, default=False
+            Whether there are too many cells for a number for each row and cell.
 
         Returns
         -------
         data : EvaluationSet
             Weighted so as to stand for all rows.
         scores : ndarray of shape (rows, m)
-        moved : ndarray of shape (rows, m, K)
+        moved : ndarray of shape (rows, m, K), or MovedScores with ``many=True``
             Their derivatives in the log weights.
         rows : ndarray or None
             None where these are all rows.
@@ -212,11 +215,13 @@ class SmoothProblem:
             scores = scores[rows]
         else:
             data = self.data
+        held_out = self.held_out if rows is None else [self.levels[0].X.take(rows)]
+        if many:
+            parts = list(zip(self.levels, held_out, parameters, strict=True))
+            return data, scores, MovedScores(parts), rows
         moved = []
-        for level, own, X in zip(self.levels, parameters, self.held_out, strict=True):
+        for level, own, X in zip(self.levels, parameters, held_out, strict=True):
             shape = own.shape
-            if rows is not None:
-                X = level.X.take(rows)
             flat = level.forward(own.reshape(shape[0], -1), X)
             moved.append(flat.reshape(len(flat), *shape[1:]))
         return data, scores, moved[0] if len(moved) == 1 else np.concatenate(moved), rows

@@ -4,7 +4,7 @@ import numpy as np
 
 # Cells from which they move in blocks, and how many of these: moves at random along more directions
 # find no better ones, and each direction costs.
-MANY, MOST = 64, 24
+MANY_MOVED, MOST_MOVED = 64, 24
 
 
 def directions_of(smooth, states):
@@ -24,14 +24,14 @@ def directions_of(smooth, states):
         Indicators.
     """
     cells = smooth.evaluator.cells
-    if cells.n_cells < MANY:
+    if cells.n_cells < MANY_MOVED:
         return None
     level = np.nan_to_num(cells.means(smooth.scores(states)[:, -1]))
     target = cells.target_of_cell
     if target is None:
         target = np.zeros(cells.n_cells, dtype=np.intp)
     targets, counts = np.unique(target, return_counts=True)
-    n_blocks = max(1, MOST // len(targets))
+    n_blocks = max(1, MOST_MOVED // len(targets))
     order, block = np.lexsort((level, target)), np.empty(cells.n_cells, dtype=np.intp)
     block[order] = np.concatenate(
         [number * n_blocks + np.arange(count) * min(n_blocks, count) // count

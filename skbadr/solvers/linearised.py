@@ -21,7 +21,7 @@ SLOW_ROUNDS, SLOW_DRAWS = 4, 16
 # Rounds and moves of a model that costs no pass over the rows.
 GUESSES, MANY_DRAWS = 6, 384
 # Groups from which fewer moves are looked at, and how few at least.
-MANY_GROUPS, LEAST_DRAWS = 64, 48
+COSTLY_GROUPS, LEAST_DRAWS = 64, 48
 # Share of a bound that predictions keep inside it.
 MARGIN = 0.03
 # Rows by which a count must be better for another refit, and the share of what there is to gain
@@ -226,7 +226,7 @@ class LinearisedSearch:
     def _n_draws(self, most):
         """Return how many moves to look at, each of which costs as much as there are groups."""
         n_groups = self.smooth.data.n_groups
-        return max(min(most, LEAST_DRAWS), most * MANY_GROUPS // max(n_groups, MANY_GROUPS))
+        return max(min(most, LEAST_DRAWS), most * COSTLY_GROUPS // max(n_groups, COSTLY_GROUPS))
 
     def _contract(self, moves, merit, current, radius):
         """Return the best move, the mean of the best ones and the root of their covariance."""
