@@ -264,7 +264,7 @@ def test_rates_are_of_the_positive_class(capsys, tmp_path):
     for row, other in zip(found["rows"], expected["rows"], strict=True):
         assert row["metric_test"] == pytest.approx(other["metric_test"])
     cells = {"f | approved", "f | denied", "m | approved", "m | denied"}
-    assert set(found["weights"]["badr_group_target"]) == cells
+    assert set(found["cell_weights"]["badr_group_target"]) == cells
 
 
 @pytest.mark.parametrize("metric", ["log_loss_group_max", "roc_auc_score_group_min"])

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from estimator_data import classifier, make_people
+from estimator_data import classifier, make_people, stable_id
 from sklearn import config_context
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import make_column_transformer
@@ -369,7 +369,7 @@ def test_groups_of_nested_searches():
         assert scores.min() > 0.5
 
 
-@pytest.mark.parametrize("splitter", SPLITTERS[:1] + SPLITTERS[3:], ids=str)
+@pytest.mark.parametrize("splitter", SPLITTERS[:1] + SPLITTERS[3:], ids=stable_id)
 def test_splitters_that_miss_their_groups(splitter, routing):
     with pytest.raises(ValueError, match="keeps groups of samples together: pass groups to fit"):
         held_out(splitter).fit(X, Y, sensitive_features=GROUP)
