@@ -17,7 +17,7 @@ from skbadr.estimators.parts import (
     without_sample_weight,
 )
 from skbadr.metrics.responses import has_method
-from skbadr.partition import check_sizes, make_groups, select_columns
+from skbadr.partition import make_groups, select_columns
 
 
 def check_inner_estimator(estimator, task, owner):
@@ -183,7 +183,6 @@ def check_groups(sensitive_features, argument, X, sensitive_columns, estimator):
             "order of X."
         )
     check_several(groups, argument, X, sensitive_columns, estimator)
-    check_sizes(np.bincount(groups.codes), argument)
     return groups
 
 
@@ -256,9 +255,16 @@ def check_numbers(params, n_cells=None):
             "min_weight must be > 0 (Pareto efficiency rests on positive weights), got "
             f"{minimum!r}."
         )
-    if n_cells is not None and minimum * n_cells >= 1:
+    if n_cells is not None:
+        check_room(minimum, n_cells)
+
+
+def check_room(min_weight, n_cells):
+    """Refuse a floor under the weights that so many cells leave no room for."""
+    if min_weight * n_cells >= 1:
         raise ValueError(
-            f"min_weight={minimum} is too large for {n_cells} cells: it must be below 1/{n_cells}."
+            f"min_weight={min_weight} is too large for {n_cells} cells: it must be below "
+            f"1/{n_cells}."
         )
 
 

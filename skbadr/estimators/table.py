@@ -102,6 +102,9 @@ def read_table(owner, metric, partition, X, y, sensitive_features, sample_weight
     argument, features = _features(owner, X, sensitive_features)
     features = _here(features)
     groups = checks.check_groups(features, argument, X, owner.sensitive_columns, owner._estimator())
+    if not callable(partition):  # which may merge groups
+        checks.check_room(owner.min_weight, len(groups.labels))
+    check_sizes(np.bincount(groups.codes), argument)
     cells = make_cells(
         partition, target, groups, base_weight, classes=classes, n_target_bins=n_bins
     )
