@@ -62,6 +62,7 @@ numpydoc_validation_exclude = {
     r"skbadr\.metrics\.(FairnessMetric\.|EvaluationSet)",
     r"skbadr\.solvers\.UpperSolver\.",
     r"skbadr\.bargaining\.Bargain",
+    r"skbadr\.guides\.Guide(\.|$)",
     r"skbadr\.AuditResult$",  # made by `audit` alone
     r"skbadr\.ParetoPath$",  # its arguments are those of a Bunch
 }

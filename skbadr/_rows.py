@@ -35,3 +35,21 @@ def sums_by(
         own = values(rows) if callable(values) else values if values is None else values[rows]
         sums += np.bincount(codes[rows], own, minlength=n_codes)
     return sums
+
+
+def weight_unit(weight):
+    """Return the weight of one row.
+
+    Weights that are multiples of the smallest, and whole numbers, stand for repeated rows; of
+    others, the mean does.
+    """
+    if weight is None:
+        return 1.0
+    positive = weight[weight > 0]
+    smallest = float(positive.min())
+    multiples = positive / smallest
+    if np.abs(multiples - np.round(multiples)).max() < 1e-9 * multiples.max():
+        return smallest
+    if smallest >= 1.0 and np.array_equal(np.round(positive), positive):
+        return float(np.gcd.reduce(positive.astype(np.int64)))
+    return float(positive.mean())

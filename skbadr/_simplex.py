@@ -56,3 +56,15 @@ def project_simplex(point: ArrayLike, *, minimum: Float = 0.0) -> FloatArray:
     threshold = excess[np.arange(len(shifted)), n_active - 1] / n_active
     projection = np.maximum(shifted - threshold[:, None], 0.0) + minimum
     return projection.reshape(point.shape)
+
+
+def log_coordinates(weights, shares):
+    """Return log(weights / shares) without its mean: the baseline estimator is the origin."""
+    logs = np.log(np.maximum(weights, 1e-300) / shares)
+    return logs - logs.mean(axis=-1, keepdims=True)
+
+
+def from_log_coordinates(t, shares):
+    """Return the weights on the simplex that `log_coordinates` maps to `t`."""
+    weights = shares * np.exp(t - t.max(axis=-1, keepdims=True))
+    return weights / weights.sum(axis=-1, keepdims=True)

@@ -126,7 +126,7 @@ class Objective(Protocol):
 # Names. Scripts keep them in variables, which a type checker takes for any str: so every str
 # passes. Editors propose the literals, and a misspelt name is refused before any fit.
 TaskName: TypeAlias = Literal["classification", "regression"] | str
-SolverName: TypeAlias = Literal["auto", "implicit", "alternating", "gd", "sgd"] | str
+SolverName: TypeAlias = Literal["auto", "implicit", "alternating", "guided", "gd", "sgd"] | str
 PartitionName: TypeAlias = Literal["auto", "group", "group_target"] | str
 # Names that are seldom in variables: no other str passes.
 Task: TypeAlias = Literal["classification", "regression"]
@@ -138,7 +138,7 @@ Agg: TypeAlias = Literal["worst_case", "mean"]
 # Arguments that several functions take.
 MetricLike: TypeAlias = str | MetricFunction
 Scoring: TypeAlias = str | Scorer
-CV: TypeAlias = Float | Splitter | Iterable[tuple[ArrayLike, ArrayLike]]
+CV: TypeAlias = Literal["auto"] | Float | Splitter | Iterable[tuple[ArrayLike, ArrayLike]]
 Columns: TypeAlias = str | Int | Sequence[str | Int] | Callable[[Any], Features]
 Partition: TypeAlias = PartitionName | Callable[[Any, Any], ArrayLike]
 Init: TypeAlias = Literal["baseline", "uniform", "nash"] | str | Numbers

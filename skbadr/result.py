@@ -15,6 +15,19 @@ from skbadr.partition import by_label
 __all__ = ["Archive", "Evaluation"]
 
 
+def sendable_state(record):
+    """Return the state of a record for another process, its error as one that can be pickled.
+
+    An error that cannot be pickled must not take a worker process down with it.
+    """
+    state = dict(vars(record))
+    try:
+        pickle.loads(pickle.dumps(record.error))
+    except Exception:
+        state["error"] = RuntimeError(f"{type(record.error).__name__}: {record.error}")
+    return state
+
+
 @dataclass
 class Evaluation:
     """One visited point of the upper level.
@@ -45,10 +58,8 @@ class Evaluation:
         Warnings of the wrapped estimator, kept for the model that is chosen.
     model : object or None
         The fitted last step, dropped as soon as a better point is known.
-    proba : ndarray of shape (n, C) or None
-        Probabilities on the evaluated samples, kept of the baseline estimator alone.
-    predicted : ndarray of shape (n,) or None
-        Likewise its predictions: class codes, or real values.
+    responses : dict of ndarray or None
+        What the estimator responded to the evaluated rows, by method, where a guide learns of it.
     predicted_metric, predicted_score : float
         What the search expected of the refit; NaN where it expected nothing.
     """
@@ -67,19 +78,22 @@ class Evaluation:
     error: Exception | None = None
     warnings: list[tuple[str, type[Warning]]] = field(default_factory=list)
     model: Any = None
-    proba: Array | None = None
-    predicted: Array | None = None
+    responses: dict[str, Array] | None = None
     predicted_metric: float = np.nan
     predicted_score: float = np.nan
 
     def __getstate__(self) -> dict[str, Any]:
-        # An error that cannot be pickled must not take a worker process down with it.
-        state = dict(vars(self))
-        try:
-            pickle.loads(pickle.dumps(self.error))
-        except Exception:
-            state["error"] = RuntimeError(f"{type(self.error).__name__}: {self.error}")
-        return state
+        return sendable_state(self)
+
+    @property
+    def proba(self) -> Array | None:
+        """Probabilities on the evaluated samples, where they were kept."""
+        return None if self.responses is None else self.responses.get("predict_proba")
+
+    @property
+    def predicted(self) -> Array | None:
+        """Predictions on the evaluated samples, where they were kept."""
+        return None if self.responses is None else self.responses.get("predict")
 
     @property
     def failed(self) -> bool:
@@ -94,6 +108,8 @@ class Archive:
     ----------
     objective : UpperObjective
         Ranks evaluations by its ``key``.
+    keeps_responses : bool, default=False
+        Whether all evaluations keep their responses, for a guide, not the first alone.
     """
 
     objective: Objective
@@ -105,8 +121,8 @@ class Archive:
     interrupted: bool
     response: float
 
-    def __init__(self, objective: Objective) -> None:
-        self.objective = objective
+    def __init__(self, objective: Objective, *, keeps_responses: bool = False) -> None:
+        self.objective, self.keeps_responses = objective, keeps_responses
         self.evaluations = []
         self.best = None
         self.n_iter = 0
@@ -120,6 +136,8 @@ class Archive:
         """Record an evaluation and return whether it is the best so far."""
         if not self.evaluations:
             self.objective.calibrate(evaluation)
+        elif not self.keeps_responses:
+            evaluation.responses = None
         self.evaluations.append(evaluation)
         self.n_iter = max(self.n_iter, evaluation.iteration)
         improved = self.best is None or (
@@ -133,6 +151,11 @@ class Archive:
         else:
             evaluation.model = None
         return improved
+
+    def forget_responses(self) -> None:
+        """Drop what estimators responded to the evaluated rows, which only guides need."""
+        for evaluation in self.evaluations:
+            evaluation.responses = None
 
     def absorb(self, evaluations: list[Evaluation], candidates: list[Evaluation]) -> None:
         """Record what was visited before this search, right after the baseline model.

@@ -23,6 +23,7 @@ LAYERS = [
     ["skbadr.lower_level"],
     ["skbadr.problem"],
     ["skbadr.bargaining"],
+    ["skbadr.guides"],
     ["skbadr.solvers"],
     ["skbadr.estimators"],
     ["skbadr.pareto"],

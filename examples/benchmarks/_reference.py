@@ -30,16 +30,16 @@ class Reference:
         if self.path is not None and self.path.exists():
             self.known = json.loads(self.path.read_text(encoding="utf-8"))
 
-    def __call__(self, case, estimator, split, metric, bound):
+    def __call__(self, case, estimator, split, metric, bound, **options):
         """Return the result of one case; `split` holds (X, y, group) for train and test."""
         if case not in self.known:
-            self.known[case] = run(estimator, split, metric, bound)
+            self.known[case] = run(estimator, split, metric, bound, **options)
             if self.path is not None:
                 self.path.write_text(json.dumps(self.known, indent=1) + "\n", encoding="utf-8")
         return self.known[case]
 
 
-def run(estimator, split, metric, bound):
+def run(estimator, split, metric, bound, **options):
     """Fit ExponentiatedGradient and score the expectation of its randomised predictor."""
     X, y, group = split["train"]
     wall, cpu = time.perf_counter(), time.process_time()
@@ -48,7 +48,7 @@ def run(estimator, split, metric, bound):
         constraint = MOMENTS[metric](difference_bound=bound)
         last = f"{estimator.steps[-1][0]}__" if isinstance(estimator, Pipeline) else ""
         model = ExponentiatedGradient(
-            clone(estimator), constraint, sample_weight_name=f"{last}sample_weight"
+            clone(estimator), constraint, sample_weight_name=f"{last}sample_weight", **options
         )
         model.fit(X, y, sensitive_features=group)
     result = {

@@ -16,6 +16,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from skbadr._dask import is_dask_array
 from skbadr._sklearn import CallbackSupportMixin, with_callbacks
 from skbadr._typing import (
     CV,
@@ -38,6 +39,7 @@ from skbadr._warnings import hold_warnings, warn_user
 from skbadr.bargaining import bargain_first
 from skbadr.estimators import checks
 from skbadr.estimators.attributes import FittedAttributes
+from skbadr.estimators.auto_cv import choose_cv
 from skbadr.estimators.auto_partition import choose_partition
 from skbadr.estimators.inputs import check_X, inner_tags
 from skbadr.estimators.monitor import Monitor
@@ -78,7 +80,7 @@ class BaseBADR(
         trade_off: Float = 0.0,
         scoring: Scoring | None = None,
         partition: Partition = "auto",
-        cv: CV | None = None,
+        cv: CV | None = "auto",
         solver: SolverName | UpperSolver = "auto",
         sensitive_columns: Columns | None = None,
         init: Init = "baseline",
@@ -191,7 +193,12 @@ class BaseBADR(
                 problem.monitor = monitor
                 archive = self._search(problem, setup, setup.fit_params)
             store_outcome(self, archive, evaluator, setup)
-            warn_about(archive, partition=self.partition_, evaluated_on=self.evaluated_on_)
+            warn_about(
+                archive,
+                partition=self.partition_,
+                evaluated_on=self.evaluated_on_,
+                constant_score=self.constant_scoring_value_,
+            )
         return self
 
     def _set_up(self, X, y, sensitive_features, sample_weight, fit_params, *, walks_bounds=False):
@@ -222,27 +229,21 @@ class BaseBADR(
         scoring = check_scorer(self.scoring, self._task, estimator, y, weight)
         fit_params, groups = split_fit_params(self, fit_params)
         family = find_family(PeeledEstimator(estimator).final, classes)
-        obstacle = implicit_obstacle(
-            estimator,
-            classes,
-            loss=self._loss(estimator),
-            scoring=scoring,
-            fit_params=fit_params,
-            held_out=self.cv is not None,
-        )
-        alone = self.bound is None and not self.trade_off and self.cv is None
+        cv, obstacle = self._choose_cv(X, estimator, table, scoring, fit_params)
+        alone = self.bound is None and not self.trade_off and cv is None
         size = (cells.n_seen, cells.n_cells) if alone and not issparse(X) else None
-        solver = get_solver(self.solver, self.max_iter, obstacle=obstacle, metric=metric, size=size)
+        known = {"obstacle": obstacle, "metric": metric, "size": size, "held_out": cv is not None}
+        solver = get_solver(self.solver, self.max_iter, **known)
 
         seed = 0
         if self.random_state is not None:
             seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
             estimator = seeded(estimator, seed)
         folds = None
-        if self.cv is not None:
+        if cv is not None:
             (X,) = indexable(X)
             options = {"classes": classes, "random_state": seed, "groups": groups}
-            folds = make_folds(self.cv, X, y, cells, table.data.y, **options)
+            folds = make_folds(cv, X, y, cells, table.data.y, **options)
         return Setup(
             owner=self,
             estimator=estimator,
@@ -263,6 +264,31 @@ class BaseBADR(
             memory=memory,
         )
 
+    def _choose_cv(self, X, estimator, table, scoring, fit_params):
+        """Return where the upper level is evaluated, and why the problem there is not smooth."""
+
+        def obstacle_of(held_out):
+            return implicit_obstacle(
+                estimator,
+                table.data.classes,
+                loss=self._loss(estimator),
+                scoring=scoring,
+                fit_params=fit_params,
+                held_out=held_out,
+            )
+
+        bargains = checks.bargains(self.init)
+        cv = choose_cv(
+            self.cv,
+            n_rows=table.cells.n_seen,
+            n_columns=getattr(self, "n_features_in_", 1),
+            # Groups have nothing to bargain over but held-out losses.
+            smooth=obstacle_of(False) is None and not bargains,
+            guided=bargains or takes_guide(self.solver),
+            refits=not is_dask_array(X) and (self.max_iter is None or self.max_iter > 1),
+        )
+        return cv, obstacle_of(cv is not None)
+
     def _search(self, problem, setup, fit_params):
         """Run the solver, after the groups have bargained where `init` asks for it."""
         vars(self).pop("bargaining_", None)  # of an earlier fit
@@ -271,7 +297,7 @@ class BaseBADR(
             return solve_from(problem, solver, setup.last_weights)
         if not checks.bargains(self.init):
             return solver.solve(problem)
-        held_out = self.cv is not None
+        held_out = setup.folds is not None
         if not held_out:
             warn_user(
                 "on the training data no weights are better for every group, so that "

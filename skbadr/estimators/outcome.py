@@ -120,7 +120,7 @@ def _store_classes(attributes, evaluator):
         attributes["classes_"] = evaluator.evaluation_set.classes
 
 
-def warn_about(archive, *, partition, evaluated_on):
+def warn_about(archive, *, partition, evaluated_on, constant_score):
     """Tell the user what is wrong with the chosen model."""
     best, baseline, objective = archive.best, archive.evaluations[0], archive.objective
     for message, category in best.warnings:
@@ -130,7 +130,7 @@ def warn_about(archive, *, partition, evaluated_on):
     ratios = [e.cell_weights / baseline.cell_weights for e in tried]
     # Weights that hardly change may move a model by less than any row can show.
     far = any(max(ratio.max(), 1 / ratio.min()) > FAR for ratio in ratios)
-    if objective.is_met(best) and not archive.moved and len(tried) >= 3 and far:
+    if objective.is_met(best) and not archive.moved and far:
         warn_user(
             "no weights that were tried changed anything that is measured: the estimator ignores "
             "sample_weight, or fits these data whatever the weights are (then give it less "
@@ -141,7 +141,7 @@ def warn_about(archive, *, partition, evaluated_on):
         cures = ["allow more (bound)", "search longer (max_iter)"]
         if isinstance(partition, str) and partition == "group":
             cures.append("use partition='group_target'")
-        if len(archive.evaluations) > 2 and not archive.moved:
+        if tried and not archive.moved:
             unmoved = "weights do not move the estimator: "
             cures = ["take an estimator that heeds sample_weight", "allow more (bound)"]
         warn_user(
@@ -155,6 +155,13 @@ def warn_about(archive, *, partition, evaluated_on):
         warn_user(
             "the search spent its budget of refits before it converged: raise max_iter or tol.",
             ConvergenceWarning,
+        )
+    if objective.bound is not None and best.score < constant_score < baseline.score:
+        warn_user(
+            f"the chosen model's score of {best.score:.4f} is below the {constant_score:.4f} of "
+            f"predicting the same for everybody, which {metric.name} counts as fair: "
+            f"{score_in_view(objective.bound, True, metric.greater_is_better)}, or take columns "
+            "that tell more."
         )
     if objective.is_met(best) and best.constant and not baseline.constant:
         cure = score_in_view(objective.bound, objective.uses_score, metric.greater_is_better)

@@ -50,10 +50,10 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
         callable ``(y, groups)`` returns. "auto": "group_target" if `bound` or `trade_off` is
         given for a metric of mean predictions or of their distribution (demographic parity,
         Kolmogorov-Smirnov), which weights of groups alone hardly move; else "group".
-    cv : float, int or splitter, default=None
+    cv : "auto", None, float, int or splitter, default="auto"
         Where the upper level is evaluated, as in `BADRClassifier`; stratified by cell and quarter
         of the targets.
-    solver : {"auto", "implicit", "alternating", "gd", "sgd"} or UpperSolver, default="auto"
+    solver : str or UpperSolver, default="auto"
         How the weights are searched, as in `BADRClassifier`.
     sensitive_columns : str, int, list or callable, default=None
         Column(s) of X that define the groups, or a callable ``X -> labels``.
@@ -133,7 +133,7 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
         trade_off: Float = 0.0,
         scoring: Scoring | None = None,
         partition: Partition = "auto",
-        cv: CV | None = None,
+        cv: CV | None = "auto",
         solver: SolverName | UpperSolver = "auto",
         sensitive_columns: Columns | None = None,
         init: Init = "baseline",

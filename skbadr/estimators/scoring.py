@@ -1,5 +1,6 @@
 """The score that `trade_off` and `bound` protect, where it is not the default one."""
 
+import warnings
 from functools import partial
 
 import numpy as np
@@ -30,6 +31,28 @@ class FoldScorer:
         self.scorer, self.y, self.sample_weight = scorer, y, sample_weight
         self.guard = guard
         self.weighted = sample_weight is not None and _takes_sample_weight(scorer)
+
+    @property
+    def counted(self):
+        """Whether the score is a function of predicted labels that takes weights.
+
+        Then it is one of the confusion matrix, each entry of which stands for a weighted row.
+        """
+        function = getattr(self.scorer, "_score_func", None)
+        by_labels = getattr(self.scorer, "_response_method", None) == "predict"
+        return function is not None and by_labels and accepts_sample_weight(function)
+
+    def of_table(self, table, classes):
+        """Return the score of a confusion matrix of shape (C, C), for a `counted` score."""
+        true, predicted = np.nonzero(table)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of predictions that nobody has made
+            return self.scorer._sign * self.scorer._score_func(
+                classes[true],
+                classes[predicted],
+                sample_weight=table[true, predicted],
+                **self.scorer._kwargs,
+            )
 
     def __call__(self, estimator, X, rows):
         """Return the score of a fold and the fold's mass."""

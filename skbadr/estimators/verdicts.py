@@ -23,6 +23,7 @@ def verdicts(model):
     metric = get_metric(model.metric, model._task)
     return [
         *_gain(model, metric),
+        *_price(model, metric),
         *_constant(model, metric),
         *_resolution(model, metric),
         *_contradiction(model, metric),
@@ -34,6 +35,10 @@ def standard_errors(model):
     known = vars(model)
     names = "metric_standard_error_", "baseline_metric_standard_error_"
     return [known.get(name, np.nan) for name in names]
+
+
+def _on_training_rows(model):
+    return model.evaluated_on_ == "training data"
 
 
 def _gain(model, metric):
@@ -62,7 +67,7 @@ def _gain(model, metric):
     if 0 < gain < error:
         told = (
             "set cv, so that rows judge it that the refits have not seen."
-            if model.cv is None
+            if _on_training_rows(model)
             else "more rows would tell."
         )
         sentences.append(
@@ -72,15 +77,30 @@ def _gain(model, metric):
     return sentences
 
 
+def _price(model, metric):
+    """Tell where a bound costs more accuracy than the metric gains."""
+    baseline, chosen = model.baseline_metric_value_, model.metric_value_
+    lost = model.baseline_scoring_value_ - model.scoring_value_
+    gained = (chosen - baseline) if metric.greater_is_better else (baseline - chosen)
+    if model.bound is None or not metric.uses_confusion or model.scoring is not None:
+        return []
+    if not lost > gained > 0:
+        return []
+    return [
+        f"The bound is dear: it costs {lost:.4f} of score for {gained:.4f} of "
+        f"{model.metric_name_}, more than a point for a point."
+    ]
+
+
 def _cures(model):
     """Return what may gain something."""
     moved = model.weights_move_ or len(model.results_["metric"]) < 2
-    if not moved and model.cv is not None:
+    if not moved and not _on_training_rows(model):
         return ""  # which has a sentence of its own
     cures = []
     if moved and isinstance(model.partition_, str) and model.partition_ == "group":
         cures.append("partition='group_target', whose weights can also move rates")
-    if model.cv is None:
+    if _on_training_rows(model):
         cures.append(
             "cv, because an estimator that fits its training data closely does so whatever the "
             "weights are"

@@ -382,5 +382,5 @@ class ParetoPath(Bunch):
 def _slim(evaluation):
     """Return an evaluation without its rows, its model and what an exception may quote."""
     error = RuntimeError("the refit failed during the search.") if evaluation.failed else None
-    empty = {"statistics": None, "proba": None, "predicted": None, "model": None, "warnings": []}
+    empty = {"statistics": None, "responses": None, "model": None, "warnings": []}
     return replace(evaluation, error=error, **empty)

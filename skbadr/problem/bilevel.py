@@ -7,6 +7,7 @@ from concurrent.futures import BrokenExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from joblib import effective_n_jobs
 from sklearn.exceptions import FitFailedWarning
 
 from skbadr._parallel import run_tasks
@@ -134,27 +135,34 @@ class BilevelProblem:
         """Yield the evaluations of candidates, and go on where a worker process is killed."""
         n_done = 0
         try:
-            # No pool for a single fit.
-            for evaluation in self._parallel(candidates, iteration, len(candidates) > 1):
+            for evaluation in self._parallel(candidates, iteration):
                 n_done += 1
                 yield evaluation
         except BrokenExecutor:
             # Which of them it was is unknown: each has one more chance, on its own.
             for candidate in candidates[n_done:]:
                 try:
-                    yield from self._parallel([candidate], iteration, True)
+                    yield from self._parallel([candidate], iteration, alone=False)
                 except BrokenExecutor as error:
                     yield self._killed(candidate, iteration, error)
 
-    def _parallel(self, candidates, iteration, pool):
-        tasks = [(*candidate, iteration) for candidate in candidates]
-        evaluations = run_tasks(self.evaluator, tasks, self.n_jobs if pool else 1)
+    def _parallel(self, candidates, iteration, alone=True):
+        """Yield evaluations in order; `alone` allows a single fit to do without a pool."""
+        evaluator, n_folds = self.evaluator, len(self.evaluator.folds)
+        fits = [(weights, number) for weights, _ in candidates for number in range(n_folds)]
+        if effective_n_jobs(self.n_jobs) == 1 or (alone and len(fits) == 1):
+            # A fold that fails ends its candidate.
+            yield from (evaluator(*candidate, iteration) for candidate in candidates)
+            return
+        parts = run_tasks(evaluator.fit_fold, fits, self.n_jobs)
         try:
-            yield from evaluations
+            for candidate in candidates:
+                own = [next(parts) for _ in range(n_folds)]
+                yield evaluator.combine(*candidate, iteration, _until_failed(own))
         finally:
             # Whoever stops early means to: joblib need not warn that tasks are cancelled.
             with record_warnings():
-                evaluations.close()
+                parts.close()
 
     def _killed(self, candidate, iteration, error):
         weights, origin = candidate
@@ -170,3 +178,9 @@ class BilevelProblem:
             f"({type(error).__name__}); n_jobs=1 needs less of it"
         )
         return evaluation
+
+
+def _until_failed(fits):
+    """Return the fits up to the first that failed, as one after another would have run."""
+    failed = next((i for i, fit in enumerate(fits) if fit.error is not None), len(fits))
+    return fits[: failed + 1]

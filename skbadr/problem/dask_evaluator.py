@@ -11,6 +11,7 @@ from scipy import sparse
 
 from skbadr._dask import blocks_of, in_blocks, is_dask, run_on_blocks, tasks_of
 from skbadr._typing import Array, IntArray
+from skbadr._warnings import record_warnings
 from skbadr.losses import LOSSES
 from skbadr.metrics import EvaluationSet, FairnessMetric
 from skbadr.metrics.responses import log_odds
@@ -53,6 +54,16 @@ class DaskEvaluator(Evaluator):
         super().__init__([fold], sample.data, sample.cells, metric=metric, loss=loss)
         self.rows, self.sample = rows, sample
 
+    def __call__(self, cell_weights, origin="", iteration=0):
+        """Return the `Evaluation` of one point; a failed refit is recorded, not raised."""
+        evaluation = self._empty(cell_weights, origin, iteration)
+        with record_warnings() as evaluation.warnings:
+            try:
+                self._fill(evaluation)
+            except Exception as error:
+                evaluation.error = error
+        return evaluation
+
     def _fill(self, evaluation):
         lower = self.folds[0].lower_level
         evaluation.n_refits, start = 1, time.perf_counter()
@@ -61,14 +72,12 @@ class DaskEvaluator(Evaluator):
         columns = [response_blocks(model, lower.X, name, self.rows.lengths) for name in self.asked]
         responses = [dict(zip(self.asked, own, strict=True)) for own in zip(*columns, strict=True)]
         measure = _Measure.of(self, model)
-        places = self.sample.places if evaluation.origin == "baseline" else [None] * len(responses)
-        found = run_on_blocks(_measure, (self.rows.parts, responses, places), measure)
+        found = run_on_blocks(_measure, (self.rows.parts, responses, self.sample.places), measure)
         self._add_up(evaluation, [sums for sums, _ in found])
-        if evaluation.origin == "baseline":
-            seen = [own for _, own in found]
-            evaluation.predicted = np.concatenate([own["predict"] for own in seen])
-            if "predict_proba" in self.methods:
-                evaluation.proba = np.concatenate([own["predict_proba"] for own in seen])
+        kept = [name for name in ("predict", self.guide_method) if name in self.methods]
+        evaluation.responses = {
+            name: np.concatenate([own[name] for _, own in found]) for name in kept
+        }
 
     @property
     def asked(self) -> list[str]:
@@ -220,7 +229,7 @@ class _Measure:
 
 
 def _measure(rows, responses, places, measure):
-    """Return sums over a block, and responses to some of its rows where these are wanted."""
+    """Return sums over a block, and responses to some of its rows."""
     responses = measure.responses(responses, len(rows.y))
     predicted, whole = responses["predict"], measure.whole
     part = whole.part(rows.y, measure.place[rows.groups], rows.weight)
@@ -236,7 +245,7 @@ def _measure(rows, responses, places, measure):
         "statistics": measure.metric.statistics(part, responses[measure.metric.response_method]),
         "range": (np.min(counted, initial=np.inf), np.max(counted, initial=-np.inf)),
     }
-    return sums, None if places is None else {name: own[places] for name, own in responses.items()}
+    return sums, {name: own[places] for name, own in responses.items()}
 
 
 def _take(X, places):

@@ -19,6 +19,7 @@ from skbadr.losses import LOSSES
 from skbadr.lower_level import is_shared_map, release, respond_on_blocks
 from skbadr.metrics.responses import get_response, predicts_likeliest
 from skbadr.partition import settled
+from skbadr.problem.fold_fit import FoldFit
 from skbadr.result import Evaluation
 
 if TYPE_CHECKING:
@@ -88,56 +89,102 @@ class Evaluator:
         self.folds, self.evaluation_set, self.cells = folds, evaluation_set, cells
         self.metric, self.loss, self.scoring, self.family = metric, loss, scoring, family
         self.methods = {metric.response_method, LOSSES[loss][1], "predict"}
+        self.guide_method = self._find_guide_method()
+        if self.guide_method is not None:
+            self.methods.add(self.guide_method)
+
+    def _find_guide_method(self):
+        """Return the response that tells how sure the estimator is of a class, or None."""
+        if self.evaluation_set.classes is None:
+            return None
+        if "predict_proba" in self.methods or self.family is not None:
+            return "predict_proba" if "predict_proba" in self.methods else "decision_function"
+        final = self.folds[0].lower_level.peeled.final
+        return "decision_function" if hasattr(final, "decision_function") else None
 
     def __call__(
         self, cell_weights: FloatArray, origin: str = "", iteration: int = 0
     ) -> Evaluation:
         """Return the `Evaluation` of one point; a failed refit is recorded, not raised."""
-        evaluation = Evaluation(
-            cell_weights,
-            cell_losses=np.full(self.cells.n_cells, np.nan),
-            origin=origin,
-            iteration=iteration,
-        )
+        fits = []
+        for number in range(len(self.folds)):
+            fits.append(self.fit_fold(cell_weights, number))
+            if fits[-1].error is not None:
+                break
+        return self.combine(cell_weights, origin, iteration, fits)
+
+    def _empty(self, cell_weights, origin, iteration):
+        losses = np.full(self.cells.n_cells, np.nan)
+        return Evaluation(cell_weights, cell_losses=losses, origin=origin, iteration=iteration)
+
+    def fit_fold(self, cell_weights, number):
+        """Refit on the training rows of one fold and respond to its evaluation rows.
+
+        Parameters
+        ----------
+        cell_weights : ndarray of shape (K,)
+        number : int
+            Of the fold.
+
+        Returns
+        -------
+        fit : FoldFit
+            An error is recorded, not raised.
+        """
+        fit = FoldFit()
+        with record_warnings() as fit.warnings:
+            try:
+                self._fit_fold(fit, cell_weights, self.folds[number])
+            except Exception as error:
+                fit.error = error
+        return fit
+
+    def _fit_fold(self, fit, cell_weights, fold):
+        if is_shared_map(fold.X_final):
+            # The estimator may want all of it in memory, beside vectors of its own.
+            self.evaluation_set.release()
+        start = time.perf_counter()
+        model = fold.lower_level.fit(cell_weights)
+        fit.seconds = time.perf_counter() - start
+        # What the estimator was fitted to, it has checked.
+        same = fold.rows is None and fold.X_final is fold.lower_level.X
+        with config_context(assume_finite=same or get_config()["assume_finite"]):
+            fit.responses = self._responses(model, fold.X_final)
+        release(fold.X_final)
+        if self.scoring is not None:
+            estimator = fold.lower_level.assemble(model)
+            rows = slice(None) if fold.rows is None else fold.rows
+            fit.score, fit.mass = self.scoring(estimator, fold.X, rows)
+        if len(self.folds) == 1 and fold.rows is None:
+            fit.model = model
+
+    def combine(self, cell_weights, origin, iteration, fits):
+        """Return the `Evaluation` of one point from the fits of its folds."""
+        evaluation = self._empty(cell_weights, origin, iteration)
         with record_warnings() as evaluation.warnings:
             try:
-                self._fill(evaluation)
+                self._combine(evaluation, fits)
             except Exception as error:
                 evaluation.error = error
+        evaluation.warnings[:0] = [warning for fit in fits for warning in fit.warnings]
         return evaluation
 
-    def _fill(self, evaluation):
+    def _combine(self, evaluation, fits):
         evaluation.refit_time = 0.0
-        parts, scores, masses = [], [], []
-        for fold in self.folds:
+        for fit in fits:
             evaluation.n_refits += 1
-            if is_shared_map(fold.X_final):
-                # The estimator may want all of it in memory, beside vectors of its own.
-                self.evaluation_set.release()
-            start = time.perf_counter()
-            model = fold.lower_level.fit(evaluation.cell_weights)
-            evaluation.refit_time += time.perf_counter() - start
-            # What the estimator was fitted to, it has checked.
-            same = fold.rows is None and fold.X_final is fold.lower_level.X
-            with config_context(assume_finite=same or get_config()["assume_finite"]):
-                parts.append(self._responses(model, fold.X_final))
-            release(fold.X_final)
-            if self.scoring is not None:
-                estimator = fold.lower_level.assemble(model)
-                rows = slice(None) if fold.rows is None else fold.rows
-                score, mass = self.scoring(estimator, fold.X, rows)
-                scores.append(score)
-                masses.append(mass)
-        if len(self.folds) == 1:
-            responses = parts[0]
-            evaluation.model = model if self.folds[0].rows is None else None
+            evaluation.refit_time += fit.seconds
+            if fit.error is not None:
+                raise fit.error
+        if len(fits) == 1:
+            responses, evaluation.model = fits[0].responses, fits[0].model
         else:
             responses = {
-                name: np.concatenate([part[name] for part in parts]) for name in self.methods
+                name: np.concatenate([fit.responses[name] for fit in fits]) for name in self.methods
             }
         self.measure(evaluation, responses)
         if self.scoring is not None:
-            evaluation.score = float(np.average(scores, weights=masses))
+            evaluation.score = pooled_score([(fit.score, fit.mass) for fit in fits])
 
     def measure(
         self,
@@ -157,9 +204,9 @@ class Evaluator:
         evaluation.cell_losses = self.cells.means(losses)
         evaluation.losses_by_group = data.group_means(losses)
         predicted = responses["predict"]
-        if evaluation.origin == "baseline":
-            evaluation.predicted = predicted
-            evaluation.proba = responses.get("predict_proba")
+        evaluation.responses = {
+            name: responses[name] for name in ("predict", self.guide_method) if name in responses
+        }
         counted = predicted if data.sample_weight is None else predicted[data.sample_weight > 0]
         evaluation.constant = bool(np.all(counted == counted[0]))
         evaluation.score = self.default_score(predicted)
@@ -239,6 +286,14 @@ class Evaluator:
             )
         known, name = known_of(model)
         return code_response(response, _num_samples(X), method, data.classes, known, name)
+
+
+def pooled_score(scores):
+    """Return the mean of the folds' scores, each given with its mass."""
+    if len(scores) == 1:
+        return float(scores[0][0])
+    scores, masses = zip(*scores, strict=True)
+    return float(np.average(scores, weights=masses))
 
 
 def _likeliest(proba):

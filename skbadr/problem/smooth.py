@@ -330,7 +330,7 @@ class SmoothProblem:
         if value is not None and self.evaluator.metric.greater_is_better:
             value = -value
         self.evaluator.measure(evaluation, self.responses(scores, needed), value, losses)
-        evaluation.predicted = evaluation.proba = None  # for guides of refits, and of the size of y
+        evaluation.responses = None  # for guides of refits, and as long as y
         return evaluation
 
 

@@ -8,6 +8,7 @@ from skbadr._typing import Int, SolverName
 from skbadr.solvers.alternating import AlternatingSolver
 from skbadr.solvers.base import UpperSolver
 from skbadr.solvers.gradient_descent import GDSolver
+from skbadr.solvers.guided import GuidedSolver
 from skbadr.solvers.implicit import ImplicitSolver
 from skbadr.solvers.smooth import SmoothSolver
 from skbadr.solvers.stochastic import SGDSolver
@@ -20,6 +21,7 @@ SOLVERS: dict[str, type[UpperSolver]] = {
     "gd": GDSolver,
     "sgd": SGDSolver,
     "alternating": AlternatingSolver,
+    "guided": GuidedSolver,
 }
 
 # Rows from which, for dense X, a single loop took less time than exact solutions at every step, for
@@ -36,6 +38,7 @@ def get_solver(
     obstacle: str | None = None,
     metric: FairnessMetric | None = None,
     size: tuple[int, int] | None = None,
+    held_out: bool = False,
 ) -> UpperSolver:
     """Return the solver behind a name, or the solver object itself.
 
@@ -53,6 +56,9 @@ def get_solver(
     size : tuple (rows, cells) or None, default=None
         Where the metric alone is searched on the training data: by it "auto" decides whether to
         solve the lower level at every step. None: it does.
+    held_out : bool, default=False
+        Whether refits are judged on rows that they have not seen, which is where "auto" follows
+        the guide.
 
     Returns
     -------
@@ -73,7 +79,7 @@ def get_solver(
                 "skbadr.solvers."
             )
         if solver == "auto":
-            solver = _automatic(obstacle, metric, size)
+            solver = _automatic(obstacle, metric, size, held_out)
         solver = SOLVERS[solver](max_iter=max_iter)
     elif not isinstance(solver, UpperSolver):
         raise TypeError(
@@ -97,8 +103,17 @@ def get_solver(
     return solver
 
 
-def _automatic(obstacle, metric, size) -> SolverName:
+def takes_guide(solver: SolverName | UpperSolver) -> bool:
+    """Return whether a solver is guided, or may be."""
+    return isinstance(solver, GuidedSolver) or (
+        isinstance(solver, str) and solver in ("auto", "guided")
+    )
+
+
+def _automatic(obstacle, metric, size, held_out) -> SolverName:
     """Return the name of the solver for a problem."""
+    if obstacle is not None and held_out:
+        return "guided"
     if obstacle is not None or (metric is not None and metric.slow):
         return "alternating"
     if size is None or metric is None or not metric.differentiable or metric.kinked:
@@ -112,6 +127,7 @@ def _automatic(obstacle, metric, size) -> SolverName:
 __all__ = [
     "AlternatingSolver",
     "GDSolver",
+    "GuidedSolver",
     "ImplicitSolver",
     "SGDSolver",
     "UpperSolver",

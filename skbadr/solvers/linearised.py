@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from skbadr._rows import weight_unit
+from skbadr._simplex import from_log_coordinates, log_coordinates
 from skbadr.problem.smooth_folds import MANY_ROWS
 from skbadr.solvers.directions import directions_of
-from skbadr.solvers.surrogate import from_log_coordinates, log_coordinates, weight_unit
 from skbadr.solvers.trials import Trials, counts_signs, near_trials, sampled_trials
 
 # Log weights within which nothing more is looked for.

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skbadr._simplex import project_simplex
+from skbadr._simplex import from_log_coordinates, log_coordinates, project_simplex
 from skbadr.solvers.density import density_shift
 from skbadr.solvers.guide import score_shift
 from skbadr.solvers.proxy import convex_proxy
@@ -12,9 +12,7 @@ from skbadr.solvers.starts import group_moves, tilts
 from skbadr.solvers.surrogate import (
     Surrogate,
     encoding_of,
-    from_log_coordinates,
     is_usable,
-    log_coordinates,
 )
 
 # What makes a guide for a problem and its baseline model, or None where it does not apply.

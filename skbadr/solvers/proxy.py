@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 from sklearn.linear_model import LogisticRegression, Ridge
 
+from skbadr._rows import weight_unit
+from skbadr._simplex import log_coordinates
 from skbadr.lower_level import RefitLowerLevel
 from skbadr.metrics import EvaluationSet
 from skbadr.problem import Evaluator, SmoothProblem
@@ -14,7 +16,7 @@ from skbadr.result import Archive
 from skbadr.solvers.exploration import ExploringSearch
 from skbadr.solvers.features import encode_features
 from skbadr.solvers.starts import tilts
-from skbadr.solvers.surrogate import encoding_of, is_usable, log_coordinates, weight_unit
+from skbadr.solvers.surrogate import encoding_of, is_usable
 from skbadr.solvers.trials import Trials
 
 MAX_ROWS = 8_000

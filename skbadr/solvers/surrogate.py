@@ -4,6 +4,8 @@ from types import MappingProxyType
 
 import numpy as np
 
+from skbadr._rows import weight_unit
+from skbadr._simplex import from_log_coordinates, log_coordinates
 from skbadr.solvers.gaussian_process import likeliest_process
 
 # Prior standard deviations that the likelihood chooses from, in units of the outputs: of the
@@ -16,18 +18,6 @@ SCALES = (1.0, 0.35, 0.5, 0.7, 1.4, 2.0)
 # Below so many rows of a group and class, rates are shrunk toward those of all groups by so many
 # pseudo-rows, for guidance alone.
 FEW_ROWS, PSEUDO_ROWS = 100, 20
-
-
-def log_coordinates(weights, shares):
-    """Return log(weights / shares) without its mean: the baseline estimator is the origin."""
-    logs = np.log(np.maximum(weights, 1e-300) / shares)
-    return logs - logs.mean(axis=-1, keepdims=True)
-
-
-def from_log_coordinates(t, shares):
-    """Return the weights on the simplex that `log_coordinates` maps to `t`."""
-    weights = shares * np.exp(t - t.max(axis=-1, keepdims=True))
-    return weights / weights.sum(axis=-1, keepdims=True)
 
 
 class TableEncoding:
@@ -99,24 +89,6 @@ class DirectEncoding:
     def noise(self, statistics):
         """Return no variance beyond that of refits."""
         return np.zeros(len(self._unit))
-
-
-def weight_unit(weight):
-    """Return the weight of one row.
-
-    Weights that are multiples of the smallest, and whole numbers, stand for repeated rows; of
-    others, the mean does.
-    """
-    if weight is None:
-        return 1.0
-    positive = weight[weight > 0]
-    smallest = float(positive.min())
-    multiples = positive / smallest
-    if np.abs(multiples - np.round(multiples)).max() < 1e-9 * multiples.max():
-        return smallest
-    if smallest >= 1.0 and np.array_equal(np.round(positive), positive):
-        return float(np.gcd.reduce(positive.astype(np.int64)))
-    return float(positive.mean())
 
 
 def shrink_small_cells(evaluation_set, statistics):

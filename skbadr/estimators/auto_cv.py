@@ -1,0 +1,47 @@
+"""Where the upper level is evaluated with ``cv="auto"``."""
+
+# Rows for each column from which on a smooth linear model tells the same of its training rows as of
+# new ones.
+ROWS_PER_COLUMN = 20
+FOLDS = 5
+# Rows from which one held-out part tells as much as folds need to.
+MANY_ROWS, HELD_OUT = 100_000, 0.25
+
+
+def choose_cv(cv, *, n_rows, n_columns, smooth, guided, refits):
+    """Return the `cv` that is meant.
+
+    Parameters
+    ----------
+    cv : "auto", None, float, int, splitter or iterable
+    n_rows, n_columns : int
+        Of the training data.
+    smooth : bool
+        Whether the estimator is a linear model with exact derivatives on its training rows.
+    guided : bool
+        Whether the solver, or what it may choose, judges refits by a guide for new rows.
+    refits : bool
+        Whether folds are of use: not to Dask arrays, for instance.
+
+    Returns
+    -------
+    cv : None, float, int, splitter or iterable
+
+    Raises
+    ------
+    ValueError
+        If `cv` is another text.
+    """
+    if not isinstance(cv, str):
+        return cv
+    if cv != "auto":
+        raise ValueError(
+            f"cv must be 'auto', None, a fraction, a number of folds or a splitter, got {cv!r}."
+        )
+    if (
+        not (refits and guided)
+        or (smooth and n_rows >= ROWS_PER_COLUMN * n_columns)
+        or n_rows < 2 * FOLDS
+    ):
+        return None
+    return HELD_OUT if n_rows >= MANY_ROWS else FOLDS

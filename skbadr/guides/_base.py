@@ -1,0 +1,199 @@
+"""What every guide does: predict refits from the baseline's responses, and learn from refits."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from skbadr._typing import Array, FloatArray
+from skbadr.guides._values import Values
+from skbadr.problem.sampling import StratifiedSampler
+
+# Evaluation rows that a guide looks at, at most: of metrics that are sums, and of any other.
+MOST_ROWS, MOST_ROWS_OF_CALLS = 20_000, 4_000
+# Weight of the response believed before any refit, in units of how refits scatter around it.
+PRIOR = 100.0
+# Decimals of scores and of the response that count.
+DIGITS_OF_SCORES, DIGITS_OF_RESPONSE = 5, 3
+# Refits are not believed to go further along the guide's way than this, or against it.
+LARGEST_RESPONSE = 2.0
+
+
+if TYPE_CHECKING:
+    from skbadr.problem import BilevelProblem
+    from skbadr.result import Evaluation
+
+
+class Anchor(NamedTuple):
+    """A visited point from which refits at other weights are predicted.
+
+    Attributes
+    ----------
+    ratios : ndarray of shape (K,)
+        Weights of the cells in units of their shares.
+    scores : ndarray of shape (n, ...)
+        What the estimator responded to the guide's rows.
+    metric, score : float
+        What was measured there.
+    """
+
+    ratios: np.ndarray
+    scores: np.ndarray
+    metric: float
+    score: float
+
+
+class Guide(ABC):
+    """Predict metric and score of a refit at any weights, without a refit.
+
+    Theory says how weights move the best response to each row. The estimator goes a part of that
+    way, its response: one number, which refits teach by least squares. Each prediction starts from
+    the nearest visited point, where the guide is exact.
+
+    Parameters
+    ----------
+    problem : BilevelProblem
+    response : float
+        Believed before any refit.
+
+    Attributes
+    ----------
+    response : float
+        How far refits move along what theory says: 1 as far, 0 not at all.
+    measured_response : float
+        What refits alone say of it, NaN before any.
+    first : tuple (metric, score)
+        What was measured of the baseline.
+    """
+
+    response: float
+    measured_response: float
+    first: tuple[float, float]
+
+    def __init__(self, problem: BilevelProblem, *, response: float) -> None:
+        evaluator = problem.evaluator
+        self.shares = problem.shares
+        rows, factor = _choose_rows(problem)
+        self.values, self._rows = Values(evaluator, rows, factor), rows
+        self.response = self._prior = response
+        self.measured_response = np.nan
+        self.first = np.nan, np.nan
+        self.anchors: list[Anchor] = []
+        self._moves: list[tuple[FloatArray, FloatArray]] = []
+
+    @abstractmethod
+    def scores_of(self, responses: dict[str, Array]) -> FloatArray:
+        """Return what the guide models of the responses to all evaluation rows, for its own."""
+
+    @abstractmethod
+    def moves(self, ratios: FloatArray) -> FloatArray:
+        """Return how far theory moves the scores from the baseline's, at one point's ratios."""
+
+    @abstractmethod
+    def values_near(self, anchor: Anchor, ratios: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return metric and score, each of shape (m,), at the ratios of points near an anchor."""
+
+    def learn(self, evaluation: Evaluation) -> None:
+        """Take in a visited point: a further anchor, and evidence of the response.
+
+        Parameters
+        ----------
+        evaluation : Evaluation
+            One that failed, or whose responses were not kept, teaches nothing.
+        """
+        if evaluation.failed or not evaluation.responses:
+            return
+        ratios = evaluation.cell_weights / self.shares
+        # What sums in single precision leave to chance is rounded off.
+        scores = np.round(self.scores_of(evaluation.responses), DIGITS_OF_SCORES)
+        if not self.anchors:
+            self.first = evaluation.metric, evaluation.score
+        else:
+            self._moves.append((self.moves(ratios), scores - self.anchors[0].scores))
+            self._fit_response()
+        self.anchors.append(Anchor(ratios, scores, evaluation.metric, evaluation.score))
+
+    def _fit_response(self):
+        # A refit may also stretch all scores, as a search does that takes another penalty: that is
+        # no answer to the weights, nor does it change what is predicted.
+        start = self.anchors[0].scores - self.anchors[0].scores.mean(axis=0)
+        pairs = [(_without(start, move), _without(start, change)) for move, change in self._moves]
+        across = sum(float(np.vdot(move, change)) for move, change in pairs)
+        square = sum(float(np.vdot(move, move)) for move, _ in pairs)
+        if not square > 0:
+            return
+        self.measured_response = slope = across / square
+        scatter = np.mean([np.mean((change - slope * move) ** 2) for move, change in pairs])
+        prior = PRIOR * float(scatter)
+        response = (across + prior * self._prior) / (square + prior)
+        response = np.clip(response, -LARGEST_RESPONSE, LARGEST_RESPONSE)
+        self.response = float(np.round(response, DIGITS_OF_RESPONSE))
+
+    def predict(self, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Predict refits.
+
+        Parameters
+        ----------
+        weights : ndarray of shape (m, K)
+
+        Returns
+        -------
+        metric, score : ndarray of shape (m,)
+            NaN where the metric is undefined.
+        """
+        ratios = np.asarray(weights) / self.shares
+        anchors = np.array([anchor.ratios for anchor in self.anchors])
+        steps = _logs(ratios)[:, None] - _logs(anchors)
+        nearest = np.square(steps).sum(axis=2).argmin(axis=1)
+        metric, score = np.empty(len(ratios)), np.empty(len(ratios))
+        for place in np.unique(nearest):
+            own, anchor = nearest == place, self.anchors[place]
+            # What the guide makes of a visited point tells by how much it is wrong nearby.
+            found = self.values_near(anchor, np.vstack([anchor.ratios, ratios[own]]))
+            for values, measured, made in zip((metric, score), anchor[2:], found, strict=True):
+                known = np.isfinite(measured) and np.isfinite(made[0])
+                values[own] = made[1:] + (measured - made[0] if known else 0.0)
+        return metric, score
+
+    @property
+    def calls(self) -> bool:
+        """Whether each prediction costs a call of a user's function."""
+        return not self.values.counted
+
+
+def _without(direction, values):
+    """Return what of the values is not along a direction."""
+    square = float(np.vdot(direction, direction))
+    if not square > 0:
+        return values
+    return values - float(np.vdot(direction, values)) / square * direction
+
+
+def _logs(ratios):
+    return np.log(np.maximum(ratios, 1e-300))
+
+
+def _choose_rows(problem):
+    """Return the evaluation rows to look at, and for how many each one stands (None: one)."""
+    evaluator = problem.evaluator
+    cells, metric = evaluator.cells, evaluator.metric
+    rows = np.sort(cells.ordered).astype(np.intp)
+    if evaluator.scoring is not None and not evaluator.scoring.counted:
+        return rows, None
+    if not metric.uses_confusion:
+        # Functions of single rows take no weights that users did not give.
+        places = np.linspace(0, len(rows) - 1, min(len(rows), MOST_ROWS_OF_CALLS))
+        return rows[places.round().astype(np.intp)], None
+    if len(rows) <= MOST_ROWS:
+        return rows, None
+    groups = evaluator.evaluation_set.groups.codes
+    sampler = StratifiedSampler(cells, groups)
+    rows = np.sort(sampler.draw(MOST_ROWS, np.random.default_rng(problem.seed)))
+    strata = cells.codes if cells.group_of_cell is not None else None
+    if strata is None:
+        strata = cells.codes * (int(groups.max()) + 1) + groups
+    kept = np.bincount(strata[rows])
+    seen = np.bincount(strata[cells.ordered], minlength=len(kept))
+    return rows, (seen[: len(kept)] / np.maximum(kept, 1))[strata[rows]]

@@ -1,0 +1,147 @@
+"""Guided refits: any estimator, refitted where theory says that it is best."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from numbers import Integral, Real
+from typing import TYPE_CHECKING
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from skbadr._typing import Float, Int
+from skbadr._warnings import warn_user
+from skbadr.guides import make_guide
+from skbadr.result import Archive
+from skbadr.solvers.base import UpperSolver
+from skbadr.solvers.guided_search import Candidate, GuidedSearch
+
+# Refits by default, the baseline included: on training rows, on one held-out part, on folds (each
+# counts once for every fold).
+ON_TRAINING_ROWS, HELD_OUT, ON_FOLDS = 6, 5, 3
+
+if TYPE_CHECKING:
+    from skbadr.problem import BilevelProblem
+
+
+class GuidedSolver(UpperSolver):
+    """Refit any estimator at the weights that a guide predicts to be best.
+
+    The baseline is fitted first. A guide then predicts for free what any weights would make of it
+    (``skbadr.guides``), and the best of all predicted models is refitted. Each refit corrects the
+    guide, until the bound is met and nothing more is to be gained, or the budget is spent. The
+    best visited point by the exact metric is the result.
+
+    Parameters
+    ----------
+    max_iter : int or None, default=None
+        Budget of refits, the baseline included; with folds, each counts once for every fold.
+        None: 6 on training rows, 5 on one held-out part, 3 on folds.
+    time_limit : float or None, default=None
+        Seconds after which no further refit is started.
+    min_gain : float, default=1e-3
+        The search ends where the improvement that the guide predicts of another refit is smaller
+        than that (in accuracy, or as a part of the baseline's score or metric), once the bound, if
+        any, is met.
+
+    References
+    ----------
+    Tanji, Vaiter and Laguel (2026), arXiv 2601.13448, for the bilevel problem; Zeng, Jiang, Cheng
+    and Dobriban (2024), arXiv 2402.02817, for what weights do to the best classifier.
+    """
+
+    def __init__(
+        self,
+        max_iter: Int | None = None,
+        *,
+        time_limit: Float | None = None,
+        min_gain: Float = 1e-3,
+    ) -> None:
+        super().__init__(max_iter)
+        self.time_limit = time_limit
+        self.min_gain = min_gain
+        self._check()
+
+    def _check(self):
+        allowed = isinstance(self.max_iter, Integral) and not isinstance(self.max_iter, bool)
+        if self.max_iter is not None and not (allowed and self.max_iter >= 1):
+            raise ValueError(f"max_iter must be an integer >= 1, got {self.max_iter!r}.")
+        for name in ("time_limit", "min_gain"):
+            value = getattr(self, name)
+            if value is None and name == "time_limit":
+                continue
+            if not isinstance(value, Real) or isinstance(value, bool) or not value >= 0:
+                raise ValueError(f"{name} must be a number >= 0, got {value!r}.")
+
+    def budget(self, problem: BilevelProblem) -> Int | None:  # noqa: D102
+        if self.max_iter is not None:
+            return self.max_iter
+        folds = problem.evaluator.folds
+        if folds[0].rows is None:
+            return ON_TRAINING_ROWS
+        return HELD_OUT if len(folds) == 1 else ON_FOLDS
+
+    def solve(self, problem: BilevelProblem) -> Archive:  # noqa: D102
+        archive = Archive(problem.objective, keeps_responses=True)
+        budget = self.budget(problem)
+        try:
+            self._run(problem, archive, budget)
+        except KeyboardInterrupt:
+            if not archive.evaluations:
+                raise
+            archive.interrupted = True
+            warn_user(
+                f"the search was interrupted after {len(archive.evaluations)} of {budget} refits; "
+                "the best model so far is kept.",
+                ConvergenceWarning,
+            )
+        archive.forget_responses()
+        return archive
+
+    def _run(self, problem, archive, budget):
+        begin = time.perf_counter()
+        # Alone, so that an estimator that cannot be fitted fails before anything else starts.
+        if visit(problem, archive, Candidate(problem.shares, "baseline")):
+            return
+        baseline = archive.best
+        if baseline.failed:
+            raise baseline.error
+        if budget == 1 or problem.objective.is_ideal(baseline):
+            archive.converged = True
+            return
+        guide = make_guide(problem)
+        guide.learn(baseline)
+        search = GuidedSearch(problem, guide)
+        while len(archive.evaluations) < budget and not problem.objective.is_ideal(archive.best):
+            if self.time_limit is not None and time.perf_counter() - begin >= self.time_limit:
+                return
+            candidate = self._candidate(problem, archive, search)
+            if candidate is None:
+                break
+            if visit(problem, archive, candidate):
+                return
+            guide.learn(archive.evaluations[-1])
+            archive.response = guide.measured_response
+        archive.converged = True
+
+    def _candidate(self, problem, archive, search):
+        """Return where to refit next, or None where nothing more is to be gained."""
+        visited = archive.evaluations
+        given = not np.array_equal(problem.initial, problem.shares)
+        if len(visited) == 1 and given:
+            return Candidate(problem.project(problem.initial), "init")
+        candidate = search.next(problem.objective, visited)
+        return candidate if candidate.gain >= self.min_gain else None
+
+
+def visit(problem, archive, candidate):
+    """Evaluate a candidate; return whether a monitor asked to stop."""
+    iteration = len(archive.evaluations) + 1
+    task = candidate.weights, candidate.origin
+    with closing(problem.evaluate([task], iteration)) as evaluations:
+        evaluation = next(evaluations)
+    evaluation.predicted_metric = candidate.metric
+    evaluation.predicted_score = candidate.score
+    archive.add(evaluation)
+    return problem.monitor is not None and problem.monitor(evaluation, archive)

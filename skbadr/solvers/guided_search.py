@@ -1,0 +1,179 @@
+"""Where to refit next: the best point that a guide predicts."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from skbadr._simplex import from_log_coordinates, log_coordinates, project_simplex
+from skbadr.solvers.cross_entropy import CrossEntropy
+
+# Searches of predictions that are counted, and of those that call a user's function.
+COUNTED, CALLED = CrossEntropy(rounds=10, draws=200), CrossEntropy(rounds=8, draws=48)
+# Standard deviation of log weights in the first round, from the baseline and from other points.
+SPREAD, NEAR = 1.0, 0.5
+# Price of the mean squared log weight, in units of the score or metric: of two points that promise
+# the same, the one closer to the baseline is the safer.
+RIDGE = 5e-4
+# Worth of the score where the metric alone is minimised: no constant where others are as fair.
+TIE = 0.01
+# Worth of meeting the bound, beyond every score.
+MET = 1e3
+# Trust region around the best point, by the largest change of a log weight: after the first refit,
+# and the factors by which it grows with a refit that is the best, and shrinks with any other.
+RADIUS, GROW, SHRINK = 1.5, 1.5, 0.6
+# Share of the last prediction's error by which the next one is to stay inside the bound.
+MARGIN = 0.5
+
+
+class Candidate(NamedTuple):
+    """Weights to refit at, where they come from, and what is expected of them.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (K,)
+    origin : str
+    metric, score : float
+        Predictions; NaN where there are none.
+    gain : float
+        Predicted improvement on the best visited point, in units of `GuidedSearch.loss`.
+    """
+
+    weights: np.ndarray
+    origin: str
+    metric: float = np.nan
+    score: float = np.nan
+    gain: float = np.inf
+
+
+class GuidedSearch:
+    """Search what a guide predicts for the best point to refit at.
+
+    Parameters
+    ----------
+    problem : BilevelProblem
+    guide : Guide
+        That has learnt the baseline.
+    """
+
+    def __init__(self, problem, guide):
+        self.problem, self.guide = problem, guide
+        self._round = 0
+
+    def next(self, objective, visited):
+        """Return the `Candidate` that promises most.
+
+        Parameters
+        ----------
+        objective : UpperObjective
+        visited : list of Evaluation
+            The first is the baseline's.
+
+        Returns
+        -------
+        candidate : Candidate
+        """
+        self._round += 1
+        usable = [e for e in visited if not e.failed and np.isfinite(e.metric)]
+        best = min(usable, key=objective.key) if usable else visited[0]
+        failed = self._logs([e.cell_weights for e in visited if e.failed])
+        known = self._logs([e.cell_weights for e in visited if not e.failed])
+        margin = MARGIN * _last_error(visited)
+        center, radius = self._logs([best.cell_weights]), _radius(objective, visited)
+
+        def loss(points):
+            found = self.loss(objective, *self.guide.predict(self._weights(points)), margin)
+            found = found + RIDGE * np.square(points).mean(axis=1)
+            steps = points - points.mean(axis=1, keepdims=True) - center
+            found[np.abs(steps).max(axis=1) > radius] = np.inf
+            if len(failed):
+                found[_distances(points, failed) < _distances(points, known)] = np.inf
+            return found
+
+        method = CALLED if self.guide.calls else COUNTED
+        rng = np.random.default_rng([self.problem.seed, self._round])
+        starts = [(np.zeros(self.problem.n_cells), SPREAD)]
+        if best is not visited[0]:
+            starts.append((self._logs([best.cell_weights])[0], NEAR))
+        runs = [method.minimise(loss, start, spread, rng) for start, spread in starts]
+        point, _ = min(runs, key=lambda run: run[1])
+        weights = self.problem.project(_rounded(self._weights(point[None])[0]))
+        metric, score = (float(values[0]) for values in self.guide.predict(weights[None]))
+        before = self.loss(objective, np.array([best.metric]), np.array([best.score]))
+        after = self.loss(objective, np.array([metric]), np.array([score]))
+        gain = float(before[0] - after[0]) if np.isfinite(before[0]) else np.inf
+        return Candidate(weights, "guide", metric, score, gain)
+
+    def loss(self, objective, metric, score, margin=0.0):
+        """Return what is minimised, of predicted or measured points; infinite where undefined.
+
+        Parameters
+        ----------
+        objective : UpperObjective
+        metric, score : ndarray of shape (m,)
+        margin : float, default=0.0
+            By how much predictions are to stay inside a bound.
+
+        Returns
+        -------
+        loss : ndarray of shape (m,)
+            In parts of the baseline's score, or of its metric where that alone counts; metrics and
+            scores that are counted keep their own unit.
+        """
+        metric_unit, score_unit = self._units
+        if objective.bound is None:
+            worth = objective.trade_off or TIE * metric_unit
+            found = objective.cost(metric) - worth * score
+            found = found / (metric_unit + objective.trade_off * score_unit)
+        else:
+            inside = metric + margin * np.sign(objective.cost(1.0))
+            excess = objective.excess(inside)
+            found = np.where(excess > 0, MET * (1.0 + excess / metric_unit), -score / score_unit)
+            found = np.where(np.isfinite(metric), found, np.nan)
+        return np.where(np.isnan(found), np.inf, found)
+
+    @property
+    def _units(self):
+        metric = self.problem.evaluator.metric
+        first = self.guide.first
+        units = [abs(value) if np.isfinite(value) and value else 1.0 for value in first]
+        return (1.0 if metric.uses_confusion else units[0]), units[1]
+
+    def _weights(self, points):
+        weights = from_log_coordinates(points, self.problem.shares)
+        return project_simplex(weights, minimum=self.problem.min_weight)
+
+    def _logs(self, weights):
+        """Return log weights in units of the shares, centred, of shape (m, K)."""
+        weights = np.reshape(weights, (-1, self.problem.n_cells))
+        return log_coordinates(weights, self.problem.shares)
+
+
+def _distances(points, others):
+    """Return the root mean square distance of each point to the nearest of the others."""
+    centred = points - points.mean(axis=1, keepdims=True)
+    return np.sqrt(np.square(centred[:, None] - others).mean(axis=2).min(axis=1))
+
+
+def _radius(objective, visited):
+    """Return the radius of the trust region, infinite before any refit."""
+    if len(visited) == 1:
+        return np.inf
+    radius, best = RADIUS, visited[0]
+    for evaluation in visited[1:]:
+        better = not evaluation.failed and objective.key(evaluation) < objective.key(best)
+        radius *= GROW if better else SHRINK
+        best = evaluation if better else best
+    return radius
+
+
+def _last_error(visited):
+    """Return by how much the last prediction of the metric was wrong, 0 before any."""
+    error = abs(visited[-1].metric - visited[-1].predicted_metric)
+    return error if np.isfinite(error) else 0.0
+
+
+def _rounded(weights):
+    """Round to four digits, so that the last ones of a prediction do not reach the model."""
+    unit = 10.0 ** (np.floor(np.log10(weights)) - 3)
+    weights = np.round(weights / unit) * unit
+    return weights / weights.sum()
