@@ -57,7 +57,7 @@ from skbadr.metrics import get_metric
 from skbadr.metrics.own_loss import with_own_loss
 from skbadr.partition import from_labels
 from skbadr.problem import implicit_obstacle, make_folds
-from skbadr.solvers import UpperSolver, get_solver
+from skbadr.solvers import UpperSolver, get_solver, takes_guide
 
 
 class BaseBADR(

@@ -57,8 +57,8 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
         on data that the refit has not seen, stratified by cell and class: a held-out part, folds,
         or a splitter of your own. "auto": the training data for linear models with exact
         derivatives and 20 rows or more for each column, and for ``solver="alternating"``; else 5
-        folds, or a held-out quarter from 100,000 rows on. `evaluated_on_` says which. A splitter that keeps groups of samples
-        together gets the ``groups`` that are passed to fit.
+        folds, or a held-out quarter from 100,000 rows on. `evaluated_on_` says which. A splitter
+        that keeps groups of samples together gets the ``groups`` that are passed to fit.
     solver : str or UpperSolver, default="auto"
         "implicit": exact derivatives, for linear models with a smooth objective, a few baseline
         fits in all; "alternating": refits of any estimator; "guided": fewer refits of any

@@ -116,16 +116,12 @@ class Guide(ABC):
         self.anchors.append(Anchor(ratios, scores, evaluation.metric, evaluation.score))
 
     def _fit_response(self):
-        # A refit may also stretch all scores, as a search does that takes another penalty: that is
-        # no answer to the weights, nor does it change what is predicted.
-        start = self.anchors[0].scores - self.anchors[0].scores.mean(axis=0)
-        pairs = [(_without(start, move), _without(start, change)) for move, change in self._moves]
-        across = sum(float(np.vdot(move, change)) for move, change in pairs)
-        square = sum(float(np.vdot(move, move)) for move, _ in pairs)
+        across = sum(float(np.vdot(move, change)) for move, change in self._moves)
+        square = sum(float(np.vdot(move, move)) for move, _ in self._moves)
         if not square > 0:
             return
         self.measured_response = slope = across / square
-        scatter = np.mean([np.mean((change - slope * move) ** 2) for move, change in pairs])
+        scatter = np.mean([np.mean((change - slope * move) ** 2) for move, change in self._moves])
         prior = PRIOR * float(scatter)
         response = (across + prior * self._prior) / (square + prior)
         response = np.clip(response, -LARGEST_RESPONSE, LARGEST_RESPONSE)
@@ -161,14 +157,6 @@ class Guide(ABC):
     def calls(self) -> bool:
         """Whether each prediction costs a call of a user's function."""
         return not self.values.counted
-
-
-def _without(direction, values):
-    """Return what of the values is not along a direction."""
-    square = float(np.vdot(direction, direction))
-    if not square > 0:
-        return values
-    return values - float(np.vdot(direction, values)) / square * direction
 
 
 def _logs(ratios):
