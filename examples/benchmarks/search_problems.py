@@ -1,7 +1,7 @@
 """Compare searches out of fold on the generated problems, on fresh rows of the same populations.
 
-Boosting on at most 2,500 rows whose columns are cut into 32 bins (weights make scikit-learn's binning
-of continuous columns slow); the bound is two fifths of the baseline's disparity on the fresh rows. One
+Boosting on at most 2,500 rows, whose columns are cut into 32 bins, since weights make the binning of
+continuous columns slow. The bound is two fifths of the disparity of the baseline on fresh rows. One
 line: means over demographic parity and equalized odds of all problems where the baseline has .04:
 
 python examples/benchmarks/search_problems.py [--split tune|report] [--every 2] [--cv 5]
