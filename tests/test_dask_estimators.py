@@ -296,7 +296,7 @@ def test_groups_may_be_columns_of_x_and_crossed():
     rng = np.random.default_rng(0)
     X[:, 1], X[:, 2] = rng.integers(0, 2, 2000), rng.integers(0, 3, 2000)
     y = (signal > 0).astype(int)
-    one = BADRClassifier(LocalClassifier(), sensitive_columns=[1, 2], max_iter=3)
+    one = BADRClassifier(LocalClassifier(), sensitive_columns=[1, 2], cv=None, max_iter=3)
     one.fit(X, y)
     other = BADRClassifier(BlockForestClassifier(), sensitive_columns=[1, 2], max_iter=3)
     other.fit(*as_blocks(X, y))

@@ -177,7 +177,7 @@ def test_wide_x_forms_no_dense_hessian():
     X = sparse.random(300, 20_000, density=0.002, random_state=0, format="csr")
     y = rng.integers(0, 2, 300)
     group = rng.integers(0, 2, 300)
-    model = BADRClassifier(partition="group_target", trade_off=1.0).fit(
+    model = BADRClassifier(partition="group_target", trade_off=1.0, cv=None).fit(
         X, y, sensitive_features=group
     )
     assert model.metric_value_ <= model.baseline_metric_value_

@@ -52,7 +52,7 @@ def test_others_are_asked_for_their_predictions(estimator):
 @pytest.mark.parametrize("estimator", [ESTIMATORS[0], Contrary(max_iter=5)])
 def test_metric_is_that_of_the_predictions(estimator):
     X, y, group = make_data(2)
-    model = BADRClassifier(estimator, partition="group_target", trade_off=0.5, max_iter=3)
+    model = BADRClassifier(estimator, partition="group_target", trade_off=0.5, cv=None, max_iter=3)
     model.fit(X, y, sensitive_features=group)
     metric = get_metric("demographic_parity")(y, model.predict(X), sensitive_features=group)
     assert model.metric_value_ == pytest.approx(metric)

@@ -277,14 +277,12 @@ class BaseBADR(
                 held_out=held_out,
             )
 
-        bargains = checks.bargains(self.init)
         cv = choose_cv(
             self.cv,
             n_rows=table.cells.n_seen,
             n_columns=getattr(self, "n_features_in_", 1),
-            # Groups have nothing to bargain over but held-out losses.
-            smooth=obstacle_of(False) is None and not bargains,
-            guided=bargains or takes_guide(self.solver),
+            smooth=obstacle_of(False) is None,
+            guided=takes_guide(self.solver),
             refits=not is_dask_array(X) and (self.max_iter is None or self.max_iter > 1),
         )
         return cv, obstacle_of(cv is not None)

@@ -335,7 +335,7 @@ def check_dask(params, default_score):
         ("cv", "would collect rows of it"),
         ("memory", "recognises data by their values, which it would have to collect"),
     ):
-        if params[name] is not None and not (name == "cv" and params[name] == "auto"):
+        if params[name] is not None and params[name] != "auto":
             raise TypeError(f"X is a Dask array, and {name} {why}: leave {name}=None.")
     scoring = params["scoring"]
     if scoring is not None and not (isinstance(scoring, str) and scoring == default_score):
