@@ -1,8 +1,8 @@
 """Compare searches out of fold on the generated problems, on fresh rows of the same populations.
 
-Boosting on at most 2,500 rows, whose columns are cut into 32 bins, since weights make the binning of
+Boosting runs on at most 2,500 rows, whose columns are cut into 32 bins: weights make the binning of
 continuous columns slow. The bound is two fifths of the disparity of the baseline on fresh rows. One
-line: means over demographic parity and equalized odds of all problems where the baseline has .04:
+line has the means over both metrics of all problems where the baseline has at least .04:
 
 python examples/benchmarks/search_problems.py [--split tune|report] [--every 2] [--cv 5]
     [--solver guided|alternating] [--max-iter N] [--output FILE]
