@@ -92,5 +92,5 @@ if __name__ == "__main__":
     # As a module of the tests, not as a script: pickle keeps the names of classes.
     from saved_models import make_record as make
 
-    # Protocol 4: older versions of NumPy do not read arrays of later ones.
+    # By the oldest versions (.ci/oldest.txt): NumPy before 2 does not read arrays of later ones.
     (FOLDER / f"{__version__}.pkl").write_bytes(pickle.dumps(make(), protocol=4))
