@@ -78,7 +78,7 @@ class Guard:
         if not self._known:
             return _copied(values)
         if hasattr(values, "iloc"):  # code that works in place unlocks what is below a data frame
-            return values.copy(deep=self._in_place)
+            return _copied(values) if self._in_place else values.copy(deep=False)
         return values
 
 
@@ -155,8 +155,10 @@ def _copied(values, *, maps=False):
         return np.array(values) if maps else _lock(values)
     if isinstance(values, np.ndarray):
         return values.copy(order="K")
-    if sparse.issparse(values) or hasattr(values, "iloc"):
+    if sparse.issparse(values):
         return values.copy()
+    if hasattr(values, "iloc"):
+        return _copied_frame(values)
     if is_dask(values):
         return copy.copy(values)
     if type(values) in (list, tuple):
@@ -168,6 +170,18 @@ def _copied(values, *, maps=False):
     if hasattr(values, "shape") and not isinstance(values, np.generic):
         return copy.deepcopy(values)  # of Polars, say, where it costs nothing
     return values
+
+
+def _copied_frame(frame):
+    """Return a copy in the same order in memory, on which the rounding of a fit depends."""
+    types = set(frame.dtypes) if frame.ndim == 2 else set()
+    if len(types) != 1 or not isinstance(types.pop(), np.dtype):
+        return frame.copy()
+    copied = type(frame)(
+        frame.to_numpy().copy(order="K"), index=frame.index, columns=frame.columns, copy=False
+    )
+    copied.attrs = copy.deepcopy(frame.attrs)
+    return copied
 
 
 def _equal(a, b):

@@ -410,3 +410,20 @@ def test_locks_hold_for_any_dtype(dtype):
     kept = data.copy()
     Guard(np.sum).call(write, data)
     np.testing.assert_array_equal(data, kept)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_copies_of_frames_keep_the_order_in_memory(order):
+    """The rounding of a fit depends on it."""
+    frame = pd.DataFrame(np.array(X, order=order))
+    frame.attrs["source"] = "census"
+    seen = []
+
+    def write(values):
+        seen.append((np.asarray(values).flags.c_contiguous, values.attrs))
+        values.iloc[0, 0] = 7.0
+
+    kept = frame.copy()
+    Guard(write).call(write, frame)
+    pd.testing.assert_frame_equal(frame, kept)
+    assert seen == [(np.asarray(frame).flags.c_contiguous, frame.attrs)]
