@@ -32,7 +32,7 @@ def read_targets(y: Any) -> Array:
         # Otherwise ["a", nan] would become ["a", "nan"].
         y = np.array(y, dtype=object) if values.dtype.kind in "US" else values
     if np.ma.is_masked(y):
-        _refuse(int(np.ma.getmaskarray(y).sum()), "masked")
+        _refuse(int(np.ma.getmaskarray(np.ma.asarray(y)).sum()), "masked")
     y = column_or_1d(y, warn=True)
     if y.dtype.kind in "mM" and np.isnat(y).any():
         _refuse(int(np.isnat(y).sum()), "NaT")
