@@ -19,8 +19,6 @@ class CrossEntropy:
         Share of them that the next round is drawn around.
     memory : float
         Share of the last round's spread that the next one keeps.
-    limit : float
-        Largest absolute value of a coordinate.
 
     References
     ----------
@@ -32,9 +30,8 @@ class CrossEntropy:
     draws: int = 200
     elite: float = 0.1
     memory: float = 0.3
-    limit: float = 6.0
 
-    def minimise(self, loss, start, spread, rng):
+    def minimise(self, loss, start, spread, box, rng):
         """Return the best point that was drawn, and its loss.
 
         Parameters
@@ -43,6 +40,8 @@ class CrossEntropy:
         start : ndarray of shape (d,)
         spread : float
             Standard deviation of the first round.
+        box : tuple (low, high) of ndarray of shape (d,)
+            Where the point is to be.
         rng : numpy.random.Generator
 
         Returns
@@ -55,7 +54,7 @@ class CrossEntropy:
         best, lowest = mean, np.inf
         for _ in range(self.rounds):
             points = mean + deviation * rng.standard_normal((self.draws, len(mean)))
-            points = np.clip(np.vstack([mean, points]), -self.limit, self.limit)
+            points = np.clip(np.vstack([mean, points]), *box)
             values = loss(points)
             order = np.argsort(values, kind="stable")
             if values[order[0]] < lowest:

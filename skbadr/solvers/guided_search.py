@@ -18,9 +18,10 @@ RIDGE = 5e-4
 TIE = 0.01
 # Worth of meeting the bound, beyond every score.
 MET = 1e3
-# Trust region around the best point, by the largest change of a log weight: after the first refit,
-# and the factors by which it grows with a refit that is the best, and shrinks with any other.
-RADIUS, GROW, SHRINK = 1.5, 1.5, 0.6
+# Trust region around the best point, by the largest change of a log weight: before any refit, after
+# the first, and the factors by which it grows with a refit that is the best, and shrinks with any
+# other.
+LARGEST, RADIUS, GROW, SHRINK = 6.0, 1.5, 1.5, 0.6
 # Share of the last prediction's error by which the next one is to stay inside the bound.
 MARGIN = 0.5
 
@@ -78,13 +79,11 @@ class GuidedSearch:
         failed = self._logs([e.cell_weights for e in visited if e.failed])
         known = self._logs([e.cell_weights for e in visited if not e.failed])
         margin = MARGIN * _last_error(visited)
-        center, radius = self._logs([best.cell_weights]), _radius(objective, visited)
+        center, radius = self._logs([best.cell_weights])[0], _radius(objective, visited)
 
         def loss(points):
             found = self.loss(objective, *self.guide.predict(self._weights(points)), margin)
             found = found + RIDGE * np.square(points).mean(axis=1)
-            steps = points - points.mean(axis=1, keepdims=True) - center
-            found[np.abs(steps).max(axis=1) > radius] = np.inf
             if len(failed):
                 found[_distances(points, failed) < _distances(points, known)] = np.inf
             return found
@@ -93,8 +92,9 @@ class GuidedSearch:
         rng = np.random.default_rng([self.problem.seed, self._round])
         starts = [(np.zeros(self.problem.n_cells), SPREAD)]
         if best is not visited[0]:
-            starts.append((self._logs([best.cell_weights])[0], NEAR))
-        runs = [method.minimise(loss, start, spread, rng) for start, spread in starts]
+            starts.append((center, NEAR))
+        box = center - radius, center + radius
+        runs = [method.minimise(loss, start, spread, box, rng) for start, spread in starts]
         point, _ = min(runs, key=lambda run: run[1])
         weights = self.problem.project(_rounded(self._weights(point[None])[0]))
         metric, score = (float(values[0]) for values in self.guide.predict(weights[None]))
@@ -155,9 +155,9 @@ def _distances(points, others):
 
 
 def _radius(objective, visited):
-    """Return the radius of the trust region, infinite before any refit."""
+    """Return the radius of the trust region."""
     if len(visited) == 1:
-        return np.inf
+        return LARGEST
     radius, best = RADIUS, visited[0]
     for evaluation in visited[1:]:
         better = not evaluation.failed and objective.key(evaluation) < objective.key(best)
