@@ -14,7 +14,7 @@ PACKAGE = ROOT / "skbadr"
 
 # From bottom to top. A name stands for the module and, if it is a package, for all within.
 LAYERS = [
-    ["skbadr._typing"],
+    ["skbadr._typing", "skbadr._plugins"],
     ["skbadr._sklearn", "skbadr._warnings", "skbadr._dask", "skbadr._rows"],
     ["skbadr._parallel", "skbadr._guard"],
     ["skbadr.losses", "skbadr._simplex", "skbadr.partition"],

@@ -1,4 +1,4 @@
-"""Metrics by name."""
+"""Metrics by name: this package's, fairlearn's, and those of the entry points of other packages."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import fairlearn.metrics as flm
 
+from skbadr._plugins import load_plugin, load_plugins
 from skbadr._typing import Float, MetricLike, TaskName
 from skbadr.metrics.aggregate import check_option
 from skbadr.metrics.base import TASKS, FairnessMetric
@@ -98,7 +99,8 @@ def get_metric_names(task: TaskName | None = None) -> list[str]:
     Returns
     -------
     names : list of str
-        Sorted; fairlearn's ready-made metrics are among them under their own names.
+        Sorted; fairlearn's ready-made metrics are among them under their own names, and so are
+        the metrics of installed packages that offer some.
 
     Raises
     ------
@@ -119,6 +121,11 @@ def get_metric_names(task: TaskName | None = None) -> list[str]:
             name
             for name in generated_metric_names()
             if known in metric_from_fairlearn(getattr(flm, name)).tasks  # type: ignore[union-attr]
+        }
+        names |= {
+            name
+            for name, offered in load_plugins("metrics").items()
+            if known in _from_plugin(name, offered, known, {}).tasks
         }
     return sorted(names)
 
@@ -226,11 +233,28 @@ def _from_name(name, task, options):
     other = TASKS[1 - TASKS.index(task)]
     if name in _METRICS[other]:
         return _METRICS[other][name](**options)
+    offered = load_plugin("metrics", name)
+    if offered is not None:
+        return _from_plugin(name, offered, task, options)
     close = difflib.get_close_matches(name, get_metric_names(task), n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
     raise ValueError(
         f"metric={name!r} is not known{hint}; valid names for {task} are "
         f"{get_metric_names(task)}; a callable f(y_true, y_pred, *, sensitive_features) also does."
+    )
+
+
+def _from_plugin(name, offered, task, options):
+    """Return a metric of another package: a class is called with the options."""
+    if isinstance(offered, type) and issubclass(offered, FairnessMetric):
+        return offered(**options)
+    if isinstance(offered, FairnessMetric) and not options:
+        return offered
+    if callable(offered) and not isinstance(offered, type | FairnessMetric):
+        return _from_callable(offered, options)
+    raise TypeError(
+        f"entry point {name!r} of skbadr.metrics must be a subclass or an object of "
+        f"skbadr.metrics.FairnessMetric or a function, got {offered!r}."
     )
 
 

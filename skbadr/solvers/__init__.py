@@ -1,9 +1,13 @@
-"""Upper-level solvers. A new one is one file here and one line in `SOLVERS`."""
+"""Upper-level solvers. A new one is one file here and one line in `SOLVERS`.
+
+Other packages offer theirs by entry points of the group ``skbadr.solvers``.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from skbadr._plugins import load_plugin, plugin_names
 from skbadr._typing import Int, SolverName
 from skbadr.solvers.alternating import AlternatingSolver
 from skbadr.solvers.base import UpperSolver
@@ -72,18 +76,18 @@ def get_solver(
         If it is neither a name nor an instance.
     """
     if isinstance(solver, str):
-        names = ["auto", *SOLVERS]
-        if solver not in names:
-            raise ValueError(
-                f"solver={solver!r} is not known; use one of {names} or an instance of a class of "
-                "skbadr.solvers."
-            )
         if solver == "auto":
             solver = _automatic(obstacle, metric, size, held_out)
-        solver = SOLVERS[solver](max_iter=max_iter)
+        kind = _solver_class(solver)
+        if kind is None:
+            raise ValueError(
+                f"solver={solver!r} is not known; use one of {_names()} or an instance of a class "
+                "of skbadr.solvers."
+            )
+        solver = kind(max_iter=max_iter)
     elif not isinstance(solver, UpperSolver):
         raise TypeError(
-            f"solver must be a name of {['auto', *SOLVERS]} or an instance of a class of "
+            f"solver must be a name of {_names()} or an instance of a class of "
             f"skbadr.solvers, got {solver!r}."
         )
     elif max_iter is not None:
@@ -105,9 +109,24 @@ def get_solver(
 
 def takes_guide(solver: SolverName | UpperSolver) -> bool:
     """Return whether a solver is guided, or may be."""
-    return isinstance(solver, GuidedSolver) or (
-        isinstance(solver, str) and solver in ("auto", "guided")
-    )
+    if not isinstance(solver, str):
+        return isinstance(solver, GuidedSolver)
+    return solver == "auto" or issubclass(_solver_class(solver) or UpperSolver, GuidedSolver)
+
+
+def _names():
+    return ["auto", *SOLVERS, *(name for name in plugin_names("solvers") if name not in SOLVERS)]
+
+
+def _solver_class(name) -> type[UpperSolver] | None:
+    """Return the class behind a name, this package's or else another's; None if unknown."""
+    kind = SOLVERS.get(name) or load_plugin("solvers", name)
+    if kind is not None and not (isinstance(kind, type) and issubclass(kind, UpperSolver)):
+        raise TypeError(
+            f"entry point {name!r} of skbadr.solvers must be a subclass of "
+            f"skbadr.solvers.UpperSolver, got {kind!r}."
+        )
+    return kind
 
 
 def _automatic(obstacle, metric, size, held_out) -> SolverName:

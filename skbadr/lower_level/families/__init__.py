@@ -1,15 +1,20 @@
-"""Smooth linear estimators, one file per family; a new one is a file and a line here."""
+"""Smooth linear estimators, one file per family; a new one is a file and a line here.
+
+Other packages offer theirs by entry points of the group ``skbadr.families``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
+from skbadr._plugins import load_plugins
 from skbadr._typing import Array
 from skbadr.lower_level.families import glm, huber, least_squares, logistic, svm
 from skbadr.lower_level.families.base import LinearFamily
 
-_FACTORIES = {}
+_FACTORIES: dict[type, Callable[[Any, Any], LinearFamily | str]] = {}
 for _module in (logistic, least_squares, svm, glm, huber):
     _FACTORIES.update(_module.FAMILIES)
 
@@ -41,7 +46,7 @@ def find_family(estimator: Any, classes: Array | None) -> LinearFamily | str:
     family : LinearFamily or str
     """
     # The class itself: a subclass may train something else.
-    factory = _FACTORIES.get(type(estimator))
+    factory = _FACTORIES.get(type(estimator)) or _offered().get(type(estimator))
     if factory is None:
         return f"{type(estimator).__name__} is not a known smooth linear model"
     return factory(estimator, classes)
@@ -49,7 +54,21 @@ def find_family(estimator: Any, classes: Array | None) -> LinearFamily | str:
 
 def known_estimators() -> list[str]:
     """Return the names of the estimator classes with a family."""
-    return sorted(kind.__name__ for kind in _FACTORIES)
+    return sorted({kind.__name__ for kind in (*_FACTORIES, *_offered())})
+
+
+@cache
+def _offered():
+    """Return the factories of other packages, to be asked after those that are registered."""
+    offered = {}
+    for name, families in load_plugins("families").items():
+        if not isinstance(families, Mapping):
+            raise TypeError(
+                f"entry point {name!r} of skbadr.families must be a dict of factories by estimator "
+                f"class, got {families!r}."
+            )
+        offered |= families
+    return offered
 
 
 __all__ = ["LinearFamily", "find_family", "known_estimators", "register_family"]
