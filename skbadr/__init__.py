@@ -1,5 +1,6 @@
 """Fair Pareto-efficient models by bilevel optimisation of group weights, for scikit-learn."""
 
+from skbadr._show_versions import show_versions
 from skbadr.estimators import BADRClassifier, BADRRegressor
 from skbadr.pareto import AuditResult, ParetoPath, audit, pareto_certificate, pareto_path
 from skbadr.plotting import ConvergenceDisplay, GroupLossesDisplay, ParetoFrontDisplay
@@ -17,4 +18,5 @@ __all__ = [
     "audit",
     "pareto_certificate",
     "pareto_path",
+    "show_versions",
 ]

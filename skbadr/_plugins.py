@@ -9,9 +9,10 @@ from __future__ import annotations
 import warnings
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Kind = Literal["metrics", "solvers", "families"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @cache

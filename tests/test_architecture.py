@@ -16,7 +16,7 @@ PACKAGE = ROOT / "skbadr"
 LAYERS = [
     ["skbadr._typing", "skbadr._plugins"],
     ["skbadr._sklearn", "skbadr._warnings", "skbadr._dask", "skbadr._rows"],
-    ["skbadr._parallel", "skbadr._guard"],
+    ["skbadr._parallel", "skbadr._guard", "skbadr._deprecation", "skbadr._show_versions"],
     ["skbadr.losses", "skbadr._simplex", "skbadr.partition"],
     ["skbadr.metrics"],
     ["skbadr.result"],
