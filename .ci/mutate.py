@@ -1,0 +1,214 @@
+"""Mutation spot checks: break the metrics and the weights, one place at a time, and run their tests.
+
+Usage, at the root of the repository, with the extra test installed, on Linux or macOS:
+python .ci/mutate.py [--mutants 200] [--seed 0] [--minimum 0.9] [--only PATH]
+
+A mutant changes one comparison, operator, number, condition or returned value of a file of TESTS,
+and only the tests named there are run on it. A mutant that fails one of them, or takes longer than
+the limit, is killed. The others are listed, to be looked at: each is either a test that is missing
+or a change that makes no difference.
+"""
+
+import argparse
+import ast
+import copy
+import importlib.util
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+_METRICS = ["metrics", "metrics_fairlearn", "metric_registry", "metric_inputs", "undefined"]
+# The files that are broken, and the tests that should tell (tests/test_*.py).
+TESTS = {
+    "skbadr/_simplex.py": ["simplex", "nash_weights"],
+    "skbadr/partition/cells.py": ["cells"],
+    "skbadr/partition/groups.py": ["groups", "columns"],
+    "skbadr/metrics/aggregate.py": _METRICS,
+    "skbadr/metrics/confusion_rates.py": [*_METRICS, "limits"],
+    "skbadr/metrics/contrasts.py": ["limits", "audit"],
+    "skbadr/metrics/dependence.py": [*_METRICS, "surrogates"],
+    "skbadr/metrics/encoding.py": _METRICS,
+    "skbadr/metrics/evaluation_set.py": _METRICS,
+    "skbadr/metrics/group_losses.py": ["group_losses", "metrics"],
+    "skbadr/metrics/individual.py": [*_METRICS, "surrogates"],
+    "skbadr/metrics/intervals.py": ["limits", "audit"],
+    "skbadr/metrics/predictions.py": [*_METRICS, "surrogates"],
+    "skbadr/metrics/rates.py": [*_METRICS, "surrogates"],
+    "skbadr/metrics/standard_error.py": ["report"],
+    "skbadr/metrics/surrogates.py": ["surrogates"],
+}
+SECONDS = 90
+COMPARISONS = {
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+}
+OPERATORS = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd,
+    ast.And: ast.Or,
+    ast.Or: ast.And,
+    ast.Pow: ast.Mult,
+}
+NAMES = {"min": "max", "max": "min", "minimum": "maximum", "maximum": "minimum"}
+NAMES |= {"any": "all", "all": "any", "argmin": "argmax", "argmax": "argmin"}
+
+
+def changes(node):
+    """Yield functions that each break a node in one way, and say how."""
+    if isinstance(node, ast.Compare) and type(node.ops[0]) in COMPARISONS:
+        yield lambda n: n.ops.__setitem__(0, COMPARISONS[type(n.ops[0])]())
+    elif isinstance(node, ast.BinOp | ast.BoolOp | ast.AugAssign) and type(node.op) in OPERATORS:
+        yield lambda n: setattr(n, "op", OPERATORS[type(n.op)]())
+    elif isinstance(node, ast.Constant) and type(node.value) is bool:
+        yield lambda n: setattr(n, "value", not n.value)
+    elif isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        yield lambda n: setattr(n, "value", n.value + 1)
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        yield lambda n: setattr(n, "op", ast.UAdd())
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not | ast.Invert):
+        yield lambda n: setattr(n, "operand", ast.UnaryOp(n.op, n.operand))
+    elif isinstance(node, ast.If | ast.IfExp | ast.While):
+        yield lambda n: setattr(n, "test", ast.UnaryOp(ast.Not(), n.test))
+    elif isinstance(node, ast.Name) and node.id in NAMES:
+        yield lambda n: setattr(n, "id", NAMES[n.id])
+    elif isinstance(node, ast.Attribute) and node.attr in NAMES:
+        yield lambda n: setattr(n, "attr", NAMES[n.attr])
+    elif isinstance(node, ast.Return) and node.value is not None:
+        yield lambda n: setattr(n, "value", ast.Constant(None))
+
+
+def places(tree):
+    """Yield the nodes within functions that the program runs, by their path from the root."""
+
+    def visit(node, path, inside):
+        if isinstance(node, ast.Raise):  # what messages say is no matter of numbers
+            return
+        if inside:
+            yield path, node
+        inside = inside or isinstance(node, ast.FunctionDef)
+        for field, value in ast.iter_fields(node):
+            if field in ("annotation", "returns", "decorator_list"):
+                continue
+            if isinstance(node, ast.FunctionDef) and field == "args":
+                continue
+            for i, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
+                if isinstance(child, ast.AST):
+                    yield from visit(child, (*path, (field, i)), inside)
+
+    return visit(tree, (), False)
+
+
+def mutants(path):
+    """Return (line, before, after, source) of every mutant of a file."""
+    tree = ast.parse(Path(path).read_text(encoding="utf-8"))
+    found = []
+    for place, node in places(tree):
+        for change in changes(node):
+            broken = copy.deepcopy(tree)
+            target = broken
+            for field, i in place:
+                target = getattr(target, field) if i is None else getattr(target, field)[i]
+            change(target)
+            ast.fix_missing_locations(broken)
+            first = (ast.unparse(n).splitlines()[0] for n in (node, target))
+            found.append((node.lineno, *first, ast.unparse(broken)))
+    return found
+
+
+class Broken:
+    """Imports one module from a source of its own."""
+
+    def __init__(self, path, source):
+        self.name = path.removesuffix(".py").replace("/", ".")
+        self.path, self.source = path, source
+
+    def find_spec(self, name, path=None, target=None):
+        if name == self.name:
+            return importlib.util.spec_from_loader(name, self, origin=self.path)
+        return None
+
+    def create_module(self, spec):
+        return None
+
+    def exec_module(self, module):
+        exec(compile(self.source, self.path, "exec"), module.__dict__)
+
+
+def tests_pass(path, source=None):
+    """Whether the tests of a file pass, in a process of their own; None: too slow to tell."""
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1), os.dup2(null, 2)
+        if source is not None:
+            sys.meta_path.insert(0, Broken(path, source))
+        import pytest
+
+        files = [f"tests/test_{name}.py" for name in TESTS[path]]
+        os._exit(pytest.main(["-x", "-q", "-n", "0", "-p", "no:cacheprovider", *files]))
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status) == 0
+        time.sleep(0.05)
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return None
+
+
+def main():
+    """Check as many mutants as asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--mutants", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--minimum", type=float, default=0.9, help="share to be killed")
+    parser.add_argument("--only", help="one file of TESTS")
+    options = parser.parse_args()
+    os.environ["CI"] = "1"  # the same examples of hypothesis for every mutant
+    sys.path[:0] = [os.getcwd(), "tests"]
+    # What tests import, but the package: each process starts with it, which saves seconds.
+    import fairlearn.metrics  # noqa: F401
+    import hypothesis  # noqa: F401
+    import pandas  # noqa: F401
+    import sklearn.ensemble  # noqa: F401
+    import sklearn.linear_model  # noqa: F401
+    import sklearn.model_selection  # noqa: F401
+
+    paths = [options.only] if options.only else list(TESTS)
+    for path in paths:
+        begin = time.monotonic()
+        if not tests_pass(path):
+            sys.exit(f"{path}: its tests do not pass as it is")
+        print(f"{path}: {time.monotonic() - begin:.0f} s", flush=True)
+    everything = [(path, *mutant) for path in paths for mutant in mutants(path)]
+    random.seed(options.seed)
+    chosen = random.sample(everything, min(options.mutants, len(everything)))
+    alive = []
+    for path, line, before, after, source in sorted(chosen):
+        if tests_pass(path, source):
+            alive.append(f"{path}:{line}: {before}  ->  {after}")
+            print(f"survived: {alive[-1]}", flush=True)
+    killed = len(chosen) - len(alive)
+    print(f"{killed} of {len(chosen)} mutants killed, drawn from {len(everything)}")
+    sys.exit(0 if killed >= options.minimum * len(chosen) else 1)
+
+
+if __name__ == "__main__":
+    main()
