@@ -1,4 +1,4 @@
-"""Mutation spot checks: break the metrics and the weights, one place at a time, and run their tests.
+"""Mutation spot checks: break the metrics and the weights in one place, and run their tests.
 
 Usage, at the root of the repository, with the extra test installed, on Linux or macOS:
 python .ci/mutate.py [--mutants 200] [--seed 0] [--minimum 0.9] [--only PATH]
@@ -185,7 +185,6 @@ def main():
     sys.path[:0] = [os.getcwd(), "tests"]
     # What tests import, but the package: each process starts with it, which saves seconds.
     import fairlearn.metrics  # noqa: F401
-    import hypothesis  # noqa: F401
     import pandas  # noqa: F401
     import sklearn.ensemble  # noqa: F401
     import sklearn.linear_model  # noqa: F401
