@@ -1,4 +1,4 @@
-"""Check what a release consists of: the wheel and the sdist, installed where there is no repository.
+"""Check what a release consists of: the wheel and the sdist, installed away from the repository.
 
 Usage, at the root of the repository, with build and twine installed: python .ci/check_release.py
 """
@@ -90,7 +90,7 @@ def check_contents(wheel, sdist, version):
 def check_installed(path, folder):
     """Install a file in a fresh environment, and run what a user runs first, away from here."""
     run(sys.executable, "-m", "venv", folder / "venv")
-    python = next(folder.glob("venv/*/python*"))
+    python = folder / "venv" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     run(python, "-m", "pip", "install", "-q", f"{path}[cli,plot]")
     run(python, "-m", "pip", "check")
     run(python, "-W", "error", "-c", SMOKE, cwd=folder)
