@@ -5,6 +5,9 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+# Estimators of many other packages, which `.ci/run contracts` installs.
+collect_ignore = ["contracts"]
+
 # A busy machine is not a bug: time limits would make slow examples flaky.
 settings.register_profile(
     "skbadr",
