@@ -97,7 +97,7 @@ html_title = "skbadr"
 html_show_sourcelink = False
 toc_object_entries_show_parents = "hide"
 # Pages without others below them need no list of these.
-html_sidebars = {page: [] for page in ("index", "quickstart", "contributing", "changelog")}
+html_sidebars = {page: [] for page in ("index", "quickstart", "changelog")}
 html_theme_options = {
     "logo": {"text": "skbadr"},
     "navbar_align": "left",
