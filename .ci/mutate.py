@@ -11,7 +11,6 @@ or a change that makes no difference.
 
 import argparse
 import ast
-import copy
 import importlib.util
 import os
 import random
@@ -116,20 +115,21 @@ def places(tree):
 
 
 def mutants(path):
-    """Return (line, before, after, source) of every mutant of a file."""
+    """Return (place, number of the change there) of every mutant of a file."""
     tree = ast.parse(Path(path).read_text(encoding="utf-8"))
-    found = []
-    for place, node in places(tree):
-        for change in changes(node):
-            broken = copy.deepcopy(tree)
-            target = broken
-            for field, i in place:
-                target = getattr(target, field) if i is None else getattr(target, field)[i]
-            change(target)
-            ast.fix_missing_locations(broken)
-            first = (ast.unparse(n).splitlines()[0] for n in (node, target))
-            found.append((node.lineno, *first, ast.unparse(broken)))
-    return found
+    return [(place, i) for place, node in places(tree) for i, _ in enumerate(changes(node))]
+
+
+def break_at(path, place, number):
+    """Return the line, what is there before and after, and the source of a mutant."""
+    tree = ast.parse(Path(path).read_text(encoding="utf-8"))
+    node = tree
+    for field, i in place:
+        node = getattr(node, field) if i is None else getattr(node, field)[i]
+    before = ast.unparse(node).splitlines()[0]
+    list(changes(node))[number](node)
+    ast.fix_missing_locations(tree)
+    return node.lineno, before, ast.unparse(node).splitlines()[0], ast.unparse(tree)
 
 
 class Broken:
@@ -196,9 +196,10 @@ def main():
         print(f"{path}: {seconds:.0f} s", flush=True)
     everything = [(path, *mutant) for path in paths for mutant in mutants(path)]
     random.seed(options.seed)
-    chosen = random.sample(everything, min(options.mutants, len(everything)))
+    chosen = random.sample(range(len(everything)), min(options.mutants, len(everything)))
     alive, total = [], 0.0
-    for path, line, before, after, source in sorted(chosen):
+    for path, place, number in (everything[i] for i in sorted(chosen)):
+        line, before, after, source = break_at(path, place, number)
         passed, seconds = run_tests(path, source)
         total += seconds
         if passed:
