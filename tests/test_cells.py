@@ -235,3 +235,10 @@ def test_means_of_more_rows_than_a_step():
         np.average(values[cells.codes == k], weights=weight[cells.codes == k]) for k in range(3)
     ]
     np.testing.assert_allclose(cells.means(values), expected)
+
+
+def test_only_rows_that_weigh_are_seen():
+    weight = np.array([0.0, 2.0, 0.0, 1.0, 3.0])
+    cells = make_cells("group", Y, GROUPS, weight, classes=CLASSES)
+    assert cells.n_seen == 3
+    assert cells.take(slice(0, 2)).n_seen == 1

@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as hnp
 from scipy import sparse
 
 from skbadr.partition import make_groups
+from skbadr.partition.groups import check_sizes, label_array
 
 VALUES = ["b", "a", "b", "c"]
 SHUFFLED = [7, 7, -1, 0]  # an index, with a repeated label, that must not matter
@@ -277,3 +278,35 @@ def test_input_is_not_changed():
     groups = make_groups(values)
     assert values.tolist() == [5, 6, 5]
     assert groups.codes.tolist() == [0, 1, 0]
+
+
+def test_groups_in_another_order_are_the_same():
+    groups = make_groups(["b", "a", "c", "b"])
+    other = groups.reordered(np.array([2, 0, 1]))
+    assert other.labels == ["c", "a", "b"]
+    assert [other.labels[code] for code in other.codes] == ["b", "a", "c", "b"]
+    assert other.names == groups.names
+    assert other.order.tolist() == [2, 0, 1]
+
+
+@pytest.mark.parametrize("counts", [[4] * 20, [4] * 11 + [5] * 11, [5] * 30])
+def test_few_parts_or_parts_of_some_rows_are_groups(counts):
+    check_sizes(np.array(counts), "sex")
+
+
+@pytest.mark.parametrize("counts", [[4] * 21, [4] * 12 + [5] * 11])
+def test_many_tiny_parts_are_no_groups(counts):
+    rows = f"income makes {len(counts)} groups of {sum(counts)} rows"
+    with pytest.raises(ValueError, match=rows):
+        check_sizes(np.array(counts), "income")
+
+
+def test_labels_as_an_array():
+    assert label_array(["a", "b"]).dtype.kind == "U"
+    assert label_array([1, 2]).dtype.kind == "i"
+    mixed = label_array([1, "a"])
+    assert mixed.dtype == object
+    assert mixed.tolist() == [1, "a"]
+    crossed = label_array([("a", 1), ("b", 2)])
+    assert crossed.shape == (2,)
+    assert crossed.tolist() == [("a", 1), ("b", 2)]
