@@ -15,15 +15,16 @@ these shares differ by five points at most.
 # missing values, categories. ``loan_encoder`` makes numbers of them and leaves "sex" out.
 
 import matplotlib.pyplot as plt
-from _data import loan_encoder, make_loans
+from _data import loan_encoder
 from fairlearn.metrics import MetricFrame, true_positive_rate
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 
 from skbadr import BADRClassifier
+from skbadr.datasets import make_applicants
 
-X, y = make_loans(12_000)
+X, y = make_applicants(12_000)
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 X_train.head()
 

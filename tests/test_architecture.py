@@ -15,7 +15,7 @@ PACKAGE = ROOT / "skbadr"
 # From bottom to top. A name stands for the module and, if it is a package, for all within.
 LAYERS = [
     ["skbadr._typing"],
-    ["skbadr._sklearn", "skbadr._warnings", "skbadr._dask", "skbadr._rows"],
+    ["skbadr._sklearn", "skbadr._warnings", "skbadr._dask", "skbadr._rows", "skbadr.datasets"],
     ["skbadr._parallel", "skbadr._guard"],
     ["skbadr.losses", "skbadr._simplex", "skbadr.partition"],
     ["skbadr.metrics"],
