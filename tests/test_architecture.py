@@ -15,7 +15,8 @@ PACKAGE = ROOT / "skbadr"
 # From bottom to top. A name stands for the module and, if it is a package, for all within.
 LAYERS = [
     ["skbadr._typing"],
-    ["skbadr._sklearn", "skbadr._warnings", "skbadr._dask", "skbadr._rows", "skbadr.datasets"],
+    ["skbadr._sklearn", "skbadr._warnings", "skbadr._dask", "skbadr._rows"],
+    ["skbadr._progress", "skbadr.datasets"],
     ["skbadr._parallel", "skbadr._guard"],
     ["skbadr.losses", "skbadr._simplex", "skbadr.partition"],
     ["skbadr.metrics"],
@@ -29,6 +30,7 @@ LAYERS = [
     ["skbadr.pareto"],
     ["skbadr.comparison"],
     ["skbadr.plotting"],
+    ["skbadr.report"],
     ["skbadr"],  # what skbadr/__init__.py exports: its own imports are exempt
     ["skbadr.cli"],
     ["skbadr.__main__"],
@@ -37,6 +39,7 @@ LAYER = {name: height for height, names in enumerate(LAYERS) for name in names}
 
 RUNTIME = {"sklearn", "numpy", "scipy", "fairlearn", "joblib"}
 OPTIONAL = {"matplotlib", "pandas", "polars", "dask", "distributed", "charset_normalizer"}
+OPTIONAL |= {"jinja2", "tqdm"}
 PRIVATE_HOMES = {
     "sklearn": "skbadr._sklearn",
     "fairlearn": "skbadr.metrics.fairlearn_metrics",

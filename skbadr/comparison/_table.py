@@ -19,7 +19,7 @@ def format_table(result: Bunch) -> str:
     Returns
     -------
     str
-        One line per method.
+        One line per method. "test limits" are the metric's, on the test rows.
     """
     settings = result.settings
     if settings["task"] == "classification":
@@ -31,6 +31,9 @@ def format_table(result: Bunch) -> str:
         for title, key in [*quality, (settings["metric"], "metric")]
         for subset in ("train", "test")
     ]
+    audits = result.get("audits", {})
+    if audits:
+        columns.append(("", "test limits", lambda row: _limits(audits.get(row["key"]))))
     columns += [
         (f"worst group {worst}", "test", lambda row: _number(row["worst_group_error_test"])),
         ("", "seconds", lambda row: f"{row['seconds']:.1f}"),
@@ -119,6 +122,10 @@ def format_group_table(result: Bunch) -> str:
         for group, sizes in result.settings["groups"].items()
     ]
     return _align(body, subtitles)
+
+
+def _limits(audit):
+    return "-" if audit is None else f"{_number(audit.lower)} - {_number(audit.upper)}"
 
 
 def _number(value):
