@@ -3,6 +3,7 @@
 from skbadr.estimators import BADRClassifier, BADRRegressor
 from skbadr.pareto import AuditResult, ParetoPath, audit, pareto_certificate, pareto_path
 from skbadr.plotting import ConvergenceDisplay, GroupLossesDisplay, ParetoFrontDisplay
+from skbadr.report import Report
 
 __version__ = "0.1.0"
 
@@ -14,6 +15,7 @@ __all__ = [
     "GroupLossesDisplay",
     "ParetoFrontDisplay",
     "ParetoPath",
+    "Report",
     "audit",
     "pareto_certificate",
     "pareto_path",

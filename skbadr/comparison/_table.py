@@ -125,7 +125,7 @@ def format_group_table(result: Bunch) -> str:
 
 
 def _limits(audit):
-    return "-" if audit is None else f"{_number(audit.lower)} - {_number(audit.upper)}"
+    return "-" if audit is None else f"{_number(audit.lower)}-{_number(audit.upper)}"
 
 
 def _number(value):

@@ -31,29 +31,25 @@ def format_headline(result: Bunch) -> str:
     if key is None:
         return ""
     rows = {row["key"]: row for row in result.rows}
-    baseline, chosen = rows.pop("baseline"), rows[key]
+    chosen, baseline = rows[key], rows.pop("baseline", None)
     n_test = sum(size["test"] for size in result.settings["groups"].values())
-    lines = [
-        f"On the {n_test:,} test rows, which no model was trained on, {chosen['method']} "
-        f"{_move(baseline, chosen)} {result.settings['metric']} from "
-        f"{_with_limits(result, 'baseline')} to {_with_limits(result, key)}.",
-        f"{_cost(baseline, chosen, result.settings['task'])} It took {_fits(chosen)}, against "
-        f"{_fits(baseline)} of the baseline estimator.",
-    ]
+    seen = f"On the {n_test:,} test rows, which no model was trained on, {chosen['method']}"
+    metric, task = result.settings["metric"], result.settings["task"]
+    if baseline is None:
+        lines = [f"{seen} has {metric} {_with_limits(result, key)} and {_quality(chosen, task)}."]
+    else:
+        lines = [
+            f"{seen} {_move(baseline, chosen)} {metric} from "
+            f"{_with_limits(result, 'baseline')} to {_with_limits(result, key)}.",
+            f"{_cost(baseline, chosen, task)}{_took(baseline, chosen)}",
+        ]
     for other in rows.values():
         if not other["key"].startswith(("badr_", "baseline")):
             draws = "" if other["deterministic"] else ", and it draws predictions at random"
             lines.append(
                 f"{other['method']}: {_with_limits(result, other['key'])}, "
-                f"{_quality(other, result.settings['task'])}, {_fits(other)}{draws}."
+                f"{_quality(other, task)}{_fits(other)}{draws}."
             )
-    verdict = getattr(result.audits.get(key), "verdict", None)
-    if verdict is not None:
-        lines.append(
-            f"Whether {chosen['method']} keeps the bound {result.settings['bound']:.4g} on people "
-            f"not yet seen: {'it does' if verdict == 'holds' else verdict} "
-            f"(confidence {100 * result.audits[key].confidence:g} %)."
-        )
     return "\n".join(lines)
 
 
@@ -68,7 +64,8 @@ def _with_limits(result: Any, key: str) -> str:
     if audit is None:
         return f"{value:.3f}"
     # Words once, numbers only after that.
-    words = f"{100 * audit.confidence:g} % limits " if key == "baseline" else ""
+    first = next(row["key"] for row in result.rows if row["key"] in result.audits)
+    words = f"{100 * audit.confidence:g} % limits " if key == first else ""
     return f"{value:.3f} ({words}{audit.lower:.3f} to {audit.upper:.3f})"
 
 
@@ -78,15 +75,24 @@ def _cost(baseline, chosen, task):
     if task == "classification":
         lost = 100 * (before - after)
         what = "costs" if lost >= 0 else "gains"
-        return f"This {what} {abs(lost):.1f} {unit} of accuracy ({before:.1%} to {after:.1%})."
+        return f"This {what} {abs(lost):.1f} {unit} of accuracy ({100 * before:.1f} % to {100 * after:.1f} %)."
     return f"The root mean squared error goes from {before:.4g} to {after:.4g}."
 
 
 def _quality(row, task):
     if task == "classification":
-        return f"accuracy {row['accuracy_test']:.1%}"
+        return f"accuracy {100 * row['accuracy_test']:.1f} %"
     return f"root mean squared error {row['rmse_test']:.4g}"
 
 
 def _fits(row):
-    return f"{row['refits']} fit{'s' * (row['refits'] != 1)} in {row['seconds']:.1f} s"
+    """Return what a method took, after a comma, where that is known."""
+    if row.get("seconds") is None:
+        return ""
+    return f", {row['refits']} fit{'s' * (row['refits'] != 1)} in {row['seconds']:.1f} s"
+
+
+def _took(baseline, chosen):
+    if not _fits(chosen) or not _fits(baseline):
+        return ""
+    return f" It took {_fits(chosen)[2:]}; the baseline estimator took {_fits(baseline)[2:]}."

@@ -24,6 +24,11 @@ _STYLES = {
 _OTHER_STYLE = ("#56B4E9", "X")
 
 
+def method_style(key: str) -> tuple[str, str]:
+    """Return colour and marker of a method of the comparison, by its key."""
+    return _STYLES.get(key, _OTHER_STYLE)
+
+
 def plot_comparison(result: Bunch, *, figure: Figure | None = None) -> Figure:
     """Draw error against the fairness metric, on the training and on the test rows.
 
@@ -83,14 +88,14 @@ def _draw_panel(ax, points, fronts, settings):
     """Draw the points and fronts; return the metric values that must be in view."""
     seen_x, seen_y = map(list, zip(*points.values(), strict=True))
     for key, (error, metric, optimal) in fronts.items():
-        color, _ = _STYLES.get(key, _OTHER_STYLE)
+        color, _ = method_style(key)
         ax.scatter(error, metric, s=16, color=color, alpha=0.35, linewidths=0, zorder=1)
         order = np.argsort(error[optimal], kind="stable")
         front_x, front_y = error[optimal][order], metric[optimal][order]
         ax.step(front_x, front_y, where="post", color=color, alpha=0.7, linewidth=1.2, zorder=2)
         seen_x, seen_y = [*seen_x, *front_x], [*seen_y, *front_y]
     for position, (key, (x, y)) in enumerate(points.items()):
-        color, marker = _STYLES.get(key, _OTHER_STYLE)
+        color, marker = method_style(key)
         # Later markers are smaller and on top: those of equal models all remain visible.
         size = 190 * 0.82**position
         ax.scatter(
@@ -112,7 +117,7 @@ def _draw_legend(figure, result):
 
     handles = []
     for row in result.rows:
-        color, marker = _STYLES.get(row["key"], _OTHER_STYLE)
+        color, marker = method_style(row["key"])
         handles.append(
             Line2D([], [], color=color, marker=marker, linestyle="", markersize=8,
                    markeredgecolor="white", label=row["method"])
