@@ -217,7 +217,7 @@ def test_bounds_are_the_oldest_tested():
     extras = project["optional-dependencies"]
     bounds = dict(d.split(">=") for d in project["dependencies"])
     assert {name.replace("scikit-learn", "sklearn") for name in bounds} == RUNTIME
-    optional = extras["plot"] + extras["cli"] + extras["test"] + extras["dask"]
+    optional = extras["plot"] + extras["report"] + extras["cli"] + extras["test"] + extras["dask"]
     bounds |= dict(d.split(">=") for d in optional)
     bounds = {name.partition("[")[0]: bound for name, bound in bounds.items()}
 

@@ -197,7 +197,9 @@ def make_parser():
     )
     run.add_argument("--random-state", metavar="SEED", type=int, default=0, help="default: 0")
     run.add_argument("--n-jobs", metavar="N", type=int, help="parallel jobs of BADR")
-    run.add_argument("--verbose", action="store_true", help="print a line for each refit of BADR that improved")
+    run.add_argument(
+        "--verbose", action="store_true", help="print a line for each refit of BADR that improved"
+    )
     return parser
 
 

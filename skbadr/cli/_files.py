@@ -39,8 +39,15 @@ def save_results(result, options, table):
             if key in result.fronts
         },
         "fronts": result.fronts,
+        "limits": {key: _limits(audit) for key, audit in result.audits.items()},
     }
     return _write(content, options)
+
+
+def _limits(audit):
+    """Return what an audit found on the test rows, by name."""
+    names = ["value", "lower", "upper", "confidence", "bound", "verdict", "n_rows_needed"]
+    return {name: getattr(audit, name) for name in names} | {"by_group": audit.by_group}
 
 
 def save_splits(result, options, table):

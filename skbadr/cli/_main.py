@@ -22,7 +22,7 @@ from ._files import save_front, save_report, save_results, save_splits
 from ._progress import Progress
 from ._tables import load_csv, load_demo
 
-# Without a table of the user's: five points between the groups' rates, where the metric is of rates.
+# Without a table of the user's: five points between the groups, where the metric is of rates.
 _DEMO_BOUND = 0.05
 _DEMO_METRICS = ("demographic_parity", "equal_opportunity", "equalized_odds")
 
@@ -109,9 +109,7 @@ def _set_demo(options):
 
 def _compare_once(options, table, estimator):
     with Progress() as progress:
-        result = _call(
-            compare, options, table, estimator, bound=options.bound, progress=progress
-        )
+        result = _call(compare, options, table, estimator, bound=options.bound, progress=progress)
     print(f"\n{_bound_sentence(result)}")
     print()
     print(format_table(result))

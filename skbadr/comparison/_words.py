@@ -70,12 +70,13 @@ def _with_limits(result: Any, key: str) -> str:
 
 
 def _cost(baseline, chosen, task):
-    name, unit = ("accuracy", "points") if task == "classification" else ("rmse", "")
+    name = "accuracy" if task == "classification" else "rmse"
     before, after = baseline[f"{name}_test"], chosen[f"{name}_test"]
     if task == "classification":
         lost = 100 * (before - after)
         what = "costs" if lost >= 0 else "gains"
-        return f"This {what} {abs(lost):.1f} {unit} of accuracy ({100 * before:.1f} % to {100 * after:.1f} %)."
+        rates = f"{100 * before:.1f} % to {100 * after:.1f} %"
+        return f"This {what} {abs(lost):.1f} points of accuracy ({rates})."
     return f"The root mean squared error goes from {before:.4g} to {after:.4g}."
 
 

@@ -13,7 +13,7 @@ _TARGET = "income"
 
 
 def load_adult(*, as_frame: bool = True, return_X_y: bool = False) -> Any:
-    """Load the UCI Adult table: who earned more than 50,000 dollars in 1994?
+    """Load the UCI Adult table, of who earned more than 50,000 dollars in 1994.
 
     The table is part of the package, so that no download is needed.
 

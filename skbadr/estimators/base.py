@@ -62,7 +62,12 @@ from skbadr.solvers import UpperSolver, get_solver, takes_guide
 
 
 class BaseBADR(
-    FittedAttributes, Reporting, CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta
+    FittedAttributes,
+    Reporting,
+    CallbackSupportMixin,
+    MetaEstimatorMixin,
+    BaseEstimator,
+    metaclass=ABCMeta,
 ):
     """Re-weight the cells of the sample so that the wrapped estimator becomes fair.
 

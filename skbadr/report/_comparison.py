@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import platform
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -117,9 +118,8 @@ def report_comparison(
 
 def versions() -> dict[str, str]:
     """Return the versions that a result depends on."""
-    import skbadr
-
-    packages = {"skbadr": skbadr, "scikit-learn": sklearn, "fairlearn": fairlearn,
+    # The package as a whole lies above this part of it, and has been imported by now.
+    packages = {"skbadr": sys.modules["skbadr"], "scikit-learn": sklearn, "fairlearn": fairlearn,
                 "numpy": np, "scipy": scipy, "joblib": joblib}  # fmt: skip
     known = {name: package.__version__ for name, package in packages.items()}
     return known | {"Python": platform.python_version()}
@@ -313,4 +313,3 @@ def visited(result: Any, chosen: str) -> Any:
     known = np.isfinite(error) & np.isfinite(front["metric"])
     best = np.asarray(front["pareto_optimal"], dtype=bool)
     return error[known], np.asarray(front["metric"], dtype=float)[known], best[known]
-

@@ -116,7 +116,7 @@ def draw_rates(axes: Any, groups: Any, series: Any, name: str) -> None:
         axes.hlines(y[known], lower[known], upper[known], color=face, linewidth=1.8)
         axes.plot(rate, y, marker, color=face, markersize=7, label=short(label))
     axes.set_yticks(places, [short(group) for group in groups])
-    axes.invert_yaxis()
+    axes.set_ylim(len(groups) - 0.4, -0.6)
     axes.set_xlabel(name.replace("_", " "))
     axes.figure.legend(loc="outside lower center", ncols=2, frameon=False)
 

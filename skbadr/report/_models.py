@@ -85,9 +85,14 @@ def _measure(model, models, X, y, sensitive_features, confidence):
         by_group = np.bincount(codes, weights=losses) / np.bincount(codes)
         if task == "regression":
             by_group = np.sqrt(by_group)
-        row = {"key": key, "method": label, "metric_test": found.value,
-               "worst_group_error_test": by_group.max(), "deterministic": _is_deterministic(each),
-               "group_errors_test": dict(zip(labels.tolist(), by_group.tolist(), strict=True))}  # fmt: skip
+        row = {
+            "key": key,
+            "method": label,
+            "metric_test": found.value,
+            "worst_group_error_test": by_group.max(),
+            "group_errors_test": dict(zip(map(str, labels), by_group.tolist(), strict=True)),
+            "deterministic": _is_deterministic(each),
+        }
         row |= (
             {"accuracy_test": 1 - losses.mean()}
             if task == "classification"

@@ -67,7 +67,9 @@ def unknowns(result: Any, key: str, small: int) -> list[str]:
         )
         if audit.group_needed is not None:
             label, rows = audit.group_needed
-            sentences.append(f"Most needed are rows of the group {label!r}: about {rows:,}.")
+            sentences.append(
+                f"Rows of the group {label} are needed most: about {float(f'{rows:.2g}'):,.0f}."
+            )
     few = [f"{group} ({size['test']})" for group, size in settings["groups"].items()
            if size["test"] < small]  # fmt: skip
     if few:
