@@ -43,7 +43,7 @@ def plot_comparison(result: Bunch, *, figure: Figure | None = None) -> Figure:
     -------
     matplotlib Figure
         The figure. Its left panel also shows the models that BADR visited, the non-dominated ones
-        joined by a line.
+        joined by a line, its right panel the confidence limits of `result`, where it has them.
     """
     if figure is None:
         figure = new_figure(figsize=(11, 5.2))
@@ -57,12 +57,15 @@ def plot_comparison(result: Bunch, *, figure: Figure | None = None) -> Figure:
         if part == "train":
             fronts = {key: _visited(front, settings) for key, front in result.fronts.items()}
         levels += _draw_panel(ax, points, fronts, settings)
+        if part == "test":
+            levels += _draw_limits(ax, points, result.get("audits", {}))
     set_limits(axes[0].set_ylim, levels)
     better = "higher" if settings["greater_is_better"] else "lower"
     axes[0].set_ylabel(f"{settings['metric']} ({better} is fairer)")
     where = ", as seen on held-out rows" if settings["held_out"] else ""
     axes[0].set_title(f"training rows, and all models BADR visited{where}", fontsize="medium")
-    axes[1].set_title("test rows", fontsize="medium")
+    limits = ", with 95 % limits" if result.get("audits") else ""
+    axes[1].set_title(f"test rows{limits}", fontsize="medium")
     _draw_legend(figure, result)
     return figure
 
@@ -110,6 +113,18 @@ def _draw_panel(ax, points, fronts, settings):
     ax.set_xlabel("error (1 - accuracy)" if settings["task"] == "classification" else "RMSE")
     tidy(ax)
     return seen_y
+
+
+def _draw_limits(ax, points, audits):
+    """Draw the confidence limits of the metric; return those that must be in view."""
+    seen = []
+    for key, audit in audits.items():
+        if np.isfinite([audit.lower, audit.upper]).all():
+            color, _ = method_style(key)
+            ax.vlines(points[key][0], audit.lower, audit.upper, color=color, linewidth=1.6,
+                      zorder=2)  # fmt: skip
+            seen += [audit.lower, audit.upper]
+    return seen
 
 
 def _draw_legend(figure, result):
