@@ -16,7 +16,7 @@ PACKAGE = ROOT / "skbadr"
 LAYERS = [
     ["skbadr._typing"],
     ["skbadr._sklearn", "skbadr._warnings", "skbadr._dask", "skbadr._rows"],
-    ["skbadr._progress", "skbadr.datasets"],
+    ["skbadr._progress", "skbadr._page", "skbadr.datasets"],
     ["skbadr._parallel", "skbadr._guard"],
     ["skbadr.losses", "skbadr._simplex", "skbadr.partition"],
     ["skbadr.metrics"],

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
+from skbadr._page import Report
 from skbadr._typing import ArrayLike, Features, FittedModel, Float
 
-if TYPE_CHECKING:
-    Maker = Callable[..., Any]
-
-_maker: Maker | None = None
+_maker: Callable[..., Report] | None = None
 
 
-def set_report_maker(maker: Maker) -> None:
+def set_report_maker(maker: Callable[..., Report]) -> None:
     """Say what makes the page; `skbadr.report` does so when the package is imported."""
     global _maker
     _maker = maker
@@ -34,7 +32,7 @@ class Reporting:
         others: Mapping[str, FittedModel] | None = None,
         confidence: Float = 0.95,
         title: str | None = None,
-    ) -> Any:
+    ) -> Report:
         """Return a page to hand on: what was asked for, what came of it, and how sure that is.
 
         The page needs no network and no script. It needs jinja2 and matplotlib:

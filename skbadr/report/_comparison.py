@@ -14,10 +14,11 @@ import numpy as np
 import scipy
 import sklearn
 
+from skbadr._page import Report
 from skbadr.comparison import format_headline
 
 from ._figures import chosen_groups, draw, draw_rates, draw_test, draw_visited
-from ._page import Report, import_figure, import_jinja2, render
+from ._page import import_figure, import_jinja2, render
 from ._words import gains, metric_in_words, unknowns
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ def report_comparison(
     ... )
     >>> report_comparison(result, data="applicants").save("report.html")  # doctest: +SKIP
     """
-    import_jinja2(), import_figure()
+    import_jinja2()
+    import_figure()
     keys = [key for key in result.models if key.startswith("badr")]
     if not keys:
         raise ValueError("result has no model of BADR, so there is nothing to report.")

@@ -28,7 +28,7 @@ def draw(function: Callable[..., None], name: str, title: str, size: Any, *data:
     figure_class = import_figure()
     import matplotlib
 
-    style = _FONT | {
+    style: Any = _FONT | {
         "svg.fonttype": "none",
         "svg.hashsalt": name,
         "text.parse_math": False,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch
 
+from skbadr._page import Report
 from skbadr._typing import ArrayLike, Features, FittedModel, Float
 from skbadr.comparison._groups import group_labels
 from skbadr.metrics import get_metric
@@ -18,7 +19,7 @@ from skbadr.pareto.audit import SEED
 from skbadr.partition.columns import select_columns
 
 from ._comparison import report_comparison
-from ._page import Report, import_figure, import_jinja2
+from ._page import import_figure, import_jinja2
 
 
 def report_model(
@@ -33,7 +34,8 @@ def report_model(
     title: str | None = None,
 ) -> Report:
     """Return the page of a fitted BADR model; see its method `report`."""
-    import_jinja2(), import_figure()
+    import_jinja2()
+    import_figure()
     if sensitive_features is None:
         if model.sensitive_columns is None:
             raise ValueError(

@@ -1,54 +1,13 @@
-"""The page itself: rendered, saved, and shown in notebooks."""
+"""From a content to the page, in which every text is escaped."""
 
 from __future__ import annotations
 
-import os
 import re
-from dataclasses import dataclass
-from html import escape
 from typing import Any
 
+from skbadr._page import Report
+
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
-
-
-@dataclass(frozen=True, repr=False)
-class Report:
-    """A page of HTML to hand on. It needs no network and runs no script.
-
-    Attributes
-    ----------
-    html : str
-        The page.
-    title : str
-    """
-
-    html: str
-    title: str
-
-    def save(self, path: str | os.PathLike[str]) -> str:
-        """Write the page to a file.
-
-        Parameters
-        ----------
-        path : str or path
-            Of the file; one that is there is replaced.
-
-        Returns
-        -------
-        path : str
-        """
-        with open(path, "w", encoding="utf-8", newline="\n") as file:
-            file.write(self.html)
-        return os.fspath(path)
-
-    def __repr__(self) -> str:
-        return f"Report({self.title!r}, {len(self.html) / 1000:,.0f} kB): .save('report.html')"
-
-    def _repr_html_(self) -> str:
-        return (
-            f'<iframe title="{escape(self.title)}" sandbox="" srcdoc="{escape(self.html)}" '
-            'style="width: 100%; height: 80vh; border: 1px solid #8888"></iframe>'
-        )
 
 
 def import_jinja2() -> Any:
