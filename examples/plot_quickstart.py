@@ -59,7 +59,7 @@ for cell, weight in zip(fair.cells_, fair.cell_weights_, strict=True):
 # ``fair.estimator_`` is an ordinary fitted pipeline, trained once with these weights. It is one
 # deterministic model that can be stored, inspected and deployed as before.
 
-fair.estimator_
+print(fair.estimator_)
 
 # %%
 # On rows that neither model has seen

@@ -11,11 +11,12 @@ from html import escape
 class Report:
     """A page of HTML to hand on. It needs no network and runs no script.
 
-    Attributes
+    Parameters
     ----------
     html : str
         The page.
     title : str
+        Of the page.
     """
 
     html: str
