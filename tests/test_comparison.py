@@ -13,8 +13,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from skbadr import audit
-from skbadr.comparison import compare, format_group_table, format_headline, format_table
+from skbadr.comparison import compare, format_group_table, format_table
 from skbadr.comparison._groups import group_labels, stratified_split
 from skbadr.comparison._protocol import default_bound
 from skbadr.metrics import get_metric, make_fairness_metric
@@ -64,89 +63,6 @@ def test_scores_are_those_of_the_models(full):
             assert row[f"worst_group_error_{part}"] == max(losses.values())
     sizes = result.settings["groups"]
     assert sizes["blue"] == {"train": (g_train == "blue").sum(), "test": (g_test == "blue").sum()}
-
-
-def test_limits_are_those_of_an_audit(full):
-    X, y, groups, model, result = full
-    _, X_test, _, y_test, _, g_test = stratified_split(
-        X, y, groups, test_size=0.3, random_state=0, stratify_by_class=True
-    )
-    np.testing.assert_array_equal(result.test["y"], y_test)
-    np.testing.assert_array_equal(result.test["groups"], g_test)
-    for row in result.rows:
-        found = result.audits[row["key"]]
-        assert found.value == pytest.approx(row["metric_test"])
-        assert found.lower <= found.value <= found.upper
-        accuracy = (result.test["predictions"][row["key"]] == y_test).mean()
-        assert accuracy == pytest.approx(row["accuracy_test"])
-    key = "badr_group_target"
-    expected = audit(
-        result.models[key], X_test, y_test, sensitive_features=g_test,
-        bound=result.settings["bound"],
-    )  # fmt: skip
-    found = result.audits[key]
-    assert (found.lower, found.upper) == (expected.lower, expected.upper)
-    assert found.verdict == expected.verdict
-    np.testing.assert_array_equal(found.by_group["rows"], expected.by_group["rows"])
-
-
-@pytest.mark.parametrize("metric", ["worst_group_loss", "individual"])
-def test_limits_of_metrics_of_probabilities(metric):
-    X, y, _, groups = make_data()
-    model = LogisticRegression()
-    result = compare(model, X, y, sensitive_features=groups, metric=metric, max_iter=2)
-    for row in result.rows:
-        assert result.audits[row["key"]].value == pytest.approx(row["metric_test"])
-    without = compare(model, X, y, sensitive_features=groups, metric=metric, limits=False,
-                      max_iter=2)  # fmt: skip
-    assert without.audits == {} and "test limits" not in format_table(without)
-
-
-def test_limits_of_regressors():
-    X, _, score, groups = make_data()
-    result = compare(Ridge(), X, score, sensitive_features=groups, max_iter=2)
-    for row in result.rows:
-        assert result.audits[row["key"]].value == pytest.approx(row["metric_test"])
-
-
-def test_some_peers():
-    X, y, _, groups = make_data()
-    result = compare(LogisticRegression(), X, y, sensitive_features=groups, partitions=["group"],
-                     peers=["threshold_optimizer"], max_iter=2)  # fmt: skip
-    assert [row["key"] for row in result.rows] == ["baseline", "badr_group", "threshold_optimizer"]
-    with pytest.raises(ValueError, match="peers must be .*'grid_search'.*'grid'"):
-        compare(LogisticRegression(), X, y, sensitive_features=groups, peers=["grid"])
-
-
-def test_progress_is_told():
-    X, y, _, groups = make_data()
-    events = []
-    result = compare(
-        LogisticRegression(), X, y, sensitive_features=groups, max_iter=2,
-        progress=lambda *event: events.append(event),
-    )  # fmt: skip
-    labels = [row["method"] for row in result.rows]
-    assert [event[:2] for event in events] == [
-        (label, done) for i, label in enumerate(labels) for done in (i, i + 1)
-    ]
-    assert {event[2] for event in events} == {3}
-    assert [event[3] for event in events[1::2]] == result.rows
-    assert {event[3] for event in events[::2]} == {None}
-
-
-def test_the_headline_says_what_was_found(full):
-    *_, result = full
-    text = format_headline(result)
-    rows = {row["key"]: row for row in result.rows}
-    assert "On the 90 test rows" in text
-    for key in ("baseline", "badr_group_target", "exponentiated_gradient"):
-        assert f"{rows[key]['metric_test']:.3f}" in text
-        assert f"{result.audits[key].lower:.3f} to {result.audits[key].upper:.3f}" in text
-    assert f"{100 * rows['badr_group_target']['accuracy_test']:.1f} %" in text
-    assert "GridSearch" in text and "draws predictions at random" in text
-    X, y, _, groups = make_data()
-    without = compare(LogisticRegression(), X, y, sensitive_features=groups, partitions=[])
-    assert format_headline(without) == ""
 
 
 def test_peers_predict_the_users_labels_and_count_refits(full):

@@ -12,6 +12,7 @@ from skbadr.comparison import (
     format_headline,
     format_splits_table,
     format_table,
+    format_verdicts,
 )
 from skbadr.metrics import get_metric
 
@@ -120,7 +121,10 @@ def _compare_once(options, table, estimator):
     print()
     for sentence in format_headline(result).splitlines():
         print(textwrap.fill(sentence, 100))
-    _print_verdicts(result)
+    if any(row["verdict"] for row in result.rows):
+        print()
+        print("Does the bound hold on new rows? What the test rows say, with 95 % limits:")
+        print(format_verdicts(result))
     _print_notes(result.notes)
     print()
     print(f"wrote {save_results(result, options, table)}")
@@ -213,19 +217,6 @@ def _bound_sentence(result):
         "the metric alone, over cells as fine as group x target, may end in a constant\n"
         "predictor. Set a bound of your own with --bound."
     )
-
-
-def _print_verdicts(result):
-    """Say whether each method with a bound keeps it on new people."""
-    audits = {row["method"]: result.audits.get(row["key"]) for row in result.rows[1:]}
-    known = {method: audit.verdict for method, audit in audits.items() if audit is not None}
-    if result.settings["bound"] is not None and known:
-        print(
-            f"Is the bound {result.settings['bound']:.4g} kept for people not yet seen (95 % "
-            "confidence)?"
-        )
-        for method, verdict in known.items():
-            print(f"  {method}: {verdict}")
 
 
 def _print_notes(notes):

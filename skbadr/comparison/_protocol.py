@@ -123,7 +123,8 @@ def compare(
         With the items
 
         - ``rows``: list of dicts, one per method: scores on both parts, errors by group, seconds,
-          number of refits; see :func:`skbadr.comparison.format_table`;
+          number of refits, and, where there is a bound, what `skbadr.audit` says of it on the
+          test rows (``"verdict"``); see :func:`skbadr.comparison.format_table`;
         - ``models``: the fitted models by the rows' ``"key"``;
         - ``fronts``: ``results_`` of every BADR model by the same key;
         - ``audits``: dict of :class:`skbadr.AuditResult` by the same key, on the test rows with
@@ -217,6 +218,8 @@ def compare(
         found = audit_method(problem, fitted, X_test, y_test, groups_test) if limits else None
         if found is not None:
             result.audits[key] = found
+    for row in result.rows:
+        row["verdict"] = getattr(result.audits.get(row["key"]), "verdict", None)
     result.notes += [f"{', '.join(who)} left out: {why}" for why, who in left_out.items()]
 
     result.settings = {

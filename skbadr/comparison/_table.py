@@ -46,6 +46,24 @@ def format_table(result: Bunch) -> str:
     return _align(body, subtitles, titles)
 
 
+def format_verdicts(result: Bunch) -> str:
+    """Format what `skbadr.audit` says of the bound on new rows, by the test rows.
+
+    Parameters
+    ----------
+    result : Bunch
+        What `compare` returned, with a bound.
+
+    Returns
+    -------
+    str
+        One line per method.
+    """
+    body = [[row["method"], row["verdict"] or "-"] for row in result.rows]
+    widths = [max(map(len, column)) for column in zip(*body, strict=True)]
+    return "\n".join(f"{name.ljust(widths[0])}  {verdict}" for name, verdict in body)
+
+
 def format_splits_table(result: Bunch) -> str:
     """Format the results of `compare_splits` as aligned text.
 

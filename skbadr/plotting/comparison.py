@@ -121,8 +121,8 @@ def _draw_limits(ax, points, audits):
     for key, audit in audits.items():
         if np.isfinite([audit.lower, audit.upper]).all():
             color, _ = method_style(key)
-            ax.vlines(points[key][0], audit.lower, audit.upper, color=color, linewidth=1.6,
-                      zorder=2)  # fmt: skip
+            error = points[key][0]
+            ax.plot([error] * 2, [audit.lower, audit.upper], color=color, linewidth=1.6, zorder=2)
             seen += [audit.lower, audit.upper]
     return seen
 
