@@ -143,8 +143,8 @@ def test_who_gained_and_who_lost_is_counted(compared):
         gained = np.sum((after > before)[inside])
         lost = np.sum((after < before)[inside])
         assert (
-            f"{group}: {gained} of {inside.sum()} people are predicted positive by the chosen "
-            f"model only, {lost} by the baseline model only."
+            f"{group}: of {inside.sum()} people {gained} are newly predicted positive and {lost} "
+            "no longer; the share of wrong predictions"
         ) in text
     errors = compared.rows[0]["group_errors_test"]
     assert errors["a"] == pytest.approx((y != before)[groups == "a"].mean())
@@ -170,6 +170,16 @@ def test_the_page_of_a_model_has_the_numbers_of_an_audit():
     assert f"{100 * plain.score(new[0], new[1]):.1f} %" in text
     model.set_params(bound=None).fit(X, y, sensitive_features=group)
     assert "on new people" not in model.report(*new[:2], sensitive_features=new[2]).html
+
+
+@pytest.mark.filterwarnings("ignore:no visited model has")
+def test_a_bound_that_is_missed_is_said_first():
+    X, y, group = make_rows()
+    model = BADRClassifier(LogisticRegression(), bound=0.001, partition="group", max_iter=2)
+    model.fit(X, y, sensitive_features=group)
+    text = check_page(model.report(X, y, sensitive_features=group).html).text
+    said = f"The chosen one is the nearest, with {model.metric_value_:.4g}."
+    assert said in text and text.index(said) < text.index("The question")
 
 
 def test_groups_in_columns_of_X_and_labels_that_are_texts():

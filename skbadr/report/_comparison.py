@@ -19,7 +19,7 @@ from skbadr.comparison import format_headline
 
 from ._figures import chosen_groups, draw, draw_rates, draw_test, draw_visited
 from ._page import import_figure, import_jinja2, render
-from ._words import gains, metric_in_words, unknowns
+from ._words import gains, metric_in_words, missed, unknowns
 
 if TYPE_CHECKING:
     from sklearn.utils import Bunch
@@ -99,6 +99,7 @@ def report_comparison(
         "settings": settings,
         "metric_words": metric_in_words(settings["metric"], settings["task"]),
         "headline": format_headline(result).splitlines(),
+        "missed": missed(result.models[chosen], settings),
         "verdict": _verdict(result, chosen),
         "groups": _groups(result, positive),
         "positive": positive,

@@ -139,5 +139,5 @@ def _draw_bound(axes, settings):
 def _label(axes, quality, settings):
     axes.set_xlabel(quality)
     better = "higher" if settings["greater_is_better"] else "lower"
-    axes.set_ylabel(f"{short(settings['metric'].replace('_', ' '))} ({better} is fairer)")
+    axes.set_ylabel(f"{short(settings['metric'].replace('_', ' '))}\n({better} is fairer)")
     axes.locator_params(axis="x", nbins=5)

@@ -36,6 +36,8 @@ _ENDS = {
     "_group_max": "the largest value of any group of {}",
     "": "the largest difference between groups in {}",
 }
+# Groups that get a sentence of their own; the table has all.
+_MOST_SENTENCES = 12
 
 
 def metric_in_words(name: str, task: str) -> str | None:
@@ -89,23 +91,32 @@ def unknowns(result: Any, key: str, small: int) -> list[str]:
 
 def gains(changes: list[dict[str, Any]], task: str) -> list[str]:
     """Return for each group, in a sentence, who gained and who lost."""
-    sentences = []
-    for change in changes:
-        group = change["group"]
-        if task == "classification" and change["gained"] is not None:
-            sentences.append(
-                f"{group}: {change['gained']:,} of {change['rows']:,} people are predicted "
-                f"positive by the chosen model only, {change['lost']:,} by the baseline model only."
-            )
-        if change["error_after"] > change["error_before"]:
-            moved = "rises"
-        elif change["error_after"] < change["error_before"]:
-            moved = "falls"
-        else:
-            continue
-        what = "share of wrong predictions" if task == "classification" else "error (RMSE)"
-        sentences.append(
-            f"{group}: the {what} {moved} from {change['error_before']:.4g} to "
-            f"{change['error_after']:.4g}."
-        )
+    sentences = [_gain(change, task) for change in changes[:_MOST_SENTENCES]]
+    if len(changes) > _MOST_SENTENCES:
+        sentences.append(f"The table has all {len(changes)} groups.")
     return sentences
+
+
+def _gain(change, task):
+    what = "share of wrong predictions" if task == "classification" else "error (RMSE)"
+    before, after = change["error_before"], change["error_after"]
+    moves = "rises" if after > before else "falls" if after < before else "stays"
+    values = f"at {after:.3g}" if after == before else f"from {before:.3g} to {after:.3g}"
+    error = f"the {what} {moves} {values}."
+    if change["gained"] is None:
+        return f"{change['group']}: {error}"
+    return (
+        f"{change['group']}: of {change['rows']:,} people {change['gained']:,} are newly predicted "
+        f"positive and {change['lost']:,} no longer; {error}"
+    )
+
+
+def missed(model: Any, settings: Any) -> str | None:
+    """Return a sentence if the search found no model within the bound."""
+    bound, value = settings["bound"], model.metric_value_
+    if bound is None or not (value < bound if settings["greater_is_better"] else value > bound):
+        return None
+    return (
+        f"No model that the search visited keeps the bound {bound:.4g} on the "
+        f"{model.evaluated_on_}. The chosen one is the nearest, with {value:.4g}."
+    )
