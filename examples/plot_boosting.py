@@ -13,16 +13,16 @@ DataFrame with categories and missing values.
 # ---------------------------------
 
 import matplotlib.pyplot as plt
-from _data import make_loans
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import train_test_split
 
 from skbadr import BADRClassifier, ConvergenceDisplay, ParetoFrontDisplay
+from skbadr.datasets import make_applicants
 from skbadr.metrics import fairness_scorer
 
 # sphinx_gallery_thumbnail_number = 2
 
-X, y = make_loans(8000)
+X, y = make_applicants(8000)
 X = X.astype({"sex": "category", "age_band": "category"})
 print("missing savings:", int(X["savings"].isna().sum()), "of", len(X))
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)

@@ -16,14 +16,15 @@ none.
 
 import matplotlib.pyplot as plt
 import numpy as np
-from _data import loan_encoder, make_loans
+from _data import loan_encoder
 from scipy.optimize import minimize
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from skbadr import BADRClassifier, pareto_certificate
+from skbadr.datasets import make_applicants
 
-X, y = make_loans(6000)
+X, y = make_applicants(6000)
 sex = X["sex"].to_numpy()
 X, y = loan_encoder().fit_transform(X), y.to_numpy()
 baseline = LogisticRegression().fit(X, y)

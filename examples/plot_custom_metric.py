@@ -14,11 +14,11 @@ sensitive_features)`` will do.
 
 import matplotlib.pyplot as plt
 import numpy as np
-from _data import make_loans
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import train_test_split
 
 from skbadr import BADRClassifier
+from skbadr.datasets import make_applicants
 from skbadr.metrics import fairness_scorer, make_fairness_metric
 
 REFUSED, DEFAULTED = 3.0, 1.0  # what a wrong refusal and a wrong acceptance cost
@@ -45,7 +45,7 @@ def cost_gap(y_true, y_pred, *, sensitive_features):
 # where there is more to say, as scikit-learn's ``make_scorer`` does: that greater is better, or
 # that the function wants probabilities.
 
-X, y = make_loans(8000, random_state=2)
+X, y = make_applicants(8000, random_state=2)
 X = X.astype({"sex": "category", "age_band": "category"})
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 boosting = HistGradientBoostingClassifier(max_iter=40, max_leaf_nodes=8, random_state=0)

@@ -15,7 +15,7 @@ model that needs neither. Here all of them get the same estimator and the same g
 import time
 
 import matplotlib.pyplot as plt
-from _data import loan_encoder, make_loans
+from _data import loan_encoder
 from fairlearn.metrics import demographic_parity_difference, plot_model_comparison
 from fairlearn.postprocessing import ThresholdOptimizer
 from fairlearn.reductions import DemographicParity, ExponentiatedGradient, GridSearch
@@ -24,8 +24,9 @@ from sklearn.metrics import accuracy_score
 from sklearn.model_selection import train_test_split
 
 from skbadr import pareto_path
+from skbadr.datasets import make_applicants
 
-X, y = make_loans(12_000)
+X, y = make_applicants(12_000)
 sex = X["sex"].to_numpy()
 X = loan_encoder().fit_transform(X)
 X_train, X_test, y_train, y_test, sex_train, sex_test = train_test_split(

@@ -14,14 +14,15 @@ since all of them share what was visited.
 
 import matplotlib.pyplot as plt
 import numpy as np
-from _data import loan_encoder, make_loans
+from _data import loan_encoder
 from fairlearn.metrics import equalized_odds_difference
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 
 from skbadr import GroupLossesDisplay, ParetoFrontDisplay, pareto_path
+from skbadr.datasets import make_applicants
 
-X, y = make_loans(20_000)
+X, y = make_applicants(20_000)
 sex = X["sex"].to_numpy()
 X, y = loan_encoder().fit_transform(X), y.to_numpy()
 X_train, X_rest, y_train, y_rest, sex_train, sex_rest = train_test_split(

@@ -15,15 +15,16 @@ table, nothing has to be routed.
 
 import matplotlib.pyplot as plt
 import numpy as np
-from _data import loan_encoder, make_loans
+from _data import loan_encoder
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
 
 from skbadr import BADRClassifier
+from skbadr.datasets import make_applicants
 from skbadr.metrics import fairness_scorer
 
-X, y = make_loans(3000, random_state=1)
+X, y = make_applicants(3000, random_state=1)
 X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=X["sex"], random_state=0)
 fair = BADRClassifier(
     make_pipeline(loan_encoder(), LogisticRegression(solver="newton-cholesky")),

@@ -13,15 +13,16 @@ groups, and, with the outcome, twelve weights.
 
 import matplotlib.pyplot as plt
 import numpy as np
-from _data import loan_encoder, make_loans
+from _data import loan_encoder
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 
 from skbadr import BADRClassifier
+from skbadr.datasets import make_applicants
 from skbadr.metrics import fairness_scorer
 
-X, y = make_loans(10_000)
+X, y = make_applicants(10_000)
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 columns = ["sex", "age_band"]
 X_train[columns].value_counts(sort=False)

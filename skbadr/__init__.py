@@ -4,6 +4,7 @@ from skbadr._show_versions import show_versions
 from skbadr.estimators import BADRClassifier, BADRRegressor
 from skbadr.pareto import AuditResult, ParetoPath, audit, pareto_certificate, pareto_path
 from skbadr.plotting import ConvergenceDisplay, GroupLossesDisplay, ParetoFrontDisplay
+from skbadr.report import Report
 
 __version__ = "0.1.0"
 
@@ -15,6 +16,7 @@ __all__ = [
     "GroupLossesDisplay",
     "ParetoFrontDisplay",
     "ParetoPath",
+    "Report",
     "audit",
     "pareto_certificate",
     "pareto_path",

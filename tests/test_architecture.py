@@ -16,6 +16,7 @@ PACKAGE = ROOT / "skbadr"
 LAYERS = [
     ["skbadr._typing", "skbadr._plugins"],
     ["skbadr._sklearn", "skbadr._warnings", "skbadr._dask", "skbadr._rows"],
+    ["skbadr._progress", "skbadr._page", "skbadr.datasets"],
     ["skbadr._parallel", "skbadr._guard", "skbadr._deprecation", "skbadr._show_versions"],
     ["skbadr.losses", "skbadr._simplex", "skbadr.partition"],
     ["skbadr.metrics"],
@@ -29,6 +30,7 @@ LAYERS = [
     ["skbadr.pareto"],
     ["skbadr.comparison"],
     ["skbadr.plotting"],
+    ["skbadr.report"],
     ["skbadr"],  # what skbadr/__init__.py exports: its own imports are exempt
     ["skbadr.cli"],
     ["skbadr.__main__"],
@@ -37,6 +39,7 @@ LAYER = {name: height for height, names in enumerate(LAYERS) for name in names}
 
 RUNTIME = {"sklearn", "numpy", "scipy", "fairlearn", "joblib"}
 OPTIONAL = {"matplotlib", "pandas", "polars", "dask", "distributed", "charset_normalizer"}
+OPTIONAL |= {"jinja2", "tqdm"}
 PRIVATE_HOMES = {
     "sklearn": "skbadr._sklearn",
     "fairlearn": "skbadr.metrics.fairlearn_metrics",
@@ -214,7 +217,7 @@ def test_bounds_are_the_oldest_tested():
     extras = project["optional-dependencies"]
     bounds = dict(d.split(">=") for d in project["dependencies"])
     assert {name.replace("scikit-learn", "sklearn") for name in bounds} == RUNTIME
-    optional = extras["plot"] + extras["cli"] + extras["test"] + extras["dask"]
+    optional = extras["plot"] + extras["report"] + extras["cli"] + extras["test"] + extras["dask"]
     bounds |= dict(d.partition(";")[0].split(">=") for d in optional)
     bounds = {name.partition("[")[0]: bound for name, bound in bounds.items()}
 

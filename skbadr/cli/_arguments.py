@@ -1,13 +1,15 @@
 """Options of ``python -m skbadr``."""
 
 import argparse
+import sys
 
 from ._errors import UsageError
 from ._estimators import estimator_names
 
 _DESCRIPTION = """\
 Compare a baseline model with BADR, which re-weights the sensitive groups to find a fair and
-Pareto-efficient model. Without options it runs on a small data set of scikit-learn, offline.
+Pareto-efficient model. Without options it runs on the UCI Adult table, which is part of the
+package, with fairlearn's ExponentiatedGradient beside it.
 """
 
 _EPILOG = f"""\
@@ -24,7 +26,7 @@ examples:
 The table shows the baseline estimator, BADR over groups, and BADR over the cells that
 partition="auto" chooses (group x target for metrics of decisions); with --compare also
 fairlearn's ExponentiatedGradient, GridSearch and ThresholdOptimizer. Everything is also written to
-the output folder: skbadr_results.json and skbadr_front.png.
+the output folder: report.html (a page to hand on), skbadr_results.json and skbadr_front.png.
 
 metrics:
   demographic_parity, equal_opportunity, equalized_odds, false_positive_rate_parity and
@@ -187,9 +189,17 @@ def make_parser():
         default="skbadr_output",
         help="folder of the results (default: skbadr_output)",
     )
+    run.add_argument(
+        "--report",
+        action=argparse.BooleanOptionalAction,
+        help="write report.html, a page to hand on (default: where jinja2 and matplotlib are "
+        "installed, unless there are several splits or bounds)",
+    )
     run.add_argument("--random-state", metavar="SEED", type=int, default=0, help="default: 0")
     run.add_argument("--n-jobs", metavar="N", type=int, help="parallel jobs of BADR")
-    run.add_argument("--verbose", action="store_true", help="report the progress of BADR")
+    run.add_argument(
+        "--verbose", action="store_true", help="print a line for each refit of BADR that improved"
+    )
     return parser
 
 
@@ -207,6 +217,10 @@ def parse_arguments(argv):
         The options.
     """
     options = make_parser().parse_args(argv)
+    options.given = list(sys.argv[1:] if argv is None else argv)
+    options.peers, options.partitions = options.compare, ["group", "auto"]
+    if options.report and (options.splits > 1 or options.bounds is not None):
+        raise UsageError("--report shows one split and one bound: leave out --splits and --bounds.")
     if options.bound is not None and options.bounds is not None:
         raise UsageError("give --bound, or several as --bounds, not both.")
     if options.csv is None:

@@ -3,11 +3,15 @@
 import json
 import math
 import os
+import shlex
 
 import numpy as np
 import sklearn
 
 from skbadr.plotting import plot_comparison
+from skbadr.report import report_comparison
+
+from ._errors import UsageError
 
 
 def save_results(result, options, table):
@@ -35,8 +39,15 @@ def save_results(result, options, table):
             if key in result.fronts
         },
         "fronts": result.fronts,
+        "limits": {key: _limits(audit) for key, audit in result.audits.items()},
     }
     return _write(content, options)
+
+
+def _limits(audit):
+    """Return what an audit found on the test rows, by name."""
+    names = ["value", "lower", "upper", "confidence", "bound", "verdict", "n_rows_needed"]
+    return {name: getattr(audit, name) for name in names} | {"by_group": audit.by_group}
 
 
 def save_splits(result, options, table):
@@ -112,6 +123,39 @@ def save_front(result, folder):
     path = os.path.join(folder, "skbadr_front.png")
     figure.savefig(path, dpi=150)
     return f"wrote {path}"
+
+
+def save_report(result, options, table):
+    """Write the page that is handed on.
+
+    Parameters
+    ----------
+    result : Bunch
+        What `compare` returned.
+    options : argparse.Namespace
+    table : Table
+
+    Returns
+    -------
+    str
+        One sentence: the path, or why there is no page.
+    """
+    chosen = [key for key in result.models if key.startswith("badr")][-1]
+    try:
+        page = report_comparison(
+            result,
+            data=table.name,
+            target=options.target or "an income above 50,000 dollars",
+            positive=table.positive if table.classes is None else 1,
+            notes=table.notes,
+            command=shlex.join(["python", "-m", "skbadr", *options.given]),
+            cells=_labels(result.models[chosen], table),
+        )
+    except ImportError as error:
+        if options.report:
+            raise UsageError(str(error)) from None
+        return f"no report: {error}"
+    return f"wrote {page.save(os.path.join(options.output, 'report.html'))}"
 
 
 def _labels(model, table):

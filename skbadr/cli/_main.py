@@ -2,22 +2,30 @@
 
 import os
 import sys
+import textwrap
 import warnings
 
 from skbadr.comparison import (
     compare,
     compare_splits,
     format_group_table,
+    format_headline,
     format_splits_table,
     format_table,
+    format_verdicts,
 )
 from skbadr.metrics import get_metric
 
 from ._arguments import parse_arguments
 from ._errors import UsageError
 from ._estimators import estimator_names, make_estimator
-from ._files import save_front, save_results, save_splits
+from ._files import save_front, save_report, save_results, save_splits
+from ._progress import Progress
 from ._tables import load_csv, load_demo
+
+# Without a table of the user's: five points between the groups, where the metric is of rates.
+_DEMO_BOUND = 0.05
+_DEMO_METRICS = ("demographic_parity", "equal_opportunity", "equalized_odds")
 
 
 def main(argv=None):
@@ -54,6 +62,7 @@ def main(argv=None):
 def _run(options):
     if options.csv is None:
         table = load_demo()
+        _set_demo(options)
     else:
         table = load_csv(
             options.csv,
@@ -91,26 +100,53 @@ def _run(options):
         _compare_once(options, table, estimator)
 
 
+def _set_demo(options):
+    """Make the demo short: one bound, BADR as it is by default, and one peer beside it."""
+    options.peers = True if options.compare else ["exponentiated_gradient"]
+    options.partitions = ["auto"]
+    if options.bound is None and options.bounds is None and options.metric in _DEMO_METRICS:
+        options.bound = _DEMO_BOUND
+
+
 def _compare_once(options, table, estimator):
-    result = _call(compare, options, table, estimator, bound=options.bound)
-    print(_bound_sentence(result))
+    with Progress() as progress:
+        result = _call(compare, options, table, estimator, bound=options.bound, progress=progress)
+    print(f"\n{_bound_sentence(result)}")
     print()
     print(format_table(result))
     print()
     error = "share of errors" if table.task == "classification" else "RMSE"
     print(f"Test error of each group ({error}):")
     print(format_group_table(result))
+    print()
+    for sentence in format_headline(result).splitlines():
+        print(textwrap.fill(sentence, 100))
+    if any(row["verdict"] for row in result.rows):
+        print()
+        print("Does the bound hold on new rows? What the test rows say, with 95 % limits:")
+        print(format_verdicts(result))
     _print_notes(result.notes)
     print()
     print(f"wrote {save_results(result, options, table)}")
     print(save_front(result, options.output))
+    if options.report is not False:
+        print(save_report(result, options, table))
 
 
 def _compare_splits(options, table, estimator):
     bounds = options.bounds if options.bound is None else [options.bound]
-    result = _call(
-        compare_splits, options, table, estimator, bounds=bounds, n_splits=options.splits
-    )
+    n_runs = options.splits * (1 if bounds is None else len(bounds))
+    with Progress(n_runs) as progress:
+        result = _call(
+            compare_splits,
+            options,
+            table,
+            estimator,
+            bounds=bounds,
+            n_splits=options.splits,
+            progress=progress,
+        )
+    print()
     first = result.splits[0][0]
     if bounds is None or len(bounds) == 1:
         print(_bound_sentence(first))
@@ -136,7 +172,8 @@ def _call(function, options, table, estimator, **settings):
             table.y,
             sensitive_features=table.groups,
             metric=options.metric,
-            peers=options.compare,
+            peers=options.peers,
+            partitions=options.partitions,
             test_size=options.test_size,
             cv=options.cv,
             max_iter=options.max_iter,

@@ -52,19 +52,21 @@ class Table:
 
 
 def load_demo():
-    """Return scikit-learn's diabetes data, the disease progression cut at its median."""
-    from sklearn.datasets import load_diabetes
+    """Return the UCI Adult table, grouped by sex."""
+    from skbadr.datasets import load_adult
 
-    data = load_diabetes(scaled=False)
-    sex = data.data[:, data.feature_names.index("sex")]
+    data, target = load_adult(return_X_y=True)
+    groups = data["sex"].to_numpy(dtype=str)
+    # Text as objects: what every version of the encoders understands.
+    categories = data.columns[data.dtypes == "category"].tolist()
     return Table(
-        X=data.data,
-        y=(data.target > np.median(data.target)).astype(int),
-        groups=np.array([f"sex={value:.0f}" for value in sex]),
+        X=data.astype(dict.fromkeys(categories, object)),
+        y=target.to_numpy(),
+        groups=groups,
         task="classification",
-        numbers=list(range(data.data.shape[1])),
-        categories=[],
-        name="diabetes data of scikit-learn: progression above its median, groups by sex",
+        numbers=[name for name in data.columns if name not in categories],
+        categories=categories,
+        name="UCI Adult: who earned more than 50,000 dollars in 1994, groups by sex",
         positive=1,
     )
 

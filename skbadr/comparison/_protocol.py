@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import time
 import warnings
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import is_classifier
@@ -30,6 +31,7 @@ from skbadr.estimators.auto_partition import choose_partition
 from skbadr.metrics import get_metric
 from skbadr.metrics.own_loss import with_own_loss
 
+from ._audits import audit_method
 from ._groups import group_labels, stratified_split
 from ._methods import Badr, Baseline
 from ._peers import PEERS
@@ -58,13 +60,15 @@ def compare(
     metric: MetricLike = "demographic_parity",
     bound: Float | None = None,
     partitions: Items[PartitionName] = ("group", "auto"),
-    peers: bool = False,
+    peers: bool | Iterable[str] = False,
     test_size: Float = 0.3,
     cv: CV | None = None,
     max_iter: Int | None = None,
     n_jobs: Int | None = None,
     random_state: RandomState | None = 0,
     verbose: int = 0,
+    limits: bool = True,
+    progress: Callable[[str, int, int, dict[str, Any] | None], object] | None = None,
 ) -> Bunch:
     """Compare BADR with the baseline estimator and with fairlearn's algorithms.
 
@@ -91,8 +95,9 @@ def compare(
         The cells that BADR re-weights, one line of the table for each. "auto" stands for those
         that `BADRClassifier` and `BADRRegressor` choose for the metric with this bound; a line
         that is there already is not repeated.
-    peers : bool, default=False
-        Whether to include fairlearn's ExponentiatedGradient, GridSearch and ThresholdOptimizer.
+    peers : bool or sequence of str, default=False
+        Which of fairlearn's algorithms to include: True for all, or some of
+        "exponentiated_gradient", "grid_search" and "threshold_optimizer".
     test_size : float, default=0.3
         Share of the rows to test on.
     cv : None, float, int or splitter, default=None
@@ -105,6 +110,12 @@ def compare(
         Seed of the split and of BADR.
     verbose : int, default=0
         Verbosity of BADR.
+    limits : bool, default=True
+        Whether to compute confidence limits on the test rows, as :func:`skbadr.audit` does.
+    progress : callable, default=None
+        Called as ``progress(method, done, total, row)`` before each method, where ``row`` is None,
+        and after it, where ``done`` is one more and ``row`` is its line of the table (None where
+        it failed).
 
     Returns
     -------
@@ -112,9 +123,14 @@ def compare(
         With the items
 
         - ``rows``: list of dicts, one per method: scores on both parts, errors by group, seconds,
-          number of refits; see :func:`skbadr.comparison.format_table`;
+          number of refits, and, where there is a bound, what `skbadr.audit` says of it on the
+          test rows (``"verdict"``); see :func:`skbadr.comparison.format_table`;
         - ``models``: the fitted models by the rows' ``"key"``;
         - ``fronts``: ``results_`` of every BADR model by the same key;
+        - ``audits``: dict of :class:`skbadr.AuditResult` by the same key, on the test rows with
+          95 % limits; empty where `limits` is False;
+        - ``test``: dict of the test rows' ``"y"``, ``"groups"`` and ``"predictions"``, the last
+          one a dict by the same key;
         - ``notes``: list of str, what a reader of the table should know;
         - ``settings``: dict with task, metric, partitions, bound, the groups' sizes, the error of
           a constant prediction, and the chance level: the baseline's metric on the training rows,
@@ -133,6 +149,7 @@ def compare(
     >>> [row["method"] for row in result.rows]
     ['baseline estimator', 'BADR groups', 'BADR group x target']
     """
+    chosen_peers = _chosen_peers(peers)
     task: Task = "classification" if is_classifier(estimator) else "regression"
     named = get_metric(metric, task=task)
     groups = group_labels(sensitive_features)
@@ -157,9 +174,16 @@ def compare(
         random_state=random_state,
     )
     parts = {"train": (X_train, y_train, groups_train), "test": (X_test, y_test, groups_test)}
-    result = Bunch(rows=[], models={}, fronts={}, notes=[], settings={})
+    test: dict[str, Any] = {"y": y_test, "groups": groups_test, "predictions": {}}
+    result = Bunch(rows=[], models={}, fronts={}, audits={}, test=test, notes=[], settings={})
+    tell = progress or (lambda *event: None)
 
+    # How many methods can run is known with the bound only, which needs the baseline.
+    expected = 1 + len(partitions) + len(chosen_peers)
+    tell(Baseline.label, 0, expected, None)
     baseline = _add(result, Baseline(), problem, parts)
+    tell(Baseline.label, 1, expected, result.rows[0])
+    trained = {Baseline.key: baseline}
     chance = chance_level(problem, baseline)
     baseline_row = result.rows[0]
     has_default_bound = bound is None
@@ -176,12 +200,26 @@ def compare(
         for partition in dict.fromkeys(chosen)
     ]
     left_out: dict[str, list[str]] = {}
-    for method in methods + [peer() for peer in (PEERS if peers else ())]:
+    able = []
+    for method in methods + [peer() for peer in chosen_peers]:
         reason = method.refusal(problem)
         if reason is None:
-            _add(result, method, problem, parts)
+            able.append(method)
         else:
             left_out.setdefault(reason, []).append(method.label)
+    for done, method in enumerate(able, 1):
+        tell(method.label, done, 1 + len(able), None)
+        fitted = _add(result, method, problem, parts)
+        if fitted is not None:
+            trained[method.key] = fitted
+        tell(method.label, done + 1, 1 + len(able), None if fitted is None else result.rows[-1])
+    for key, fitted in trained.items():
+        test["predictions"][key] = problem.lend(fitted.predict, X_test, groups_test)
+        found = audit_method(problem, fitted, X_test, y_test, groups_test) if limits else None
+        if found is not None:
+            result.audits[key] = found
+    for row in result.rows:
+        row["verdict"] = getattr(result.audits.get(row["key"]), "verdict", None)
     result.notes += [f"{', '.join(who)} left out: {why}" for why, who in left_out.items()]
 
     result.settings = {
@@ -221,6 +259,20 @@ def compare(
             f"between groups) are uncertain for: {', '.join(small)}."
         )
     return result
+
+
+def _chosen_peers(peers):
+    if isinstance(peers, (bool, np.bool_)):
+        return PEERS if peers else ()
+    by_key = {peer.key: peer for peer in PEERS}
+    names = [peers] if isinstance(peers, str) else list(peers)
+    unknown = [name for name in names if name not in by_key]
+    if unknown:
+        raise ValueError(
+            f"peers must be True, False or some of {', '.join(map(repr, by_key))}, got "
+            f"{unknown[0]!r}."
+        )
+    return tuple(by_key[name] for name in dict.fromkeys(names))
 
 
 def default_bound(metric: FairnessMetric, name: str, baseline_value: float) -> float | None:

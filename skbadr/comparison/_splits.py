@@ -57,7 +57,7 @@ def compare_splits(
           ``"test"``, ``"test_error"``; the reference is the error of a constant prediction and
           the baseline estimator's metric (or the loosest bound);
         - ``splits``: list of lists of what `compare` returned, by split and bound, without the
-          models;
+          models and the test rows, and without limits unless these are asked for;
         - ``notes``: list of str; those that differ between splits are of the first;
         - ``settings``: dict, of the first split.
 
@@ -94,6 +94,7 @@ def compare_splits(
     if "bound" in options:
         raise ValueError("give bounds, a sequence, rather than bound.")
     chosen: list[Any] = [None] if bounds is None else _check_bounds(bounds)
+    options = {"limits": False} | options
     splits = [
         [
             compare(
@@ -111,7 +112,7 @@ def compare_splits(
     ]
     for split in splits:
         for result in split:
-            del result["models"]
+            del result["models"], result["test"]
     first = splits[0][0]
     notes = list(dict.fromkeys(note for result in splits[0] for note in result.notes))
     return Bunch(

@@ -19,7 +19,7 @@ def format_table(result: Bunch) -> str:
     Returns
     -------
     str
-        One line per method.
+        One line per method. "test limits" are the metric's, on the test rows.
     """
     settings = result.settings
     if settings["task"] == "classification":
@@ -31,6 +31,9 @@ def format_table(result: Bunch) -> str:
         for title, key in [*quality, (settings["metric"], "metric")]
         for subset in ("train", "test")
     ]
+    audits = result.get("audits", {})
+    if audits:
+        columns.append(("", "test limits", lambda row: _limits(audits.get(row["key"]))))
     columns += [
         (f"worst group {worst}", "test", lambda row: _number(row["worst_group_error_test"])),
         ("", "seconds", lambda row: f"{row['seconds']:.1f}"),
@@ -41,6 +44,24 @@ def format_table(result: Bunch) -> str:
     subtitles = ["method", *(subtitle for _, subtitle, _ in columns)]
     body = [[row["method"], *(cell(row) for _, _, cell in columns)] for row in result.rows]
     return _align(body, subtitles, titles)
+
+
+def format_verdicts(result: Bunch) -> str:
+    """Format what `skbadr.audit` says of the bound on new rows, by the test rows.
+
+    Parameters
+    ----------
+    result : Bunch
+        What `compare` returned, with a bound.
+
+    Returns
+    -------
+    str
+        One line per method.
+    """
+    body = [[row["method"], row["verdict"] or "-"] for row in result.rows]
+    widths = [max(map(len, column)) for column in zip(*body, strict=True)]
+    return "\n".join(f"{name.ljust(widths[0])}  {verdict}" for name, verdict in body)
 
 
 def format_splits_table(result: Bunch) -> str:
@@ -119,6 +140,10 @@ def format_group_table(result: Bunch) -> str:
         for group, sizes in result.settings["groups"].items()
     ]
     return _align(body, subtitles)
+
+
+def _limits(audit):
+    return "-" if audit is None else f"{_number(audit.lower)}-{_number(audit.upper)}"
 
 
 def _number(value):

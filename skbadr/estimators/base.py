@@ -46,6 +46,7 @@ from skbadr.estimators.monitor import Monitor
 from skbadr.estimators.outcome import outcome_so_far, store_outcome, warn_about
 from skbadr.estimators.persistence import restored_state, state_to_save
 from skbadr.estimators.report import describe
+from skbadr.estimators.reporting import Reporting
 from skbadr.estimators.routing import router_of, split_fit_params
 from skbadr.estimators.scoring import check_scorer
 from skbadr.estimators.setup import Setup, seeded
@@ -61,7 +62,12 @@ from skbadr.solvers import UpperSolver, get_solver, takes_guide
 
 
 class BaseBADR(
-    FittedAttributes, CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta
+    FittedAttributes,
+    Reporting,
+    CallbackSupportMixin,
+    MetaEstimatorMixin,
+    BaseEstimator,
+    metaclass=ABCMeta,
 ):
     """Re-weight the cells of the sample so that the wrapped estimator becomes fair.
 

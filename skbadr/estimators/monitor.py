@@ -1,5 +1,7 @@
 """Progress of a search: printed lines, and scikit-learn's callbacks where it has them."""
 
+from skbadr._progress import tell
+
 
 class Monitor:
     """Tell the user, and callbacks, about every refit.
@@ -44,6 +46,7 @@ class Monitor:
     def __call__(self, evaluation, archive):
         """Report an evaluation; return whether a callback asks to stop."""
         self.archive = archive
+        tell(len(archive.evaluations), self.budget)
         improved = archive.best is evaluation
         if self.verbose > 1 or (self.verbose and improved):
             self._print(evaluation, len(archive.evaluations), improved)

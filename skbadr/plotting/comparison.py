@@ -24,6 +24,11 @@ _STYLES = {
 _OTHER_STYLE = ("#56B4E9", "X")
 
 
+def method_style(key: str) -> tuple[str, str]:
+    """Return colour and marker of a method of the comparison, by its key."""
+    return _STYLES.get(key, _OTHER_STYLE)
+
+
 def plot_comparison(result: Bunch, *, figure: Figure | None = None) -> Figure:
     """Draw error against the fairness metric, on the training and on the test rows.
 
@@ -38,7 +43,7 @@ def plot_comparison(result: Bunch, *, figure: Figure | None = None) -> Figure:
     -------
     matplotlib Figure
         The figure. Its left panel also shows the models that BADR visited, the non-dominated ones
-        joined by a line.
+        joined by a line, its right panel the confidence limits of `result`, where it has them.
     """
     if figure is None:
         figure = new_figure(figsize=(11, 5.2))
@@ -52,12 +57,15 @@ def plot_comparison(result: Bunch, *, figure: Figure | None = None) -> Figure:
         if part == "train":
             fronts = {key: _visited(front, settings) for key, front in result.fronts.items()}
         levels += _draw_panel(ax, points, fronts, settings)
+        if part == "test":
+            levels += _draw_limits(ax, points, result.get("audits", {}))
     set_limits(axes[0].set_ylim, levels)
     better = "higher" if settings["greater_is_better"] else "lower"
     axes[0].set_ylabel(f"{settings['metric']} ({better} is fairer)")
     where = ", as seen on held-out rows" if settings["held_out"] else ""
     axes[0].set_title(f"training rows, and all models BADR visited{where}", fontsize="medium")
-    axes[1].set_title("test rows", fontsize="medium")
+    limits = ", with 95 % limits" if result.get("audits") else ""
+    axes[1].set_title(f"test rows{limits}", fontsize="medium")
     _draw_legend(figure, result)
     return figure
 
@@ -83,14 +91,14 @@ def _draw_panel(ax, points, fronts, settings):
     """Draw the points and fronts; return the metric values that must be in view."""
     seen_x, seen_y = map(list, zip(*points.values(), strict=True))
     for key, (error, metric, optimal) in fronts.items():
-        color, _ = _STYLES.get(key, _OTHER_STYLE)
+        color, _ = method_style(key)
         ax.scatter(error, metric, s=16, color=color, alpha=0.35, linewidths=0, zorder=1)
         order = np.argsort(error[optimal], kind="stable")
         front_x, front_y = error[optimal][order], metric[optimal][order]
         ax.step(front_x, front_y, where="post", color=color, alpha=0.7, linewidth=1.2, zorder=2)
         seen_x, seen_y = [*seen_x, *front_x], [*seen_y, *front_y]
     for position, (key, (x, y)) in enumerate(points.items()):
-        color, marker = _STYLES.get(key, _OTHER_STYLE)
+        color, marker = method_style(key)
         # Later markers are smaller and on top: those of equal models all remain visible.
         size = 190 * 0.82**position
         ax.scatter(
@@ -107,12 +115,24 @@ def _draw_panel(ax, points, fronts, settings):
     return seen_y
 
 
+def _draw_limits(ax, points, audits):
+    """Draw the confidence limits of the metric; return those that must be in view."""
+    seen = []
+    for key, audit in audits.items():
+        if np.isfinite([audit.lower, audit.upper]).all():
+            color, _ = method_style(key)
+            error = points[key][0]
+            ax.plot([error] * 2, [audit.lower, audit.upper], color=color, linewidth=1.6, zorder=2)
+            seen += [audit.lower, audit.upper]
+    return seen
+
+
 def _draw_legend(figure, result):
     from matplotlib.lines import Line2D
 
     handles = []
     for row in result.rows:
-        color, marker = _STYLES.get(row["key"], _OTHER_STYLE)
+        color, marker = method_style(row["key"])
         handles.append(
             Line2D([], [], color=color, marker=marker, linestyle="", markersize=8,
                    markeredgecolor="white", label=row["method"])

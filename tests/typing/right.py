@@ -27,12 +27,20 @@ from skbadr import (
     BADRClassifier,
     BADRRegressor,
     ParetoPath,
+    Report,
     audit,
     pareto_certificate,
     pareto_path,
 )
 from skbadr.bargaining import agreement, nash_direction, nash_weights
-from skbadr.comparison import compare, compare_splits, format_group_table, format_table
+from skbadr.comparison import (
+    compare,
+    compare_splits,
+    format_group_table,
+    format_headline,
+    format_table,
+)
+from skbadr.datasets import load_adult, make_applicants
 from skbadr.losses import Loss, get_loss
 from skbadr.lower_level import LinearFamily, known_estimators, register_family
 from skbadr.metrics import (
@@ -237,6 +245,12 @@ assert_type(found, AuditResult)
 assert_type(found.upper, float)
 assert_type(found.holds, bool | None)
 assert_type(found.verdict, str | None)
+plain = LogisticRegression().fit(X, y)
+page = model.report(X, y, sensitive_features=group, baseline=plain, others={"the same": plain})
+assert_type(page, Report)
+assert_type(page.html, str)
+adult, applicants = load_adult(as_frame=False), make_applicants(100)
+print(len(adult.target), len(applicants[0]))
 gains = np.array([[4.0, 0.0], [-0.5, 0.9]])
 assert_type(nash_weights(gains), NDArray[np.float64] | None)
 assert_type(agreement(gains, [[0.0, 1.0]])[0], float)
@@ -244,4 +258,5 @@ assert_type(nash_direction(gains)[1], NDArray[np.float64] | None)
 result = compare(Ridge(), X, score, sensitive_features=group, partitions=["group"], max_iter=3)
 assert_type(format_table(result), str)
 print(format_group_table(result))
+assert_type(format_headline(result), str)
 compare_splits(Ridge(), X, score, sensitive_features=group, n_splits=2, partitions=["group"])

@@ -88,6 +88,10 @@ pareto_certificate(LogisticRegression(), X, y)  # wrong
 audit(3, X, y, sensitive_features=group)  # wrong
 audit(model, X, y, sensitive_features=group, confidence="high")  # wrong
 audit(model, X, y, bound=0.1)  # wrong
+model.report(X)  # wrong
+model.report(X, y, sensitive_features=group, baseline=3)  # wrong
+model.report(X, y, sensitive_features=group, others=[model])  # wrong
+compare(Ridge(), X, y, sensitive_features=group, peers=3)  # wrong
 compare(3, X, y, sensitive_features=group)  # wrong
 compare(Ridge(), X, y, sensitive_features=group, partitions="group")  # wrong
 compare(Ridge(), X, y, sensitive_features=group, bound="a")  # wrong

@@ -1,0 +1,90 @@
+"""The method `report` of fitted models, whose page is made by a package above this one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from sklearn.utils.validation import check_is_fitted
+
+from skbadr._page import Report
+from skbadr._typing import ArrayLike, Features, FittedModel, Float
+
+_maker: Callable[..., Report] | None = None
+
+
+def set_report_maker(maker: Callable[..., Report]) -> None:
+    """Say what makes the page; `skbadr.report` does so when the package is imported."""
+    global _maker
+    _maker = maker
+
+
+class Reporting:
+    """What fitted models report to other people."""
+
+    def report(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        sensitive_features: Features | None = None,
+        baseline: FittedModel | None = None,
+        others: Mapping[str, FittedModel] | None = None,
+        confidence: Float = 0.95,
+        title: str | None = None,
+    ) -> Report:
+        """Return a page to hand on: what was asked for, what came of it, and how sure that is.
+
+        The page needs no network and no script. It needs jinja2 and matplotlib:
+        ``pip install 'skbadr[report]'``.
+
+        Parameters
+        ----------
+        X, y : data of shape (n, d) and (n,)
+            Rows that no model of the report was trained on.
+        sensitive_features : array-like of shape (n,) or (n, m), default=None
+            Group of each row; None where `sensitive_columns` says where they are in X.
+        baseline : fitted estimator, default=None
+            The unweighted model, beside which this one is shown: who gained and who lost.
+        others : dict of str to fitted estimator, default=None
+            Further models by the names they have in the report.
+        confidence : float, default=0.95
+            Of the limits on the metric and on the groups' rates.
+        title : str, default=None
+            Of the page.
+
+        Returns
+        -------
+        report : Report
+            ``report.save("report.html")`` writes it; a notebook shows it.
+
+        Raises
+        ------
+        ImportError
+            If jinja2 or matplotlib is not installed, saying how to get them.
+
+        Examples
+        --------
+        >>> from skbadr import BADRClassifier
+        >>> from skbadr.datasets import make_applicants
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> X, y = make_applicants(2000)
+        >>> numbers, sex = X[["income", "debt"]], X["sex"]
+        >>> model = BADRClassifier(LogisticRegression(), bound=0.1)
+        >>> model = model.fit(numbers[:1000], y[:1000], sensitive_features=sex[:1000])
+        >>> page = model.report(
+        ...     numbers[1000:], y[1000:], sensitive_features=sex[1000:]
+        ... )  # doctest: +SKIP
+        >>> page.save("report.html")  # doctest: +SKIP
+        """
+        check_is_fitted(self)
+        assert _maker is not None  # the package is imported as a whole
+        return _maker(
+            self,
+            X,
+            y,
+            sensitive_features=sensitive_features,
+            baseline=baseline,
+            others=others,
+            confidence=confidence,
+            title=title,
+        )
