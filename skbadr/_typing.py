@@ -136,7 +136,9 @@ Method: TypeAlias = Literal["between_groups", "to_overall"]
 Agg: TypeAlias = Literal["worst_case", "mean"]
 
 # Arguments that several functions take.
-MetricLike: TypeAlias = str | MetricFunction
+# Several bounds at once: metrics, by name or not, to bounds.
+Bounds: TypeAlias = Mapping[Any, Float]
+MetricLike: TypeAlias = str | MetricFunction | Bounds
 Scoring: TypeAlias = str | Scorer
 CV: TypeAlias = Literal["auto"] | Float | Splitter | Iterable[tuple[ArrayLike, ArrayLike]]
 Columns: TypeAlias = str | Int | Sequence[str | Int] | Callable[[Any], Features]

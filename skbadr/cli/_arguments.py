@@ -1,6 +1,7 @@
 """Options of ``python -m skbadr``."""
 
 import argparse
+import math
 import sys
 
 from ._errors import UsageError
@@ -18,6 +19,8 @@ examples:
   python -m skbadr --csv people.csv --target hired --sensitive sex
   python -m skbadr --csv people.csv.gz --target hired --sensitive sex,race --compare \\
       --metric equalized_odds --estimator hist_gradient_boosting --bound 0.05
+  python -m skbadr --csv people.csv --target hired --sensitive sex \\
+      --metric demographic_parity=0.05,equalized_odds=0.1
   python -m skbadr --csv people.csv --target hired --sensitive sex --compare --splits 5 \\
       --bounds 0.02,0.04,0.08
   python -m skbadr --csv loans.csv --target decision --pos-label approved --sensitive religion \\
@@ -59,6 +62,21 @@ def _number(kind, check, expected):
 
 def _count(text):
     return _number(int, lambda value: value >= 1, "a whole number of 1 or more")(text)
+
+
+def _metric(text):
+    """Return a name, or a dict of several names and their bounds: ``name=bound,name=bound``."""
+    if "=" not in text:
+        return text
+    parse, bounds = _number(float, math.isfinite, "numbers as bounds, name=bound,..."), {}
+    for part in text.split(","):
+        name, sign, bound = (piece.strip() for piece in part.partition("="))
+        if not (name and sign):
+            raise argparse.ArgumentTypeError(
+                f"expected name=bound for each of several metrics, got {part!r}"
+            )
+        bounds[name] = parse(bound)
+    return bounds
 
 
 def _bounds(text):
@@ -141,9 +159,11 @@ def make_parser():
     model = parser.add_argument_group("the models")
     model.add_argument(
         "--metric",
+        metavar="NAME[=B,...]",
+        type=_metric,
         default="demographic_parity",
-        help="name of the fairness metric (default: demographic_parity); "
-        "an unknown name lists the valid ones",
+        help="name of the fairness metric (default: demographic_parity), an unknown one lists the "
+        "valid ones; or several with their bounds, demographic_parity=0.05,equalized_odds=0.1",
     )
     model.add_argument(
         "--estimator",
@@ -223,6 +243,8 @@ def parse_arguments(argv):
         raise UsageError("--report shows one split and one bound: leave out --splits and --bounds.")
     if options.bound is not None and options.bounds is not None:
         raise UsageError("give --bound, or several as --bounds, not both.")
+    if isinstance(options.metric, dict) and (options.bound is not None or options.bounds):
+        raise UsageError("--metric gives the bounds itself: leave --bound and --bounds out.")
     if options.csv is None:
         for name in ("target", "sensitive", "pos_label", "encoding", "missing", "decimal"):
             if getattr(options, name) is not None:

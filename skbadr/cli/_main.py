@@ -204,7 +204,9 @@ def _bound_sentence(result):
     if settings["bound"] is None:
         return f"BADR {aim} {settings['metric']}."
     sign = ">=" if settings["greater_is_better"] else "<="
-    condition = f"{settings['metric']} {sign} {settings['bound']:.4g}"
+    condition = settings["metric"]
+    if not settings["bounds_several"]:
+        condition += f" {sign} {settings['bound']:.4g}"
     where = "the training data"
     if settings["held_out"]:
         where += " (BADR: on parts of it held out)"
@@ -226,18 +228,19 @@ def _print_notes(notes):
 
 def _check_metric(name, task, estimator):
     try:
-        method = get_metric(name, task=task).response_method
+        metric = get_metric(name, task=task)
     except ValueError as error:
         raise UsageError(" ".join(str(error).split())) from None
-    if method == "predict_proba" and not hasattr(estimator, method):
+    method = "predict_proba"
+    if method in metric.response_methods and not hasattr(estimator, method):
         others = [
             other
             for other in estimator_names(task)
             if hasattr(make_estimator(other, task, [], []), method)
         ]
         raise UsageError(
-            f"--metric {name} needs probabilities, which {estimator.steps[-1][0]} does not have: "
-            f"choose another --estimator, {', '.join(others)}."
+            f"--metric {metric.name} needs probabilities, which {estimator.steps[-1][0]} does not "
+            f"have: choose another --estimator, {', '.join(others)}."
         )
 
 

@@ -51,7 +51,7 @@ class Badr(Method):
             clone(problem.estimator),
             metric=problem.metric,
             partition=self.partition,
-            bound=problem.bound if self.use_bound else None,
+            bound=problem.bound if self.use_bound and problem.fairness.own_bound is None else None,
             random_state=problem.random_state,
             **self.options,
         ).fit(problem.X, problem.y, sensitive_features=problem.groups)

@@ -84,8 +84,9 @@ def compare(
         Target.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
         The groups; several columns are crossed.
-    metric : str, callable or metric object, default="demographic_parity"
-        Fairness metric; see :func:`skbadr.metrics.get_metric_names`.
+    metric : str, callable, metric object or mapping, default="demographic_parity"
+        Fairness metric; see :func:`skbadr.metrics.get_metric_names`. A mapping of metrics to
+        bounds bounds all of them.
     bound : float, default=None
         Upper bound on the metric (lower bound, for a metric that is better when greater). None:
         BADR over groups minimises the metric, the other methods keep 20 % of the baseline
@@ -186,6 +187,13 @@ def compare(
     trained = {Baseline.key: baseline}
     chance = chance_level(problem, baseline)
     baseline_row = result.rows[0]
+    if fairness.own_bound is not None:
+        if bound is not None:
+            raise ValueError(
+                f"bound={bound} and the bounds of metric={fairness.name!r} exclude each other: "
+                "leave bound at None."
+            )
+        bound = fairness.own_bound
     has_default_bound = bound is None
     if has_default_bound:
         bound = default_bound(fairness, problem.metric_name, baseline_row["metric_train"])
@@ -230,6 +238,7 @@ def compare(
         "bound": bound,
         "chance_level": chance,
         "bound_is_default": has_default_bound,
+        "bounds_several": fairness.own_bound is not None,
         "held_out": cv is not None,
         "groups": _group_sizes(groups_train, groups_test),
         "constant_error": {

@@ -61,11 +61,17 @@ def part_scores(
 
 def _response(problem, fitted, X, y_pred, groups):
     """Return what the metric takes of the model, or None where it has no such output."""
-    method = problem.fairness.response_method
-    if method == "predict":
+    methods = problem.fairness.response_methods
+    if methods == ("predict",):
         return y_pred
+    if fitted.respond is None:
+        return None
     task = "classification" if problem.is_classification else "regression"
-    return None if fitted.respond is None else problem.lend(fitted.respond, X, method, task)
+    outputs = {
+        name: y_pred if name == "predict" else problem.lend(fitted.respond, X, name, task)
+        for name in methods
+    }
+    return outputs if len(methods) > 1 else outputs[methods[0]]
 
 
 def chance_level(problem: Problem, fitted: Fitted) -> float:

@@ -37,6 +37,9 @@ class FittedAttributes:
     n_features_in_: int
     # Where X has names.
     feature_names_in_: Array
+    # With several bounds.
+    metric_values_: dict[str, float]
+    baseline_metric_values_: dict[str, float]
     # With `cv`.
     training_metric_value_: float
     # For linear models with a smooth objective.

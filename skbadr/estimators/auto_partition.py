@@ -1,6 +1,6 @@
 """The partition that ``partition="auto"`` stands for, and why."""
 
-from skbadr.metrics import GroupMeanMetric, KolmogorovSmirnovMetric, get_metric
+from skbadr.metrics import CombinedMetric, GroupMeanMetric, KolmogorovSmirnovMetric, get_metric
 from skbadr.metrics.predictions import prediction
 from skbadr.metrics.surrogates import KolmogorovSmirnovSurrogate, RateSurrogate
 from skbadr.partition.cells import PARTITIONS
@@ -43,6 +43,8 @@ def choose_partition(partition, metric, task, *, has_goal):
 
 def _is_of_predictions(metric, task):
     """Whether a metric compares decisions, or real predictions, rather than losses or scores."""
+    if isinstance(metric, CombinedMetric):
+        return any(_is_of_predictions(part, task) for part in metric.parts)
     if task == "classification":
         decides = metric.response_method == "predict" and not getattr(metric, "own", False)
         return decides or isinstance(metric, RateSurrogate)
@@ -60,15 +62,17 @@ def explain_partition(model):
     cells = _WORDS[chosen]
     if model.partition != "auto":
         return f"Weights belong to {cells}, as partition={chosen!r} asks."
+    metric = get_metric(model.metric, model._task)
+    bound = model.bound if metric.own_bound is None else metric.own_bound
     what = "decisions" if model._task == "classification" else "mean predictions"
     if chosen == "group_target":
-        given = "bound" if model.bound is not None else "trade_off"
+        given = "trade_off" if bound is None else "bound"
         why = (
             f"a {given} is given for a metric of {what}, which weights of groups alone hardly move"
         )
-    elif model.bound is None and not model.trade_off:
+    elif bound is None and not model.trade_off:
         why = "neither bound nor trade_off is given"
     else:
-        name = get_metric(model.metric, model._task).name
+        name = metric.name
         why = f"{name} is not known as a metric of {what}"
     return f"Weights belong to {cells}, as partition='auto' chooses: {why}."

@@ -51,6 +51,7 @@ from skbadr.estimators.routing import router_of, split_fit_params
 from skbadr.estimators.scoring import check_scorer
 from skbadr.estimators.setup import Setup, seeded
 from skbadr.estimators.table import read_table
+from skbadr.estimators.verdicts import bound_of
 from skbadr.estimators.warm_start import last_weights, solve_from
 from skbadr.losses import get_loss
 from skbadr.lower_level import PeeledEstimator, find_family
@@ -201,6 +202,7 @@ class BaseBADR(
             store_outcome(self, archive, evaluator, setup)
             warn_about(
                 archive,
+                evaluator.evaluation_set,
                 partition=self.partition_,
                 evaluated_on=self.evaluated_on_,
                 constant_score=self.constant_scoring_value_,
@@ -221,9 +223,10 @@ class BaseBADR(
         checks.check_warm_start(params)
         memory = checks.check_memory(self.memory)
         metric = get_metric(self.metric, self._task)
-        checks.check_bound(self.bound, metric)
+        checks.check_bound(self.bound, metric, self.trade_off)
         checks.check_response(metric, estimator)
-        goal = walks_bounds or self.bound is not None or bool(self.trade_off)
+        bound = bound_of(self, metric)
+        goal = walks_bounds or bound is not None or bool(self.trade_off)
         partition = choose_partition(self.partition, metric, self._task, has_goal=goal)
         table = read_table(self, metric, partition, X, y, sensitive_features, sample_weight)
         y, cells, classes = table.y, table.cells, table.data.classes
@@ -236,7 +239,7 @@ class BaseBADR(
         fit_params, groups = split_fit_params(self, fit_params)
         family = find_family(PeeledEstimator(estimator).final, classes)
         cv, obstacle = self._choose_cv(X, estimator, table, scoring, fit_params)
-        alone = self.bound is None and not self.trade_off and cv is None
+        alone = bound is None and not self.trade_off and cv is None
         size = (cells.n_seen, cells.n_cells) if alone and not issparse(X) else None
         known = {"obstacle": obstacle, "metric": metric, "size": size, "held_out": cv is not None}
         solver = get_solver(self.solver, self.max_iter, **known)

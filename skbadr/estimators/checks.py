@@ -16,6 +16,8 @@ from skbadr.estimators.parts import (
     resampling_step,
     without_sample_weight,
 )
+from skbadr.metrics import CombinedMetric
+from skbadr.metrics.registry import check_reachable
 from skbadr.metrics.responses import has_method
 from skbadr.partition import make_groups, select_columns
 
@@ -268,16 +270,17 @@ def check_room(min_weight, n_cells):
         )
 
 
-def check_bound(bound, metric):
-    """Refuse a bound that no model can meet because it lies beyond the metric's range."""
-    if bound is None or metric.ideal is None:
-        return
-    beyond = bound > metric.ideal if metric.greater_is_better else bound < metric.ideal
-    if beyond:
-        raise ValueError(
-            f"bound={bound} cannot be met: {metric.name} is at "
-            f"{'most' if metric.greater_is_better else 'least'} {metric.ideal:g}."
-        )
+def check_bound(bound, metric, trade_off=0.0):
+    """Refuse a bound beyond the metric's range, and one beside the bounds of several metrics."""
+    if isinstance(metric, CombinedMetric):
+        for name, given in (("bound", bound), ("trade_off", trade_off or None)):
+            if given is not None:
+                raise ValueError(
+                    f"{name}={given} and the bounds of metric={metric.name!r} exclude each other: "
+                    f"leave {name} at its default."
+                )
+    elif bound is not None:
+        check_reachable(bound, metric)
 
 
 def check_response(metric, estimator):
@@ -289,14 +292,13 @@ def check_response(metric, estimator):
         Naming both.
     """
     # Log odds stand in for a decision function.
-    methods = {metric.response_method}
-    if metric.response_method == "decision_function":
-        methods.add("predict_proba")
-    if not any(has_method(estimator, method) for method in methods):
-        raise TypeError(
-            f"metric {metric.name!r} needs {metric.response_method}, which {_name(estimator)} does "
-            "not have: choose another metric or estimator."
-        )
+    for needed in metric.response_methods:
+        methods = {needed, "predict_proba"} if needed == "decision_function" else {needed}
+        if not any(has_method(estimator, method) for method in methods):
+            raise TypeError(
+                f"metric {metric.name!r} needs {needed}, which {_name(estimator)} does not have: "
+                "choose another metric or estimator."
+            )
 
 
 def check_warm_start(params):

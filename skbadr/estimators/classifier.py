@@ -35,9 +35,11 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
     ----------
     estimator : classifier or Pipeline, default=None
         Its (last step's) fit takes ``sample_weight``. None: ``LogisticRegression()``.
-    metric : str, callable or FairnessMetric, default="demographic_parity"
+    metric : str, callable, FairnessMetric or mapping, default="demographic_parity"
         A name of `skbadr.metrics.get_metric_names`, a fairness function of fairlearn or any
-        ``f(y_true, y_pred, *, sensitive_features)``, or a metric object.
+        ``f(y_true, y_pred, *, sensitive_features)``, or a metric object. A mapping of such metrics
+        to bounds, ``{"demographic_parity": 0.05, "equalized_odds": 0.1}``, bounds all of them at
+        once; `bound` and `trade_off` then stay at their defaults.
     bound : float, default=None
         Maximise the score subject to ``metric <= bound`` (``>=`` for ratios). With
         ``partition="group_target"`` give a bound or a trade-off: the fairest of all models may be
@@ -121,6 +123,9 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
         The metric of the chosen and of the baseline model, on the data that `evaluated_on_` names.
         From 10,000 rows on the implicit solver may know the baseline model from the solution of its
         training problem, which an estimator with a loose tolerance only nears.
+    metric_values_, baseline_metric_values_ : dict of str to float
+        Only with several bounds: each metric's own value. `metric_value_` is then the largest in
+        units of its bound (ratios and floors: 2 less that), at most 1 if all bounds are met.
     metric_standard_error_, baseline_metric_standard_error_ : float
         Standard errors of these values, over rows of the same kind for the same model: by the
         delta method where the metric is of the groups' confusion matrices, else the chosen

@@ -1,5 +1,7 @@
 """From a search to the fitted attributes, and what the user is told about it."""
 
+from functools import partial
+
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 
@@ -7,6 +9,7 @@ from skbadr._warnings import warn_user
 from skbadr.estimators.precision import store_precision
 from skbadr.estimators.report import small_groups
 from skbadr.estimators.verdicts import score_in_view
+from skbadr.metrics import CombinedMetric
 from skbadr.partition import by_label
 from skbadr.problem import pareto_residual
 
@@ -53,6 +56,12 @@ def store_outcome(model, archive, evaluator, setup):
     model.cell_losses_ = by_label(best.cell_losses, cells.order)
     model.loss_name_ = evaluator.loss
     model.metric_value_, model.baseline_metric_value_ = best.metric, baseline.metric
+    for name in ("metric_values_", "baseline_metric_values_"):  # of an earlier fit
+        vars(model).pop(name, None)
+    if isinstance(evaluator.metric, CombinedMetric):
+        own = partial(evaluator.metric.values_by_label, evaluator.evaluation_set)
+        model.metric_values_ = own(best.statistics)
+        model.baseline_metric_values_ = own(baseline.statistics)
     model.scoring_value_, model.baseline_scoring_value_ = best.score, baseline.score
     model.constant_scoring_value_ = evaluator.constant_score()
     model.evaluated_on_ = "held-out data" if held_out else "training data"
@@ -120,7 +129,11 @@ def _store_classes(attributes, evaluator):
         attributes["classes_"] = evaluator.evaluation_set.classes
 
 
-def warn_about(archive, *, partition, evaluated_on, constant_score):
+def _told(metric, data, evaluation):
+    return metric.value_text(evaluation.metric, data, evaluation.statistics)
+
+
+def warn_about(archive, data, *, partition, evaluated_on, constant_score):
     """Tell the user what is wrong with the chosen model."""
     best, baseline, objective = archive.best, archive.evaluations[0], archive.objective
     for message, category in best.warnings:
@@ -145,10 +158,9 @@ def warn_about(archive, *, partition, evaluated_on, constant_score):
             unmoved = "weights do not move the estimator: "
             cures = ["take an estimator that heeds sample_weight", "allow more (bound)"]
         warn_user(
-            f"no visited model has {metric.name} {'>=' if metric.greater_is_better else '<='} "
-            f"{objective.bound:g}: the nearest has {best.metric:.4g} (the baseline estimator "
-            f"{baseline.metric:.4g}) on the {evaluated_on}; {unmoved}{', '.join(cures[:-1])} or "
-            f"{cures[-1]}.",
+            f"no visited model has {metric.bound_text(objective.bound)}: the nearest has "
+            f"{_told(metric, data, best)} (the baseline estimator {_told(metric, data, baseline)}) "
+            f"on the {evaluated_on}; {unmoved}{', '.join(cures[:-1])} or {cures[-1]}.",
             ConvergenceWarning,
         )
     elif archive.exhausted:

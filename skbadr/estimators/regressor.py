@@ -37,8 +37,9 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
     ----------
     estimator : regressor or Pipeline, default=None
         Its (last step's) fit takes ``sample_weight``. None: ``Ridge()``.
-    metric : str, callable or FairnessMetric, default="demographic_parity"
-        For regression, demographic parity is the gap between the groups' mean predictions.
+    metric : str, callable, FairnessMetric or mapping, default="demographic_parity"
+        For regression, demographic parity is the gap between the groups' mean predictions. A
+        mapping of metrics to bounds bounds all of them at once, as in `BADRClassifier`.
     bound : float, default=None
         Maximise the score subject to ``metric <= bound`` (``>=`` for ratios).
     trade_off : float, default=0.0
@@ -86,6 +87,9 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
         ``clone(estimator).fit(X, y, sample_weight=compute_sample_weight(X, y, ...))``.
     metric_value_, baseline_metric_value_ : float
         The metric of the chosen and of the baseline model.
+    metric_values_, baseline_metric_values_ : dict of str to float
+        Only with several bounds: each metric's own value. `metric_value_` is then the largest in
+        units of its bound (ratios and floors: 2 less that), at most 1 if all bounds are met.
     metric_standard_error_, baseline_metric_standard_error_ : float
         Their standard errors, over other rows of the same kind; NaN: not known.
     training_metric_value_ : float

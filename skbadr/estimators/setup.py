@@ -9,6 +9,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 
 from skbadr._warnings import warn_user
 from skbadr.estimators.table import Table
+from skbadr.estimators.verdicts import bound_of
 from skbadr.lower_level import DaskRefitLowerLevel, RefitLowerLevel, RememberedLowerLevel
 from skbadr.metrics import FairnessMetric
 from skbadr.metrics.callables import take_rows
@@ -102,7 +103,9 @@ class Setup:
             warn_user(sentence, UndefinedMetricWarning)
         return BilevelProblem(
             evaluator,
-            UpperObjective(self.metric, trade_off=owner.trade_off, bound=owner.bound),
+            UpperObjective(
+                self.metric, trade_off=owner.trade_off, bound=bound_of(owner, self.metric)
+            ),
             self.cells,
             initial=self.initial,
             min_weight=owner.min_weight,

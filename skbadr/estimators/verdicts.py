@@ -30,6 +30,11 @@ def verdicts(model):
     ]
 
 
+def bound_of(model, metric):
+    """Return the bound that holds: that of the metric where it brings one along, or None."""
+    return model.bound if metric.own_bound is None else metric.own_bound
+
+
 def standard_errors(model):
     """Return the standard errors of the chosen and of the baseline model's metric, or NaN."""
     known = vars(model)
@@ -44,14 +49,15 @@ def _on_training_rows(model):
 def _gain(model, metric):
     sign = -1.0 if metric.greater_is_better else 1.0
     gain = sign * (model.baseline_metric_value_ - model.metric_value_)
-    excess = 0.0 if model.bound is None else sign * (model.metric_value_ - model.bound)
+    bound = bound_of(model, metric)
+    excess = 0.0 if bound is None else sign * (model.metric_value_ - bound)
     baseline = np.array_equal(model.results_["cell_weights"][0], model.cell_weights_)
-    if baseline and model.bound is not None and excess <= 0:
+    if baseline and bound is not None and excess <= 0:
         return [
             "The baseline estimator meets the bound, and no visited model within it has a better "
             "score: it was chosen."
         ]
-    if baseline or (gain <= 0 and model.bound is None and not model.trade_off):
+    if baseline or (gain <= 0 and bound is None and not model.trade_off):
         return [
             "Nothing was gained: no visited model is better than the baseline estimator by what "
             f"was asked for.{_cures(model)}"
@@ -59,7 +65,9 @@ def _gain(model, metric):
     sentences = []
     if excess > 0:
         sentences.append(
-            f"The bound {model.bound:g} is missed, by {excess:.4f}: no visited model meets it."
+            f"The bound {bound:g} is missed, by {excess:.4f}: no visited model meets it."
+            if metric.own_bound is None
+            else _missed(model, metric)
         )
     error = standard_errors(model)[0]
     # Both values err together, as they are of the same rows: their difference errs by less than
@@ -77,18 +85,32 @@ def _gain(model, metric):
     return sentences
 
 
+def _missed(model, metric):
+    """Tell which of several bounds are missed."""
+    values = vars(model).get("metric_values_", {})
+    over = metric.in_bounds(np.array([values.get(label, np.nan) for label in metric.labels])) > 1.0
+    named = ", ".join(
+        f"{label} {values[label]:.4f} (bound {bound:g})"
+        for label, bound, missed in zip(metric.labels, metric.bounds, over, strict=True)
+        if missed
+    )
+    return f"Not all bounds are met by any visited model; missed here: {named}."
+
+
 def _price(model, metric):
     """Tell where a bound costs more accuracy than the metric gains."""
     baseline, chosen = model.baseline_metric_value_, model.metric_value_
     lost = model.baseline_scoring_value_ - model.scoring_value_
     gained = (chosen - baseline) if metric.greater_is_better else (baseline - chosen)
-    if model.bound is None or not metric.uses_confusion or model.scoring is not None:
+    points = metric.points
+    if bound_of(model, metric) is None or points is None or model.scoring is not None:
         return []
+    gained *= points
     if not lost > gained > 0:
         return []
     return [
         f"The bound is dear: it costs {lost:.4f} of score for {gained:.4f} of "
-        f"{model.metric_name_}, more than a point for a point."
+        f"{model.metric_name_ if points == 1.0 else 'rates'}, more than a point for a point."
     ]
 
 
@@ -112,8 +134,9 @@ def _cures(model):
 
 def _constant(model, metric):
     """Tell where a single prediction for everybody is what was found, or would be as good."""
+    bound = bound_of(model, metric)
     cure = score_in_view(
-        model.bound, model.bound is not None or bool(model.trade_off), metric.greater_is_better
+        bound, bound is not None or bool(model.trade_off), metric.greater_is_better
     )
     results = model.results_
     chosen = (results["cell_weights"] == model.cell_weights_).all(axis=1)

@@ -1,12 +1,14 @@
 """Metric and score of guided responses, for many points at once where these can be counted."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from skbadr._sklearn import _num_samples
 from skbadr.metrics.callables import take_rows
+from skbadr.metrics.joint_response import pick
 from skbadr.metrics.responses import log_odds
 from skbadr.problem.evaluator import pooled_score
 
@@ -72,14 +74,20 @@ class Values:
         if self.metric.uses_confusion:
             flat = tables.reshape(len(tables), -1)
             return self.metric.from_many_statistics(self.data, flat), score
-        method = self.metric.response_method
         metric = [
-            self.metric.value(self.data, own if method == "predict" else probabilities(i))
-            if method != "decision_function"
-            else self.metric.value(self.data, log_odds(probabilities(i)))
+            self.metric.value(self.data, self._response(own, partial(probabilities, i)))
             for i, own in enumerate(predicted)
         ]
         return np.array(metric), score
+
+    def _response(self, predicted, probabilities):
+        """Return what the metric takes of one point's classes and probabilities."""
+        make = {
+            "predict": lambda: predicted,
+            "predict_proba": probabilities,
+            "decision_function": lambda: log_odds(probabilities()),
+        }
+        return pick(self.metric, {name: make[name]() for name in self.metric.response_methods})
 
     def of_numbers(self, predicted):
         """Return metric and score, each of shape (m,), of a regressor's predictions (m, n)."""

@@ -3,6 +3,7 @@
 from skbadr.metrics.annealing import annealed_surrogate
 from skbadr.metrics.base import FairnessMetric
 from skbadr.metrics.callables import CallableMetric, PerGroupMetric, make_fairness_metric
+from skbadr.metrics.combined import CombinedMetric
 from skbadr.metrics.evaluation_set import EvaluationSet
 from skbadr.metrics.group_losses import GroupLossMetric
 from skbadr.metrics.predictions import GroupMeanMetric, KolmogorovSmirnovMetric
@@ -13,6 +14,7 @@ from skbadr.metrics.scorer import fairness_scorer
 __all__ = [
     "annealed_surrogate",
     "CallableMetric",
+    "CombinedMetric",
     "EvaluationSet",
     "FairnessMetric",
     "GroupLossMetric",

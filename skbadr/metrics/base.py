@@ -77,6 +77,39 @@ class FairnessMetric:
         """Value that no model can improve on, or None where there is none."""
         return None
 
+    @property
+    def points(self) -> float | None:
+        """Points of a rate, of which one is worth a point of accuracy, in one unit; None: other."""
+        return 1.0 if self.uses_confusion else None
+
+    @property
+    def response_methods(self) -> tuple[ResponseMethod, ...]:
+        """All response methods whose output it takes: more than one for a combination."""
+        return (self.response_method,)
+
+    @property
+    def statistics_key(self) -> Any:
+        """What metrics of equal statistics share, so that a combination takes these once."""
+        return "confusion" if self.uses_confusion else self
+
+    @property
+    def own_bound(self) -> float | None:
+        """Bound that the metric brings along, as a combination of several bounds does, or None."""
+        return None
+
+    def bound_text(self, bound: Float) -> str:
+        """Return a bound on the metric in words, for messages."""
+        return f"{self.name} {'>=' if self.greater_is_better else '<='} {bound:g}"
+
+    def value_text(
+        self,
+        value: Float,
+        evaluation_set: EvaluationSet | None = None,
+        statistics: FloatArray | None = None,
+    ) -> str:
+        """Return a value of the metric in words, for messages; its statistics may tell more."""
+        return f"{value:.4g}"
+
     def __init__(
         self,
         name: str,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from skbadr._typing import Array, ArrayLike, Features, Task
 from skbadr.metrics.evaluation_set import EvaluationSet
+from skbadr.metrics.joint_response import JointResponse
 from skbadr.partition import encode_labels, is_missing, label_array, make_groups, sort_labels
 
 if TYPE_CHECKING:
@@ -30,7 +32,8 @@ def encode(
     ----------
     metric : FairnessMetric
     y_true, y_pred, sensitive_features, sample_weight
-        As passed to the metric.
+        As passed to the metric; `y_pred` is a dict of outputs by response method where the metric
+        takes several.
     task : {"classification", "regression"} or None, default=None
         None: the metric's own; for a metric of both, fractions are taken for real targets.
     classes : ndarray of shape (C,) or None, default=None
@@ -43,6 +46,10 @@ def encode(
         Predicted class codes, real predictions, or scores of shape (n,) or (n, C); probabilities
         always of shape (n, C).
     """
+    if len(metric.response_methods) > 1:
+        return _encode_several(
+            metric, y_true, y_pred, sensitive_features, sample_weight, task=task, classes=classes
+        )
     y_true, y_pred = _column("y_true", y_true), _column("y_pred", y_pred)
     if y_true.ndim != 1:
         raise ValueError(f"y_true must be 1-dimensional, got shape {y_true.shape}.")
@@ -69,6 +76,23 @@ def encode(
     else:
         y, response, classes = _encode_scores(y_true, y_pred, metric, classes)
     return EvaluationSet(y, groups, classes, weight, sensitive_features), response
+
+
+def _encode_several(metric, y_true, y_pred, sensitive_features, sample_weight, **known):
+    """Encode the outputs of several response methods, given by name."""
+    methods = metric.response_methods
+    if not isinstance(y_pred, Mapping) or not set(methods) <= set(y_pred):
+        raise ValueError(
+            f"{metric.name} takes the outputs of {' and '.join(methods)}: pass y_pred as a dict of "
+            "these, or score a fitted model by fairness_scorer."
+        )
+    outputs = {}
+    for method in methods:
+        part = next(p for p in metric.parts if method in p.response_methods)
+        evaluation_set, outputs[method] = encode(
+            part, y_true, y_pred[method], sensitive_features, sample_weight, **known
+        )
+    return evaluation_set, JointResponse(outputs)
 
 
 def _column(name, values):

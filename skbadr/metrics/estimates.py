@@ -3,6 +3,7 @@
 import numpy as np
 
 from skbadr.losses import zero_one_loss
+from skbadr.metrics.combined import CombinedMetric
 from skbadr.metrics.confusion_rates import RATES, divide, others
 from skbadr.metrics.group_losses import GroupLossMetric
 from skbadr.metrics.intervals import (
@@ -12,6 +13,7 @@ from skbadr.metrics.intervals import (
     effective_rows,
     group_means,
 )
+from skbadr.metrics.joint_response import part_of
 from skbadr.metrics.predictions import GroupMeanMetric
 from skbadr.metrics.rates import RateMetric
 
@@ -101,6 +103,13 @@ def group_estimates(metric, data, response):
         Of the groups that are present. The rows are the effective ones that a rate is of; None
         where these are all rows of the group. Nothing where it is not known what is compared.
     """
+    if isinstance(metric, CombinedMetric):
+        known = {
+            name: (name, *others)
+            for part in metric.parts
+            for name, *others in group_estimates(part, data, part_of(part, response))
+        }
+        return list(known.values())
     if isinstance(metric, (GroupMeanMetric, GroupLossMetric)):
         return [(*mean_estimates(metric, data, response), None)]
     if not isinstance(metric, RateMetric):

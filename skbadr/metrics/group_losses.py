@@ -289,6 +289,11 @@ class GroupLossMetric(FairnessMetric):
         is_mean = type(self).statistics is GroupLossMetric.statistics
         return self._loss.function if is_mean and self.differentiable else None
 
+    @property
+    def statistics_key(self) -> Any:  # noqa: D102
+        is_mean = type(self).statistics is GroupLossMetric.statistics
+        return ("group means", self._loss) if is_mean else self
+
     def statistics(self, evaluation_set: EvaluationSet, response: Array) -> FloatArray:  # noqa: D102
         means = evaluation_set.group_means(self._loss.function(evaluation_set.y, response))
         counted = not self.differentiable and evaluation_set.sample_weight is not None

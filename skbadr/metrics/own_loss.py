@@ -11,6 +11,7 @@ from skbadr._typing import Task
 from skbadr._warnings import warn_user
 from skbadr.losses import Loss, get_loss
 from skbadr.metrics.base import FairnessMetric
+from skbadr.metrics.combined import CombinedMetric
 from skbadr.metrics.group_losses import GroupLossMetric
 from skbadr.metrics.responses import has_method
 
@@ -124,6 +125,8 @@ def with_own_loss(
     UserWarning
         If the zero-one loss stands in for a loss that is not known.
     """
+    if isinstance(metric, CombinedMetric):
+        return metric.with_parts([with_own_loss(p, estimator, y, task) for p in metric.parts])
     if not isinstance(metric, GroupLossMetric) or not metric.own:
         return metric
     loss = own_loss(estimator, y, task)

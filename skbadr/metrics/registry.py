@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from skbadr._typing import Float, MetricLike, TaskName
 from skbadr.metrics.aggregate import check_option
 from skbadr.metrics.base import TASKS, FairnessMetric
 from skbadr.metrics.callables import CallableMetric
+from skbadr.metrics.combined import CombinedMetric, check_bounds
 from skbadr.metrics.dependence import DisparateMistreatment, LinearHSIC, SquaredCovariance
 from skbadr.metrics.fairlearn_metrics import generated_metric_names, metric_from_fairlearn
 from skbadr.metrics.group_losses import SUMMARIES, GroupLossMetric
@@ -143,9 +145,10 @@ def get_metric(
 
     Parameters
     ----------
-    metric : str, callable or FairnessMetric
+    metric : str, callable, FairnessMetric or mapping
         A name of `get_metric_names`; a fairness function of fairlearn or any callable
-        ``f(y_true, y_pred, *, sensitive_features)``; an object of this module as it is.
+        ``f(y_true, y_pred, *, sensitive_features)``; an object of this module as it is; a mapping
+        of any of these to bounds, which makes a `CombinedMetric`.
     task : {"classification", "regression"}, default="classification"
     smooth : {"maximum", "logsumexp"} or None, default=None
         None: the exact metric. Otherwise its smooth form, `FairnessMetric.surrogate`, which has a
@@ -193,7 +196,15 @@ def get_metric(
         raise ValueError("rho is an option of smooth='logsumexp'.")
     if temperature is not None and smooth is None:
         raise ValueError("temperature is an option of smooth='maximum' or 'logsumexp'.")
-    if isinstance(metric, str):
+    resolved: FairnessMetric
+    if isinstance(metric, Mapping):
+        if options:
+            raise TypeError(
+                f"options {sorted(options)} are for names: give each metric of the mapping its "
+                "own by get_metric."
+            )
+        resolved = _combined(metric, task)
+    elif isinstance(metric, str):
         resolved = _from_name(metric, task, options)
     elif isinstance(metric, FairnessMetric):
         if options:
@@ -205,8 +216,8 @@ def get_metric(
         resolved = _from_callable(metric, options)
     else:
         raise TypeError(
-            "metric must be a name, a callable f(y_true, y_pred, *, sensitive_features) or an "
-            f"object of skbadr.metrics, got {type(metric).__name__}."
+            "metric must be a name, a callable f(y_true, y_pred, *, sensitive_features), an object "
+            f"of skbadr.metrics or a mapping of these to bounds, got {type(metric).__name__}."
         )
     if task not in resolved.tasks:
         raise ValueError(
@@ -214,6 +225,35 @@ def get_metric(
             f"for {task} use one of {get_metric_names(task)} or a callable."
         )
     return resolved if smooth is None else _smoothed(resolved, smooth, rho, temperature)
+
+
+def _combined(bounds, task):
+    check_bounds(bounds)
+    parts = [get_metric(metric, task) for metric in bounds]
+    for metric, part, bound in zip(bounds, parts, bounds.values(), strict=True):
+        if isinstance(part, CombinedMetric):
+            raise TypeError("a mapping of bounds cannot hold another one: name single metrics.")
+        check_reachable(bound, part, f"metric[{metric!r}]")
+    labels = [m if isinstance(m, str) else p.name for m, p in zip(bounds, parts, strict=True)]
+    return CombinedMetric(parts, list(bounds.values()), labels)
+
+
+def check_reachable(bound: Float, metric: FairnessMetric, argument: str = "bound") -> None:
+    """Refuse a bound that no model can meet because it lies beyond the metric's range.
+
+    Raises
+    ------
+    ValueError
+        Naming the argument that holds it.
+    """
+    if metric.ideal is None:
+        return
+    beyond = bound > metric.ideal if metric.greater_is_better else bound < metric.ideal
+    if beyond:
+        raise ValueError(
+            f"{argument}={bound} cannot be met: {metric.name} is at "
+            f"{'most' if metric.greater_is_better else 'least'} {metric.ideal:g}."
+        )
 
 
 def _smoothed(metric, smooth, rho, temperature):

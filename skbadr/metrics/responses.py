@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import is_classifier
@@ -10,6 +10,9 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline
 
 from skbadr._typing import Array, ResponseMethod, Task
+
+if TYPE_CHECKING:
+    from skbadr.metrics.base import FairnessMetric
 
 # Whose `predict` is the class with the largest `predict_proba`, the first one in a tie.
 LIKELIEST = {"HistGradientBoostingClassifier", "ForestClassifier", "MLPClassifier"}
@@ -37,6 +40,19 @@ def get_response(estimator: Any, X: Any, response_method: ResponseMethod, task: 
     if response_method != "decision_function" or hasattr(estimator, "decision_function"):
         return np.asarray(getattr(estimator, response_method)(X))
     return log_odds(estimator.predict_proba(X))
+
+
+def response_to(metric: FairnessMetric, estimator: Any, X: Any, task: Task) -> Any:
+    """Return what `encode` takes of a fitted estimator for a metric: an output, or a dict of them.
+
+    Parameters
+    ----------
+    metric : FairnessMetric
+    estimator, X, task
+        As of `get_response`.
+    """
+    outputs = {name: get_response(estimator, X, name, task) for name in metric.response_methods}
+    return outputs if len(outputs) > 1 else next(iter(outputs.values()))
 
 
 def log_odds(proba: Array) -> Array:

@@ -15,7 +15,7 @@ from skbadr.metrics.base import evaluate
 from skbadr.metrics.encoding import encode
 from skbadr.metrics.own_loss import with_own_loss
 from skbadr.metrics.registry import get_metric
-from skbadr.metrics.responses import get_response
+from skbadr.metrics.responses import response_to
 from skbadr.partition import select_columns
 
 
@@ -70,7 +70,7 @@ class FairnessScorer:
         task: Task = "regression" if is_regressor(estimator) else "classification"
         metric = get_metric(self.metric, task, **self.metric_options)
         metric = with_own_loss(metric, estimator, np.asarray(y_true), task)
-        y_pred = get_response(estimator, X, metric.response_method, task)
+        y_pred = response_to(metric, estimator, X, task)
         value = evaluate(
             metric,
             y_true,
@@ -127,14 +127,16 @@ class FairnessScorer:
 
     def _thresholded(self):
         metric = get_metric(self.metric, "classification", **self.metric_options)
-        if getattr(metric, "own", False):
+        own = [p for p in getattr(metric, "parts", [metric]) if getattr(p, "own", False)]
+        if own:
             raise ValueError(
-                f"{metric.name} is of the loss that is trained on, which no threshold changes: "
+                f"{own[0].name} is of the loss that is trained on, which no threshold changes: "
                 "choose a metric of predictions, such as worst_group_error, to tune thresholds by."
             )
-        if metric.response_method != "predict":
+        if metric.response_methods != ("predict",):
             raise ValueError(
-                f"{metric.name} is a metric of {metric.response_method}, which no threshold "
+                f"{metric.name} is a metric of {' and '.join(metric.response_methods)}, which no "
+                "threshold "
                 "changes: choose a metric of predictions to tune thresholds by."
             )
         return metric
@@ -181,10 +183,10 @@ def fairness_scorer(
 
     Parameters
     ----------
-    metric : str, callable or FairnessMetric, default="demographic_parity"
-        As in `get_metric`; a name stands for the regression metric of that name where the
-        scored estimator is a regressor, and the losses of groups are of the loss that the scored
-        estimator trains on.
+    metric : str, callable, FairnessMetric or mapping, default="demographic_parity"
+        As in `get_metric`; of several bounds, the largest value / bound. A name stands for the
+        regression metric of that name where the scored estimator is a regressor, and the losses of
+        groups are of the loss that the scored estimator trains on.
     sensitive_columns : str, int, list, callable or None, default=None
         Column(s) of X that define the groups, so that no metadata needs routing. None: groups
         come as routed metadata ``sensitive_features``.

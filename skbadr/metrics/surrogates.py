@@ -57,6 +57,13 @@ class SoftPredictions:
         mean = (member * slope).sum(axis=1, keepdims=True)
         return self.temperature * member * (slope - mean)
 
+    def gradient(self, evaluation_set: EvaluationSet, by_table: Array) -> Array:
+        """Return derivatives in the scores from those in the tables, of shape (G, C, C)."""
+        gradient = self.pull_back(by_table[evaluation_set.groups.codes, evaluation_set.y])
+        if evaluation_set.sample_weight is not None:
+            gradient *= evaluation_set.sample_weight[:, None]
+        return gradient
+
     def tables(self, evaluation_set: EvaluationSet) -> Array:
         """Return the confusion matrices of the groups, shared out by membership."""
         data = evaluation_set
@@ -71,7 +78,35 @@ class SoftPredictions:
         return np.stack(columns, axis=-1).reshape(data.n_groups, data.n_classes, data.n_classes)
 
 
-class RateSurrogate(FairnessMetric):
+class TableSurrogate(FairnessMetric):
+    """A differentiable function of confusion matrices that are shared out by membership.
+
+    A subclass implements `value_of_tables`.
+    """
+
+    differentiable = True
+    temperature: Float
+
+    def value_of_tables(self, evaluation_set: EvaluationSet, tables: Array) -> tuple[float, Array]:
+        """Return the value and its gradient in the tables, both of shape (G, C, C)."""
+        raise NotImplementedError
+
+    def statistics(self, evaluation_set: EvaluationSet, response: Array) -> FloatArray:  # noqa: D102
+        return SoftPredictions(response, self.temperature).tables(evaluation_set).ravel()
+
+    def from_statistics(self, evaluation_set: EvaluationSet, statistics: FloatArray) -> float:  # noqa: D102
+        shape = (evaluation_set.n_groups, evaluation_set.n_classes, evaluation_set.n_classes)
+        return self.value_of_tables(evaluation_set, statistics.reshape(shape))[0]
+
+    def value_and_gradient(  # noqa: D102
+        self, evaluation_set: EvaluationSet, scores: Array
+    ) -> tuple[float, Array]:
+        soft = SoftPredictions(scores, self.temperature)
+        value, by_table = self.value_of_tables(evaluation_set, soft.tables(evaluation_set))
+        return value, soft.gradient(evaluation_set, by_table)
+
+
+class RateSurrogate(TableSurrogate):
     r"""A metric of confusion matrices, of which the predicted classes are made smooth.
 
     A sample counts in each predicted class by its membership, ``sigmoid(temperature * score)``
@@ -92,8 +127,6 @@ class RateSurrogate(FairnessMetric):
     ----------
     Tanji, Vaiter and Laguel (2026), arXiv 2601.13448 (log-sum-exp of smooth rates).
     """
-
-    differentiable = True
 
     def __init__(
         self, metric: RateMetric, temperature: Float = 1.0, rho: Float | None = None
@@ -124,26 +157,9 @@ class RateSurrogate(FairnessMetric):
     def undefined(self, evaluation_set: EvaluationSet) -> list[str]:  # noqa: D102
         return self.exact.undefined(evaluation_set)
 
-    def statistics(self, evaluation_set: EvaluationSet, response: Array) -> FloatArray:  # noqa: D102
-        return SoftPredictions(response, self.temperature).tables(evaluation_set).ravel()
-
-    def from_statistics(self, evaluation_set: EvaluationSet, statistics: FloatArray) -> float:  # noqa: D102
-        shape = (evaluation_set.n_groups, evaluation_set.n_classes, evaluation_set.n_classes)
-        return self._value_of_tables(evaluation_set, statistics.reshape(shape))[0]
-
-    def value_and_gradient(  # noqa: D102
-        self, evaluation_set: EvaluationSet, scores: Array
+    def value_of_tables(  # noqa: D102
+        self, evaluation_set: EvaluationSet, tables: Array
     ) -> tuple[float, Array]:
-        soft = SoftPredictions(scores, self.temperature)
-        value, by_table = self._value_of_tables(evaluation_set, soft.tables(evaluation_set))
-        slope = by_table[evaluation_set.groups.codes, evaluation_set.y]
-        gradient = soft.pull_back(slope)
-        if evaluation_set.sample_weight is not None:
-            gradient *= evaluation_set.sample_weight[:, None]
-        return value, gradient
-
-    def _value_of_tables(self, evaluation_set, tables):
-        """Return the value and its gradient in the tables, of shape (G, C, C)."""
         exact, present = self.exact, evaluation_set.present
         seen = tables[present]
         columns = exact.positive_columns(evaluation_set)

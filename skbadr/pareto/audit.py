@@ -51,8 +51,9 @@ def audit(
         Rows that the model was not trained on, drawn from the population of interest.
     sensitive_features : array-like of shape (n,) or (n, m)
         Group of each row; several columns are crossed.
-    metric : str, callable or FairnessMetric, default="demographic_parity"
-        As of `BADRClassifier`; losses of groups are of the loss that the model trains on.
+    metric : str, callable, FairnessMetric or mapping, default="demographic_parity"
+        As of `BADRClassifier`, also several with their bounds, all of which are to hold. Losses of
+        groups are of the loss that the model trains on.
     bound : float, default=None
         Largest value allowed (ratios and floors: smallest). None: no verdict.
     confidence : float, default=0.95
@@ -110,7 +111,17 @@ def audit(
     _check_options(model, bound, confidence)
     task = _task_of(model, y)
     metric = with_own_loss(get_metric(metric, task), model, np.asarray(y), task)
-    response = _respond(model, X, sensitive_features, metric.response_method, task)
+    if metric.own_bound is not None:
+        if bound is not None:
+            raise ValueError(
+                f"bound={bound} and the bounds of metric={metric.name!r} exclude each other: leave "
+                "bound at None."
+            )
+        bound = metric.own_bound
+    outputs = {
+        name: _respond(model, X, sensitive_features, name, task) for name in metric.response_methods
+    }
+    response = outputs if len(outputs) > 1 else outputs[metric.response_method]
     classes = getattr(model, "classes_", None) if task == "classification" else None
     data, response = encode(
         metric, y, response, sensitive_features, sample_weight, task=task, classes=classes

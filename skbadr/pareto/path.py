@@ -82,8 +82,9 @@ def pareto_path(
         Labels of any dtype, or real targets.
     sensitive_features : array-like of shape (n,) or (n, m), default=None
         Group of each sample; not needed where `sensitive_columns` is given.
-    metric : str, callable or FairnessMetric, default="demographic_parity"
-        What is bounded, as in `BADRClassifier`.
+    metric : str, callable, FairnessMetric or mapping, default="demographic_parity"
+        What is bounded, as in `BADRClassifier`. Of a mapping of metrics to bounds, all bounds are
+        scaled together: at 1 they are those of the mapping, at 2 twice as wide.
     n_points : int, default=10
         Number of bounds, where `bounds` is None.
     bounds : array-like of shape (n_points,), default=None

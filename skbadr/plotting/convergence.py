@@ -87,7 +87,8 @@ class ConvergenceDisplay:
         display : ConvergenceDisplay
         """
         metric, results = search_of(estimator)
-        objective = UpperObjective(metric, trade_off=estimator.trade_off, bound=estimator.bound)
+        bound = estimator.bound if metric.own_bound is None else metric.own_bound
+        objective = UpperObjective(metric, trade_off=estimator.trade_off, bound=bound)
         visited = [
             Evaluation(weights, metric=value, score=score)
             for weights, value, score in zip(
@@ -105,7 +106,7 @@ class ConvergenceDisplay:
             best=leaders,
             metric_name=metric.name,
             score_name=name_of_score(estimator),
-            bound=estimator.bound,
+            bound=bound,
         )
         return display.plot(ax=ax, **kwargs)
 

@@ -14,6 +14,7 @@ from skbadr._typing import Array, IntArray
 from skbadr._warnings import record_warnings
 from skbadr.losses import LOSSES
 from skbadr.metrics import EvaluationSet, FairnessMetric
+from skbadr.metrics.joint_response import pick
 from skbadr.metrics.responses import log_odds
 from skbadr.partition import Groups
 from skbadr.problem.evaluator import Evaluator, Fold, code_response, known_of
@@ -242,7 +243,7 @@ def _measure(rows, responses, places, measure):
         "cell_losses": np.bincount(cells, losses * rows.weight, measure.n_cells),
         "group_losses": part.group_means(losses),
         "score": float(rows.weight @ score),
-        "statistics": measure.metric.statistics(part, responses[measure.metric.response_method]),
+        "statistics": measure.metric.statistics(part, pick(measure.metric, responses)),
         "range": (np.min(counted, initial=np.inf), np.max(counted, initial=-np.inf)),
     }
     return sums, {name: own[places] for name, own in responses.items()}

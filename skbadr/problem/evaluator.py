@@ -17,6 +17,7 @@ from skbadr._typing import Array, FloatArray
 from skbadr._warnings import record_warnings
 from skbadr.losses import LOSSES
 from skbadr.lower_level import is_shared_map, release, respond_on_blocks
+from skbadr.metrics.joint_response import pick
 from skbadr.metrics.responses import get_response, predicts_likeliest
 from skbadr.partition import settled
 from skbadr.problem.fold_fit import FoldFit
@@ -88,7 +89,7 @@ class Evaluator:
     ) -> None:
         self.folds, self.evaluation_set, self.cells = folds, evaluation_set, cells
         self.metric, self.loss, self.scoring, self.family = metric, loss, scoring, family
-        self.methods = {metric.response_method, LOSSES[loss][1], "predict"}
+        self.methods = {*metric.response_methods, LOSSES[loss][1], "predict"}
         self.guide_method = self._find_guide_method()
         if self.guide_method is not None:
             self.methods.add(self.guide_method)
@@ -216,7 +217,7 @@ class Evaluator:
         if self.metric.group_means_of is loss:
             statistics: Any = evaluation.losses_by_group
         else:
-            response = responses[self.metric.response_method]
+            response = pick(self.metric, responses)
             statistics = np.ravel(self.metric.statistics(data, response))
         if self.metric.slow and data.sample_weight is not None:  # of sums of weights maybe
             statistics = settled(statistics, np.maximum(np.abs(statistics), 1.0))
@@ -248,13 +249,13 @@ class Evaluator:
         X = self.folds[0].X_final
         whole = rows is None or is_dask_array(X)
         part = self._responses(model, X if whole else _safe_indexing(indexable(X)[0], rows))
-        response = part[self.metric.response_method]
+        response = pick(self.metric, part)
         return response[rows] if whole and rows is not None else response
 
     def _responses(self, model, X):
         """Return the response of each method; an own `predict_proba` where the metric takes it."""
         classes = self.evaluation_set.classes
-        own = self.metric.response_method == "predict_proba" or classes is None
+        own = "predict_proba" in self.metric.response_methods or classes is None
         if self.family is None or own or len(model.classes_) < len(classes):
             # Trees predict twice otherwise, which takes a large part of the time of a fit.
             likeliest = predicts_likeliest(model) or (

@@ -326,7 +326,7 @@ class SmoothProblem:
         else:
             needed.add(method)
         if value is None and metric.group_means_of is not loss:
-            needed.add(metric.response_method)
+            needed |= set(metric.response_methods)
         if value is not None and self.evaluator.metric.greater_is_better:
             value = -value
         self.evaluator.measure(evaluation, self.responses(scores, needed), value, losses)

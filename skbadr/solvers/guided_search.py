@@ -136,7 +136,7 @@ class GuidedSearch:
         metric = self.problem.evaluator.metric
         first = self.guide.first
         units = [abs(value) if np.isfinite(value) and value else 1.0 for value in first]
-        return (1.0 if metric.uses_confusion else units[0]), units[1]
+        return (units[0] if metric.points is None else 1.0 / metric.points), units[1]
 
     def _weights(self, points):
         weights = from_log_coordinates(points, self.problem.shares)

@@ -78,7 +78,8 @@ class LinearisedSearch:
         row = 1 / len(smooth.data.y) if weight is None else weight_unit(weight) / weight.sum()
         self.tol = max(tol, ROWS * row) if counted else tol
         self.check, self._kept = check, {} if keep else None
-        self.score_scale, self.margin = 1.0, MARGIN
+        self.score_scale = smooth.evaluator.metric.points or 1.0
+        self.margin = MARGIN
         self.stopped, self._directions = False, None
 
     def refit(self, weights, starts, origin):
@@ -251,7 +252,7 @@ class LinearisedSearch:
         A point of accuracy for a point of a rate is the most a good model pays, so that there
         the scale stays at one.
         """
-        if self.objective.metric.uses_confusion or self.objective.bound is None:
+        if self.objective.metric.points is not None or self.objective.bound is None:
             return
         spread = np.std(metric)
         if spread > 0:

@@ -301,8 +301,9 @@ class Proposals:
         One point of accuracy per point of a rate: a model that pays more is degenerate. Scores
         on other scales, as squared errors are, count by how they vary against the metric.
         """
-        if self.problem.objective.metric.uses_confusion:
-            return 1.0
+        points = self.problem.objective.metric.points
+        if points is not None:
+            return points
         usable = [e for e in self.archive.evaluations if is_usable(e) and np.isfinite(e.metric)]
         scores, metrics = np.ptp([e.score for e in usable]), np.ptp([e.metric for e in usable])
         if metrics > 0 and scores > 0:

@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
+from skbadr.metrics.joint_response import pick
 from skbadr.partition import settled
 
 # Rows on which far-reaching moves are compared where there are more.
@@ -161,9 +162,9 @@ class Trials:
         """Yield number, the metric's response and score of each move."""
         for i, move in enumerate(moves):
             scores = self.scores + self.sensitivities @ move
-            responses = self.smooth.responses(scores, {self.metric.response_method})
+            responses = self.smooth.responses(scores, set(self.metric.response_methods))
             score = self.smooth.evaluator.default_score(responses["predict"])
-            yield i, responses[self.metric.response_method], score
+            yield i, pick(self.metric, responses), score
 
 
 def counts_signs(smooth):

@@ -4,6 +4,7 @@ from functools import partial
 
 from skbadr.losses import get_loss, soft_zero_one, standard_deviation
 from skbadr.metrics.annealing import GROWTH, annealed_surrogate, score_spread
+from skbadr.metrics.joint_response import pick
 
 # Factor of the log-sum-exp in the first round, in units of one over the baseline model's value.
 SOFTNESS = 10.0
@@ -44,7 +45,7 @@ class UpperValue:
         self.objective, exact = smooth.problem.objective, evaluator.metric
         self.is_exact = exact.differentiable and not exact.kinked
         self.metric = exact
-        response = smooth.responses(scores, {exact.response_method, "predict"})
+        response = smooth.responses(scores, {*exact.response_methods, "predict"})
         shown = smooth.metric_scores(scores)
         weight = smooth.data.sample_weight
         if not self.is_exact:
@@ -62,7 +63,7 @@ class UpperValue:
             temperature = SHARPNESS * GROWTH**round_ / score_spread(shown, weight)
             self.score_of, self.unit = soft_zero_one(temperature).gradient, 1.0
         if self.objective.bound is not None:
-            known = exact.value(smooth.data, response[exact.response_method])
+            known = exact.value(smooth.data, pick(exact, response))
             ideal = self.objective.ideal
             room = abs(self.objective.bound - (0.0 if ideal is None else ideal))
             self.width = ROUNDING * max(room, 1e-3 * max(abs(size), 1e-300))
@@ -70,7 +71,8 @@ class UpperValue:
             here, _ = smooth.metric_gradient(scores, metric=self.metric)
             self.target = self.objective.cost(self.objective.bound)
             self.target += here - self.objective.cost(known)
-            self.slope = PENALTY * self.unit / (1.0 if exact.uses_confusion else max(size, room))
+            worth = 1.0 / max(size, room) if exact.points is None else exact.points
+            self.slope = PENALTY * self.unit * worth
 
     def __call__(self, part, scores):
         """Return the cost and its gradient in the scores.
