@@ -53,6 +53,7 @@ class FittedAttributes:
             self,
             *,
             sensitive_features: bool | str | None = ...,
+            control_features: bool | str | None = ...,
             sample_weight: bool | str | None = ...,
         ) -> Self:
             """Say which metadata `fit` gets."""

@@ -57,6 +57,7 @@ from skbadr.losses import get_loss
 from skbadr.lower_level import PeeledEstimator, find_family
 from skbadr.metrics import get_metric
 from skbadr.metrics.own_loss import with_own_loss
+from skbadr.metrics.sliced import sliced
 from skbadr.partition import from_labels
 from skbadr.problem import implicit_obstacle, make_folds
 from skbadr.solvers import UpperSolver, get_solver, takes_guide
@@ -76,7 +77,7 @@ class BaseBADR(
     """
 
     # Requested without a call by the user, so that pipelines and searches route it at once.
-    __metadata_request__fit = {"sensitive_features": True}
+    __metadata_request__fit = {"sensitive_features": True, "control_features": True}
 
     def __init__(
         self,
@@ -90,6 +91,8 @@ class BaseBADR(
         cv: CV | None = "auto",
         solver: SolverName | UpperSolver = "auto",
         sensitive_columns: Columns | None = None,
+        control_columns: Columns | None = None,
+        intersectional: bool = True,
         init: Init = "baseline",
         stage2_tolerance: Float | None = None,
         max_iter: Int | None = None,
@@ -110,6 +113,8 @@ class BaseBADR(
         self.cv = cv
         self.solver = solver
         self.sensitive_columns = sensitive_columns
+        self.control_columns = control_columns
+        self.intersectional = intersectional
         self.init = init
         self.stage2_tolerance = stage2_tolerance
         self.max_iter = max_iter
@@ -144,6 +149,7 @@ class BaseBADR(
         y: ArrayLike,
         *,
         sensitive_features: Features | None = None,
+        control_features: Features | None = None,
         sample_weight: ArrayLike | None = None,
         **fit_params: Any,
     ) -> Self:
@@ -159,6 +165,9 @@ class BaseBADR(
             Group of each sample: list, array, Series, DataFrame (pandas, Polars), of any dtype.
             Several columns are crossed. Rows are matched to X by position. Not needed where
             `sensitive_columns` is given.
+        control_features : array-like of shape (n,) or (n, m), default=None
+            Stratum of each sample, in any of these forms: groups are compared within each stratum
+            only, and the worst stratum counts. Not needed where `control_columns` is given.
         sample_weight : array-like of shape (n,), default=None
             Base weights s_i >= 0; samples of weight zero influence nothing.
         **fit_params : dict
@@ -184,7 +193,9 @@ class BaseBADR(
         sklearn.exceptions.UndefinedMetricWarning
             If the metric has no meaning for a group, naming it.
         """
-        setup = self._set_up(X, y, sensitive_features, sample_weight, fit_params)
+        setup = self._set_up(
+            X, y, sensitive_features, sample_weight, fit_params, control_features=control_features
+        )
         with hold_warnings():
             problem = setup.problem()
             evaluator, solver = problem.evaluator, setup.solver
@@ -209,7 +220,17 @@ class BaseBADR(
             )
         return self
 
-    def _set_up(self, X, y, sensitive_features, sample_weight, fit_params, *, walks_bounds=False):
+    def _set_up(
+        self,
+        X,
+        y,
+        sensitive_features,
+        sample_weight,
+        fit_params,
+        *,
+        control_features=None,
+        walks_bounds=False,
+    ):
         """Check all arguments of fit and return what they amount to, as a `Setup`.
 
         A front `walks_bounds` where no single one is given.
@@ -228,9 +249,11 @@ class BaseBADR(
         bound = bound_of(self, metric)
         goal = walks_bounds or bound is not None or bool(self.trade_off)
         partition = choose_partition(self.partition, metric, self._task, has_goal=goal)
-        table = read_table(self, metric, partition, X, y, sensitive_features, sample_weight)
+        given = sensitive_features, control_features
+        table = read_table(self, metric, partition, X, y, given, sample_weight)
         y, cells, classes = table.y, table.cells, table.data.classes
         metric = with_own_loss(metric, estimator, table.data.y, self._task)
+        metric = sliced(metric, table.data.groups, intersectional=self.intersectional)
         checks.check_numbers(params, cells.n_cells)
         initial, last = checks.initial_weights(self.init, cells), last_weights(self, cells)
         table = table.in_canonical_order(X)
@@ -353,6 +376,7 @@ class BaseBADR(
         y: ArrayLike,
         *,
         sensitive_features: Features | None = None,
+        control_features: Features | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> FloatArray:
         """Return the sample weights that `cell_weights_` stand for on data as given to fit.
@@ -361,7 +385,7 @@ class BaseBADR(
 
         Parameters
         ----------
-        X, y, sensitive_features, sample_weight
+        X, y, sensitive_features, control_features, sample_weight
             As passed to fit.
 
         Returns
@@ -376,7 +400,8 @@ class BaseBADR(
         """
         check_is_fitted(self)
         metric = get_metric(self.metric, self._task)
-        table = read_table(self, metric, self.partition_, X, y, sensitive_features, sample_weight)
+        given = sensitive_features, control_features
+        table = read_table(self, metric, self.partition_, X, y, given, sample_weight)
         cells = table.cells
         if cells.labels != self.cells_.tolist():
             raise ValueError(

@@ -158,6 +158,17 @@ def select_features(X, sensitive_features, sensitive_columns, *, feature_names, 
     return "sensitive_columns", _select(X, sensitive_columns, feature_names, estimator)
 
 
+def select_control(X, control_features, control_columns, *, feature_names):
+    """Return the control features, or None, and the argument that they are given by."""
+    if control_features is not None:
+        return "control_features", control_features
+    if control_columns is None:
+        return "control_features", None
+    return "control_columns", select_columns(
+        X, guarded(control_columns), feature_names=feature_names, argument="control_columns"
+    )
+
+
 def check_groups(sensitive_features, argument, X, sensitive_columns, estimator):
     """Return the sensitive features encoded.
 
@@ -233,6 +244,11 @@ def check_numbers(params, n_cells=None):
         raise ValueError(
             f"bound={bound} and trade_off={trade_off} exclude each other: a bound maximises the "
             "score below it, a trade-off weighs the score against the metric; set one of them."
+        )
+    if not isinstance(params["intersectional"], (bool, np.bool_)):
+        raise ValueError(
+            f"intersectional must be True or False, got {params['intersectional']!r}: whether the "
+            "sensitive columns are crossed."
         )
     max_iter = params["max_iter"]
     if max_iter is not None and (not _is_integer(max_iter) or max_iter < 1):

@@ -69,6 +69,13 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
     sensitive_columns : str, int, list or callable, default=None
         Column(s) of X that define the groups, or a callable ``X -> labels``, so that nothing
         needs routing; the estimator still sees X whole.
+    control_columns : str, int, list or callable, default=None
+        Column(s) of X within whose values groups are compared, so that no ``control_features`` need
+        be passed to fit: groups are compared within each combination of values only, and the worst
+        one counts.
+    intersectional : bool, default=True
+        Several sensitive columns: True: crossed, as fairlearn does; False: each column is compared
+        by itself, and the worst counts. The cells that carry weights are crossed in either case.
     init : {"baseline", "uniform", "nash"} or array-like of shape (K,), default="baseline"
         Weights that are tried right after the baseline estimator's own. "nash": two stages; first
         the sensitive groups bargain over their held-out losses (`cv`) for weights that are

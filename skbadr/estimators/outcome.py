@@ -7,7 +7,7 @@ from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 
 from skbadr._warnings import warn_user
 from skbadr.estimators.precision import store_precision
-from skbadr.estimators.report import small_groups
+from skbadr.estimators.report import compared_in_words, small_groups
 from skbadr.estimators.verdicts import score_in_view
 from skbadr.metrics import CombinedMetric
 from skbadr.partition import by_label
@@ -71,7 +71,8 @@ def store_outcome(model, archive, evaluator, setup):
     model.metric_name_ = evaluator.metric.name
     model.weight_response_ = archive.response
     model.weights_move_ = archive.moved
-    model.small_groups_ = small_groups(evaluator.evaluation_set)
+    model.small_groups_ = small_groups(evaluator.evaluation_set, evaluator.metric)
+    model._compared = compared_in_words(evaluator.metric, evaluator.evaluation_set)
     data = evaluator.evaluation_set
     residual = pareto_residual(lower, final, data.classes, None if held_out else data.y)
     if residual is not None:

@@ -58,6 +58,13 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
         How the weights are searched, as in `BADRClassifier`.
     sensitive_columns : str, int, list or callable, default=None
         Column(s) of X that define the groups, or a callable ``X -> labels``.
+    control_columns : str, int, list or callable, default=None
+        Column(s) of X within whose values groups are compared, so that no ``control_features`` need
+        be passed to fit: groups are compared within each combination of values only, and the worst
+        one counts.
+    intersectional : bool, default=True
+        Several sensitive columns: True: crossed, as fairlearn does; False: each column is compared
+        by itself, and the worst counts. The cells that carry weights are crossed in either case.
     init : {"baseline", "uniform", "nash"} or array-like of shape (K,), default="baseline"
         Weights that are tried first; "nash": after a bargain between the groups.
     stage2_tolerance : float, default=None
@@ -140,6 +147,8 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
         cv: CV | None = "auto",
         solver: SolverName | UpperSolver = "auto",
         sensitive_columns: Columns | None = None,
+        control_columns: Columns | None = None,
+        intersectional: bool = True,
         init: Init = "baseline",
         stage2_tolerance: Float | None = None,
         max_iter: Int | None = None,
@@ -162,6 +171,8 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
             cv=cv,
             solver=solver,
             sensitive_columns=sensitive_columns,
+            control_columns=control_columns,
+            intersectional=intersectional,
             init=init,
             stage2_tolerance=stage2_tolerance,
             max_iter=max_iter,

@@ -4,26 +4,40 @@ import numpy as np
 
 from skbadr.estimators.auto_partition import explain_partition
 from skbadr.estimators.verdicts import standard_errors, verdicts
-from skbadr.metrics import get_metric
+from skbadr.metrics import CombinedMetric, SlicedMetric, get_metric
 from skbadr.partition import by_label, sorted_labels
 
 # A group with fewer rows in some class than this can be neither judged nor repaired.
 FEW_ROWS = 30
 
 
-def small_groups(evaluation_set):
+def small_groups(evaluation_set, metric):
     """Return the groups whose metric rests on a few rows.
 
     Parameters
     ----------
     evaluation_set : EvaluationSet
+    metric : FairnessMetric
+        Of the columns by themselves, or of all groups.
 
     Returns
     -------
     rows : dict of group label to int
-        Rows of positive weight of the group, or of its rarest class where it is a matter of
-        classes: fewer than 30.
+        Of the groups that are compared, each with its stratum where there are strata: rows of
+        positive weight of the group, or of its rarest class where it is a matter of classes, fewer
+        than 30.
     """
+    sliced = metric.parts[0] if isinstance(metric, CombinedMetric) else metric
+    if isinstance(sliced, SlicedMetric) and not sliced.intersectional:
+        return {
+            (*np.atleast_1d(label).tolist(), *(view.stratum or ())): rows
+            for view in sliced.views(evaluation_set)
+            for label, rows in _small(view.data).items()
+        }
+    return _small(evaluation_set)
+
+
+def _small(evaluation_set):
     counted = evaluation_set
     if evaluation_set.sample_weight is not None:
         counted = evaluation_set.take(evaluation_set.sample_weight > 0)
@@ -47,6 +61,7 @@ def describe(model):
         + _values(model.baseline_metric_value_, baseline_error, model.baseline_scoring_value_),
         "  chosen model        " + _values(model.metric_value_, error, model.scoring_value_),
         explain_partition(model),
+        *filter(None, [vars(model).get("_compared")]),
         "",
         *_refits(model, results),
         "",
@@ -54,6 +69,22 @@ def describe(model):
         *verdicts(model),
     ]
     return "\n".join(lines).rstrip()
+
+
+def compared_in_words(metric, evaluation_set):
+    """Return a sentence on what is compared, or None where it is all groups with each other."""
+    sliced = metric.parts[0] if isinstance(metric, CombinedMetric) else metric
+    if not isinstance(sliced, SlicedMetric):
+        return None
+    views = sliced.views(evaluation_set)
+    columns = list(dict.fromkeys(view.names for view in views))
+    strata = list(dict.fromkeys(view.stratum for view in views))
+    sentence = "Groups are compared"
+    if len(columns) > 1:
+        sentence += f" by {' and by '.join(names[0] for names in columns)}, each by itself"
+    if strata != [None]:
+        sentence += f", within each of {len(strata)} strata"
+    return f"{sentence.replace('compared,', 'compared')}; the worst value counts."
 
 
 def _values(metric, error, score):

@@ -14,6 +14,7 @@ from skbadr.metrics import EvaluationSet
 from skbadr.partition import (
     Cells,
     check_sizes,
+    cross_with_control,
     in_canonical_order,
     make_cells,
     read_groups,
@@ -71,7 +72,7 @@ class Table:
         return whole.sample_weight(cell_weights)
 
 
-def read_table(owner, metric, partition, X, y, sensitive_features, sample_weight):
+def read_table(owner, metric, partition, X, y, given, sample_weight):
     """Check and code the rows that are passed to a fit.
 
     Parameters
@@ -79,7 +80,9 @@ def read_table(owner, metric, partition, X, y, sensitive_features, sample_weight
     owner : BADR estimator
     metric : FairnessMetric
     partition : {"group", "group_target"} or callable
-    X, y, sensitive_features, sample_weight
+    X, y, sample_weight
+        As passed to fit.
+    given : tuple (sensitive_features, control_features)
         As passed to fit.
 
     Returns
@@ -94,14 +97,18 @@ def read_table(owner, metric, partition, X, y, sensitive_features, sample_weight
     n_bins = getattr(owner, "n_target_bins", 2)
     if is_dask_array(X):
         checks.check_dask(vars(owner), DEFAULTS[owner._task])
-    if stays_on_blocks(owner, metric, partition, X):
-        return _read_blocks(owner, partition, X, y, sensitive_features, sample_weight, n_bins)
+    control_argument, control = _control(owner, X, given[1])
+    whole = owner.intersectional and control is None
+    if whole and stays_on_blocks(owner, metric, partition, X):
+        return _read_blocks(owner, partition, X, y, given[0], sample_weight, n_bins)
     y, target, classes = owner._encode_target(_here(y))
     check_consistent_length(X, y)
     base_weight = checks.check_weight(_here(sample_weight), X)
-    argument, features = _features(owner, X, sensitive_features)
+    argument, features = _features(owner, X, given[0])
     features = _here(features)
     groups = checks.check_groups(features, argument, X, owner.sensitive_columns, owner._estimator())
+    if control is not None:
+        groups = cross_with_control(groups, _here(control), control_argument)
     if not callable(partition):  # which may merge groups
         checks.check_room(owner.min_weight, len(groups.labels))
     check_sizes(np.bincount(groups.codes), argument)
@@ -156,6 +163,15 @@ def _read_blocks(owner, partition, X, y, sensitive_features, sample_weight, n_bi
     check_sizes(rows.totals.rows.sum(axis=1), argument)
     sample = draw_sample(X, rows)
     return Table(rows.y, sample.data, sample.cells, sample_weight is not None, rows, sample)
+
+
+def _control(owner, X, control_features):
+    return checks.select_control(
+        X,
+        control_features,
+        owner.control_columns,
+        feature_names=getattr(owner, "feature_names_in_", None),
+    )
 
 
 def _features(owner, X, sensitive_features):

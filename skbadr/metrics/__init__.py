@@ -10,6 +10,7 @@ from skbadr.metrics.predictions import GroupMeanMetric, KolmogorovSmirnovMetric
 from skbadr.metrics.rates import RateMetric
 from skbadr.metrics.registry import get_metric, get_metric_names
 from skbadr.metrics.scorer import fairness_scorer
+from skbadr.metrics.sliced import SlicedMetric
 
 __all__ = [
     "annealed_surrogate",
@@ -22,6 +23,7 @@ __all__ = [
     "KolmogorovSmirnovMetric",
     "PerGroupMetric",
     "RateMetric",
+    "SlicedMetric",
     "fairness_scorer",
     "get_metric",
     "get_metric_names",

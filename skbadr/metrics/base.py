@@ -14,6 +14,7 @@ from skbadr.metrics.encoding import encode
 
 if TYPE_CHECKING:
     from skbadr.metrics.evaluation_set import EvaluationSet
+    from skbadr.metrics.pieces import Piece
 
 TASKS: tuple[Task, ...] = ("classification", "regression")
 
@@ -96,6 +97,33 @@ class FairnessMetric:
     def own_bound(self) -> float | None:
         """Bound that the metric brings along, as a combination of several bounds does, or None."""
         return None
+
+    def pieces(
+        self,
+        evaluation_set: EvaluationSet,
+        statistics: FloatArray | None = None,
+        response: Any = None,
+    ) -> list[Piece] | None:
+        """Return the metrics of which this one is the worst, or None where it is a single one.
+
+        Parameters
+        ----------
+        evaluation_set : EvaluationSet
+        statistics : ndarray of shape (T, n_statistics) or None, default=None
+            Of T models.
+        response : ndarray or None, default=None
+            What the metric takes of one model.
+
+        Returns
+        -------
+        pieces : list of Piece or None
+            Their values make that of the whole by `worst_of`.
+        """
+        return None
+
+    def worst_of(self, values: Array) -> Array:
+        """Return the metric's value of those of its `pieces`, of shape (..., n_pieces)."""
+        return values[..., 0]
 
     def bound_text(self, bound: Float) -> str:
         """Return a bound on the metric in words, for messages."""
@@ -273,7 +301,7 @@ def evaluate(
     y_true, y_pred, sensitive_features, sample_weight
         As passed to the metric.
     **known
-        What an estimator tells beyond the data: ``task`` and ``classes`` of `encode`.
+        What else is known: ``control_features``, ``task`` and ``classes`` of `encode`.
 
     Returns
     -------

@@ -12,6 +12,7 @@ from skbadr._typing import Array, Float, FloatArray
 from skbadr.metrics.aggregate import largest
 from skbadr.metrics.base import FairnessMetric
 from skbadr.metrics.joint_response import methods_of, part_of
+from skbadr.metrics.pieces import Piece
 from skbadr.metrics.surrogates import SoftPredictions, TableSurrogate
 
 if TYPE_CHECKING:
@@ -197,6 +198,29 @@ class CombinedMetric(FairnessMetric):
             axis=-1,
         )
 
+    def worst_of(self, values: Array) -> FloatArray:
+        """Return the largest of the parts' values along the last axis, in units of their bounds."""
+        return self.in_bounds(values).max(axis=-1)
+
+    def pieces(  # noqa: D102
+        self,
+        evaluation_set: EvaluationSet,
+        statistics: FloatArray | None = None,
+        response: Any = None,
+    ) -> list[Piece]:
+        own: list[Any] = [None] * len(self.parts)
+        if statistics is not None:
+            own = self.part_statistics(evaluation_set, np.atleast_2d(statistics))
+        return [
+            Piece(
+                part,
+                evaluation_set,
+                statistics,
+                None if response is None else part_of(part, response),
+            )
+            for part, statistics in zip(self.parts, own, strict=True)
+        ]
+
     def from_statistics(self, evaluation_set: EvaluationSet, statistics: FloatArray) -> float:  # noqa: D102
         return float(self.from_many_statistics(evaluation_set, np.atleast_2d(statistics))[0])
 
@@ -204,7 +228,7 @@ class CombinedMetric(FairnessMetric):
         self, evaluation_set: EvaluationSet, statistics: FloatArray
     ) -> FloatArray:
         # A bound on what is undefined is not met: NaN stays.
-        return self.in_bounds(self.part_values(evaluation_set, statistics)).max(axis=-1)
+        return self.worst_of(self.part_values(evaluation_set, statistics))
 
     def surrogate(  # noqa: D102
         self, temperature: Float = 1.0, *, rho: Float | None = None

@@ -10,7 +10,14 @@ import numpy as np
 from skbadr._typing import Array, ArrayLike, Features, Task
 from skbadr.metrics.evaluation_set import EvaluationSet
 from skbadr.metrics.joint_response import JointResponse
-from skbadr.partition import encode_labels, is_missing, label_array, make_groups, sort_labels
+from skbadr.partition import (
+    cross_with_control,
+    encode_labels,
+    is_missing,
+    label_array,
+    make_groups,
+    sort_labels,
+)
 
 if TYPE_CHECKING:
     from skbadr.metrics.base import FairnessMetric
@@ -23,6 +30,7 @@ def encode(
     sensitive_features: Features,
     sample_weight: ArrayLike | None = None,
     *,
+    control_features: Features | None = None,
     task: Task | None = None,
     classes: Array | None = None,
 ) -> tuple[EvaluationSet, Array]:
@@ -34,6 +42,8 @@ def encode(
     y_true, y_pred, sensitive_features, sample_weight
         As passed to the metric; `y_pred` is a dict of outputs by response method where the metric
         takes several.
+    control_features : array-like of shape (n,) or (n, m) or None, default=None
+        Stratum of each sample, crossed with the groups.
     task : {"classification", "regression"} or None, default=None
         None: the metric's own; for a metric of both, fractions are taken for real targets.
     classes : ndarray of shape (C,) or None, default=None
@@ -48,12 +58,21 @@ def encode(
     """
     if len(metric.response_methods) > 1:
         return _encode_several(
-            metric, y_true, y_pred, sensitive_features, sample_weight, task=task, classes=classes
+            metric,
+            y_true,
+            y_pred,
+            sensitive_features,
+            sample_weight,
+            control_features=control_features,
+            task=task,
+            classes=classes,
         )
     y_true, y_pred = _column("y_true", y_true), _column("y_pred", y_pred)
     if y_true.ndim != 1:
         raise ValueError(f"y_true must be 1-dimensional, got shape {y_true.shape}.")
     groups = make_groups(sensitive_features)
+    if control_features is not None:
+        groups = cross_with_control(groups, control_features, "control_features")
     weight = None if sample_weight is None else np.asarray(sample_weight, dtype=float)
     for name, values in (("y_pred", y_pred), ("sensitive_features", groups.codes),
                          ("sample_weight", weight)):  # fmt: skip

@@ -16,6 +16,7 @@ from skbadr.metrics.intervals import (
 from skbadr.metrics.joint_response import part_of
 from skbadr.metrics.predictions import GroupMeanMetric
 from skbadr.metrics.rates import RateMetric
+from skbadr.metrics.sliced import SlicedMetric
 
 
 def rate_estimates(data, tables, rate, columns):
@@ -110,6 +111,8 @@ def group_estimates(metric, data, response):
             for name, *others in group_estimates(part, data, part_of(part, response))
         }
         return list(known.values())
+    if isinstance(metric, SlicedMetric):  # the crossed groups
+        return group_estimates(metric.metric, data, response)
     if isinstance(metric, (GroupMeanMetric, GroupLossMetric)):
         return [(*mean_estimates(metric, data, response), None)]
     if not isinstance(metric, RateMetric):

@@ -62,6 +62,36 @@ class EvaluationSet:
             empty.class_totals = self.class_totals
         return empty
 
+    def merged(self, place: IntArray, labels: list[Any], names: tuple[str, ...]) -> EvaluationSet:
+        """Return a set of no rows that has the totals of merged groups.
+
+        Parameters
+        ----------
+        place : ndarray of shape (n_groups,)
+            Merged group of each group; negative: left out.
+        labels : list
+            Of the merged groups.
+        names : tuple of str
+            Of the columns that make them.
+        """
+        merged = self.without_rows()
+        merged.groups = Groups(merged.groups.codes, labels, names)
+        kept = place >= 0
+
+        def summed(totals):
+            sums = np.zeros((len(labels), *totals.shape[1:]), dtype=totals.dtype)
+            np.add.at(sums, place[kept], totals[kept])
+            return sums
+
+        merged.group_totals = summed(self.group_totals)
+        merged.squared_totals = summed(self.squared_totals)
+        merged.rows_by_group = summed(self.rows_by_group)
+        merged.n_rows = int(merged.rows_by_group.sum())
+        if self.classes is not None:
+            merged.class_totals = summed(self.class_totals)
+            merged.squared_class_totals = summed(self.squared_class_totals)
+        return merged
+
     def part(self, y: Array, codes: IntArray, sample_weight: Array | None) -> EvaluationSet:
         """Return a part of all rows that keeps the totals of all.
 

@@ -11,13 +11,11 @@ from scipy.special import ndtri
 
 from skbadr.metrics.bootstrap import resampled_groups, resampled_limits
 from skbadr.metrics.callables import PerGroupMetric
-from skbadr.metrics.combined import CombinedMetric
 from skbadr.metrics.confusion_rates import RATES, divide
 from skbadr.metrics.contrasts import compare_groups, largest_error
 from skbadr.metrics.estimates import mean_estimates, rate_estimates
 from skbadr.metrics.group_losses import GroupLossMetric
 from skbadr.metrics.intervals import effective_rows, effective_total
-from skbadr.metrics.joint_response import part_of
 from skbadr.metrics.predictions import GroupMeanMetric, KolmogorovSmirnovMetric
 from skbadr.metrics.rates import RateMetric
 
@@ -53,12 +51,13 @@ def limits(metric, data, statistics=None, confidence=0.9, *, response=None):
     -------
     lower, upper : float
     """
-    if isinstance(metric, CombinedMetric):
-        sides = (False, True)
-        return tuple(
-            _combined_limit(metric, data, statistics, confidence, response, upper=side)
-            for side in sides
+    if metric.pieces(data) is not None:
+        sides = (metric.greater_is_better, not metric.greater_is_better)
+        lower, upper = (
+            _limit_of_pieces(metric, data, statistics, confidence, response, worst=worst)
+            for worst in sides
         )
+        return lower, upper
     parts = comparisons(metric, data, statistics, response)
     if parts is None:
         return _without_comparisons(metric, data, response, confidence)
@@ -110,34 +109,33 @@ def worst_limit(metric, data, statistics=None, confidence=0.9, *, response=None)
     return _one_limit(metric, data, statistics, confidence, response, upper=upper)
 
 
-def _combined_limit(metric, data, statistics, confidence, response, *, upper):
-    """Return a limit of the largest of several metrics, each in units of its bound.
+def _limit_of_pieces(metric, data, statistics, confidence, response, *, worst):
+    """Return a limit of the worst of several metrics: on its unfair side, or on the other one.
 
-    The upper one needs no correction for their number, as the largest gap of one metric does not:
-    the value lies above the largest of all upper limits no more often than its own part above its
-    own. The lower one has Bonferroni's.
+    The former needs no correction for their number, as the largest gap of one metric does not: the
+    value lies beyond the worst of all limits no more often than its own piece beyond its own. The
+    latter has Bonferroni's.
     """
-    level = confidence if upper else 1.0 - (1.0 - confidence) / len(metric.parts)
-    own = [None] * len(metric.parts)
-    if statistics is not None:
-        own = metric.part_statistics(data, np.asarray(statistics, dtype=float))
+    pieces = metric.pieces(data, statistics, response)
+    level = confidence if worst else 1.0 - (1.0 - confidence) / len(pieces)
     found = [
-        (worst_limit if upper else _best_limit)(
-            part, data, own, level, response=None if response is None else part_of(part, response)
+        _one_limit(
+            piece.metric,
+            piece.data,
+            piece.statistics,
+            level,
+            piece.response,
+            upper=worst != bool(piece.metric.greater_is_better),
         )
-        for part, own in zip(metric.parts, own, strict=True)
+        for piece in pieces
     ]
-    return float(metric.in_bounds(np.array(found)).max())
-
-
-def _best_limit(metric, data, statistics, confidence, *, response):
-    upper = bool(metric.greater_is_better)
-    return _one_limit(metric, data, statistics, confidence, response, upper=upper)
+    return float(metric.worst_of(np.array(found)))
 
 
 def _one_limit(metric, data, statistics, confidence, response, *, upper):
-    if isinstance(metric, CombinedMetric):
-        return _combined_limit(metric, data, statistics, confidence, response, upper=upper)
+    if metric.pieces(data) is not None:
+        worst = upper != bool(metric.greater_is_better)
+        return _limit_of_pieces(metric, data, statistics, confidence, response, worst=worst)
     parts = comparisons(metric, data, statistics, response)
     if parts is None:
         return _without_comparisons(metric, data, response, confidence)[int(upper)]
@@ -195,7 +193,7 @@ def many_worst_limits(metric, data, statistics, confidence=0.9):
 
     Parameters
     ----------
-    metric : RateMetric, or CombinedMetric of such
+    metric : RateMetric, or one whose pieces are such
     data : EvaluationSet
     statistics : ndarray of shape (T, n_statistics)
         Confusion matrices of each.
@@ -206,13 +204,10 @@ def many_worst_limits(metric, data, statistics, confidence=0.9):
     limits : ndarray of shape (T,)
     """
     upper, statistics = not metric.greater_is_better, np.asarray(statistics, dtype=float)
-    if isinstance(metric, CombinedMetric):
-        own = metric.part_statistics(data, statistics)
-        found = [
-            many_worst_limits(part, data, part_statistics, confidence)
-            for part, part_statistics in zip(metric.parts, own, strict=True)
-        ]
-        return metric.in_bounds(np.stack(found, axis=-1)).max(axis=-1)
+    pieces = metric.pieces(data, statistics)
+    if pieces is not None:
+        found = [many_worst_limits(p.metric, p.data, p.statistics, confidence) for p in pieces]
+        return metric.worst_of(np.stack(found, axis=-1))
     parts = comparisons(metric, data, statistics)
     like = comparisons(metric, data, statistics.mean(axis=0))
     found = one_side(parts, confidence, upper=upper, like=like)

@@ -14,6 +14,7 @@ from skbadr.metrics.base import FairnessMetric
 from skbadr.metrics.combined import CombinedMetric
 from skbadr.metrics.group_losses import GroupLossMetric
 from skbadr.metrics.responses import has_method
+from skbadr.metrics.sliced import SlicedMetric
 
 # Estimator's class -> loss, or how its parameters give it. Subclasses count.
 _BY_CLASS = {
@@ -127,6 +128,9 @@ def with_own_loss(
     """
     if isinstance(metric, CombinedMetric):
         return metric.with_parts([with_own_loss(p, estimator, y, task) for p in metric.parts])
+    if isinstance(metric, SlicedMetric):
+        inner = with_own_loss(metric.metric, estimator, y, task)
+        return SlicedMetric(inner, intersectional=metric.intersectional)
     if not isinstance(metric, GroupLossMetric) or not metric.own:
         return metric
     loss = own_loss(estimator, y, task)

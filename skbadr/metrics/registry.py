@@ -25,6 +25,7 @@ from skbadr.metrics.predictions import (
     prediction,
 )
 from skbadr.metrics.rates import RateMetric
+from skbadr.metrics.sliced import SlicedMetric
 
 _RATE_NAMES = {
     "demographic_parity": "selection_rate",
@@ -139,6 +140,7 @@ def get_metric(
     smooth: Literal["maximum", "logsumexp"] | None = None,
     rho: Float | None = None,
     temperature: Float | None = None,
+    intersectional: bool = True,
     **options: Any,
 ) -> FairnessMetric:
     """Return the metric object behind a name, a callable or a metric.
@@ -160,6 +162,9 @@ def get_metric(
     temperature : float or None, default=None
         Factor of the scores in memberships. None: 1, where they are the probabilities of a
         logistic regression.
+    intersectional : bool, default=True
+        False: several sensitive columns are compared each by itself, and the worst counts
+        (`SlicedMetric`).
     **options
         For names and fairlearn's metrics: the metric's own options, for instance
         ``method="to_overall"``, ``agg="mean"``, ``pos_label``, or, for names of this module,
@@ -224,6 +229,12 @@ def get_metric(
             f"metric {resolved.name!r} is for {' and '.join(resolved.tasks)}, not for {task}; "
             f"for {task} use one of {get_metric_names(task)} or a callable."
         )
+    if not intersectional:
+        if isinstance(resolved, CombinedMetric):
+            apart = [SlicedMetric(part, intersectional=False) for part in resolved.parts]
+            resolved = resolved.with_parts(apart)
+        else:
+            resolved = SlicedMetric(resolved, intersectional=False)
     return resolved if smooth is None else _smoothed(resolved, smooth, rho, temperature)
 
 

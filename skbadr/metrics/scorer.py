@@ -16,6 +16,7 @@ from skbadr.metrics.encoding import encode
 from skbadr.metrics.own_loss import with_own_loss
 from skbadr.metrics.registry import get_metric
 from skbadr.metrics.responses import response_to
+from skbadr.metrics.sliced import within_strata
 from skbadr.partition import select_columns
 
 
@@ -27,13 +28,18 @@ class FairnessScorer:
         metric: MetricLike,
         sensitive_columns: Columns | None = None,
         metric_options: dict[str, Any] | None = None,
+        *,
+        control_columns: Columns | None = None,
+        intersectional: bool = True,
     ) -> None:
         self.metric = metric
         self.sensitive_columns = sensitive_columns
         self.metric_options = metric_options or {}
+        self.control_columns, self.intersectional = control_columns, intersectional
         self._request: dict[str, bool | str | None] = {
             # With columns of its own, it has no use for groups that are routed to a fit.
             "sensitive_features": sensitive_columns is None,
+            "control_features": None,
             "sample_weight": None,
         }
 
@@ -44,6 +50,7 @@ class FairnessScorer:
         y_true: ArrayLike,
         *,
         sensitive_features: Features | None = None,
+        control_features: Features | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> float:
         """Return the score of a fitted estimator, greater always being better.
@@ -55,6 +62,8 @@ class FairnessScorer:
         y_true : array-like of shape (n,)
         sensitive_features : array-like or None, default=None
             Needed where the scorer has no `sensitive_columns`.
+        control_features : array-like or None, default=None
+            Stratum of each sample; not needed where the scorer has `control_columns`.
         sample_weight : array-like of shape (n,) or None, default=None
 
         Returns
@@ -68,19 +77,35 @@ class FairnessScorer:
             If nothing says what the groups are.
         """
         task: Task = "regression" if is_regressor(estimator) else "classification"
-        metric = get_metric(self.metric, task, **self.metric_options)
+        metric = get_metric(
+            self.metric, task, intersectional=self.intersectional, **self.metric_options
+        )
         metric = with_own_loss(metric, estimator, np.asarray(y_true), task)
         y_pred = response_to(metric, estimator, X, task)
+        control = control_features
+        if control is None:
+            control = self._control_of(estimator, X)
+        if control is not None:
+            metric = within_strata(metric)
         value = evaluate(
             metric,
             y_true,
             y_pred,
             self._groups_of(estimator, X, sensitive_features),
             sample_weight,
+            control_features=control,
             task=task,
             classes=_classes_of(estimator, task),
         )
         return value if metric.greater_is_better else -value
+
+    def _control_of(self, estimator, X):
+        if self.control_columns is None or X is None:
+            return None
+        names = getattr(estimator, "feature_names_in_", None)
+        return select_columns(
+            X, guarded(self.control_columns), feature_names=names, argument="control_columns"
+        )
 
     def _groups_of(self, estimator, X, sensitive_features):
         if sensitive_features is not None:
@@ -112,12 +137,16 @@ class FairnessScorer:
         metric = self._thresholded()
         estimator, X = rows_being_scored()
         groups = self._groups_of(estimator, X, sensitive_features)
+        control = self._control_of(estimator, X)
+        if control is not None:
+            metric = within_strata(metric)
         data, predicted = encode(
             metric,
             y_true,
             y_pred,
             groups,
             sample_weight,
+            control_features=control,
             task="classification",
             classes=_classes_of(estimator, "classification"),
         )
@@ -126,7 +155,12 @@ class FairnessScorer:
         return 0.0 if np.isnan(value) and metric.greater_is_better else value
 
     def _thresholded(self):
-        metric = get_metric(self.metric, "classification", **self.metric_options)
+        metric = get_metric(
+            self.metric,
+            "classification",
+            intersectional=self.intersectional,
+            **self.metric_options,
+        )
         own = [p for p in getattr(metric, "parts", [metric]) if getattr(p, "own", False)]
         if own:
             raise ValueError(
@@ -177,6 +211,9 @@ def _classes_of(estimator, task):
 def fairness_scorer(
     metric: MetricLike = "demographic_parity",
     sensitive_columns: Columns | None = None,
+    *,
+    control_columns: Columns | None = None,
+    intersectional: bool = True,
     **options: Any,
 ) -> FairnessScorer:
     """Make a scikit-learn scorer from a fairness metric.
@@ -190,6 +227,11 @@ def fairness_scorer(
     sensitive_columns : str, int, list, callable or None, default=None
         Column(s) of X that define the groups, so that no metadata needs routing. None: groups
         come as routed metadata ``sensitive_features``.
+    control_columns : str, int, list, callable or None, default=None
+        Column(s) of X within whose values groups are compared. None: strata come as routed
+        metadata ``control_features``, where they are requested.
+    intersectional : bool, default=True
+        False: several sensitive columns are compared each by itself, and the worst counts.
     **options
         The named metric's own options, for instance ``agg="mean"``.
 
@@ -220,4 +262,10 @@ def fairness_scorer(
         except ValueError:
             if task == "regression":
                 raise
-    return FairnessScorer(metric, sensitive_columns, options)
+    return FairnessScorer(
+        metric,
+        sensitive_columns,
+        options,
+        control_columns=control_columns,
+        intersectional=intersectional,
+    )

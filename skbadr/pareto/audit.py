@@ -21,6 +21,7 @@ from skbadr.metrics.limits import limits
 from skbadr.metrics.own_loss import with_own_loss
 from skbadr.metrics.responses import get_response
 from skbadr.metrics.sample_size import rows_needed
+from skbadr.metrics.sliced import sliced
 from skbadr.pareto.audit_result import AuditResult
 
 # Seed of models that predict at random.
@@ -33,6 +34,8 @@ def audit(
     y: ArrayLike,
     *,
     sensitive_features: Features,
+    control_features: Features | None = None,
+    intersectional: bool = True,
     metric: MetricLike = "demographic_parity",
     bound: Float | None = None,
     confidence: Float = 0.95,
@@ -51,6 +54,10 @@ def audit(
         Rows that the model was not trained on, drawn from the population of interest.
     sensitive_features : array-like of shape (n,) or (n, m)
         Group of each row; several columns are crossed.
+    control_features : array-like of shape (n,) or (n, m), default=None
+        Stratum of each row: groups are compared within each stratum, and the worst one counts.
+    intersectional : bool, default=True
+        False: several sensitive columns are compared each by itself, and the worst counts.
     metric : str, callable, FairnessMetric or mapping, default="demographic_parity"
         As of `BADRClassifier`, also several with their bounds, all of which are to hold. Losses of
         groups are of the loss that the model trains on.
@@ -124,8 +131,16 @@ def audit(
     response = outputs if len(outputs) > 1 else outputs[metric.response_method]
     classes = getattr(model, "classes_", None) if task == "classification" else None
     data, response = encode(
-        metric, y, response, sensitive_features, sample_weight, task=task, classes=classes
+        metric,
+        y,
+        response,
+        sensitive_features,
+        sample_weight,
+        control_features=control_features,
+        task=task,
+        classes=classes,
     )
+    metric = sliced(metric, data.groups, intersectional=intersectional)
     if data.present.sum() < 2:
         raise ValueError(
             f"sensitive_features has the single group {data.groups.labels[0]!r} in these rows: "

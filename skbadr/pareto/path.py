@@ -56,6 +56,9 @@ def pareto_path(
     scoring: Scoring | None = None,
     cv: CV | None = None,
     sensitive_columns: Columns | None = None,
+    control_features: Features | None = None,
+    control_columns: Columns | None = None,
+    intersectional: bool = True,
     sample_weight: ArrayLike | None = None,
     max_iter: Int | None = None,
     tol: Float = 1e-4,
@@ -94,6 +97,8 @@ def pareto_path(
         As in `BADRClassifier` and `BADRRegressor` with a bound.
     solver, scoring, cv, sensitive_columns, tol, min_weight, n_target_bins
         As in `BADRClassifier` and `BADRRegressor`.
+    control_features, control_columns, intersectional
+        As in their `fit` and in the estimators themselves.
     memory, n_jobs, random_state
         The same.
     sample_weight : array-like of shape (n,), default=None
@@ -146,6 +151,8 @@ def pareto_path(
         scoring=scoring,
         cv=cv,
         sensitive_columns=sensitive_columns,
+        control_columns=control_columns,
+        intersectional=intersectional,
         max_iter=max_iter,
         tol=tol,
         min_weight=min_weight,
@@ -155,7 +162,15 @@ def pareto_path(
         random_state=random_state,
     )
     bounds = _check_bounds(bounds, n_points)
-    setup = badr._set_up(X, y, sensitive_features, sample_weight, fit_params, walks_bounds=True)
+    setup = badr._set_up(
+        X,
+        y,
+        sensitive_features,
+        sample_weight,
+        fit_params,
+        control_features=control_features,
+        walks_bounds=True,
+    )
     with hold_warnings():
         visited, bounds = _walk(setup, bounds, n_points, max_iter)
     return ParetoPath._make(setup, visited, bounds)
@@ -167,6 +182,7 @@ def path_of(
     y: ArrayLike,
     *,
     sensitive_features: Features | None = None,
+    control_features: Features | None = None,
     sample_weight: ArrayLike | None = None,
     bounds: Numbers | None = None,
     **fit_params: Any,
@@ -179,7 +195,9 @@ def path_of(
         )
     check_is_fitted(model)
     badr = clone(model).set_params(partition=model.partition_)
-    setup = badr._set_up(X, y, sensitive_features, sample_weight, fit_params)
+    setup = badr._set_up(
+        X, y, sensitive_features, sample_weight, fit_params, control_features=control_features
+    )
     labels = setup.cells.sorted_labels
     if labels != model.cells_.tolist():
         raise ValueError(

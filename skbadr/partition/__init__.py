@@ -20,6 +20,9 @@ from skbadr.partition.groups import (
     check_sizes as check_sizes,
 )
 from skbadr.partition.groups import (
+    cross_with_control as cross_with_control,
+)
+from skbadr.partition.groups import (
     encode_labels as encode_labels,
 )
 from skbadr.partition.groups import (

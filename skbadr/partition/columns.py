@@ -11,7 +11,9 @@ from scipy import sparse
 from skbadr._dask import is_dask_array
 
 
-def select_columns(X: Any, columns: Any, *, feature_names: Any = None) -> Any:
+def select_columns(
+    X: Any, columns: Any, *, feature_names: Any = None, argument: str = "sensitive_columns"
+) -> Any:
     """Return the columns of `X` that define the groups.
 
     Parameters
@@ -22,6 +24,8 @@ def select_columns(X: Any, columns: Any, *, feature_names: Any = None) -> Any:
         gets X whole and returns labels in any form that `make_groups` takes.
     feature_names : array-like of str or None, default=None
         Names to look names up in where X itself has none.
+    argument : str, default="sensitive_columns"
+        Name used in error messages.
 
     Returns
     -------
@@ -36,13 +40,13 @@ def select_columns(X: Any, columns: Any, *, feature_names: Any = None) -> Any:
         return columns(X)
     shape = np.shape(X)
     if len(shape) != 2:
-        raise ValueError(f"sensitive_columns needs a 2-dimensional X, got shape {shape}.")
+        raise ValueError(f"{argument} needs a 2-dimensional X, got shape {shape}.")
     names = getattr(X, "columns", feature_names)
     names = None if names is None else list(names)
     wanted = list(columns) if _are_several(columns, names) else [columns]
     if not wanted:
-        raise ValueError("sensitive_columns is empty: name at least one column of X.")
-    positions = [_position(column, names, shape[1]) for column in wanted]
+        raise ValueError(f"{argument} is empty: name at least one column of X.")
+    positions = [_position(column, names, shape[1], argument) for column in wanted]
     if len(positions) == 1:
         return _take(X, positions[0])
     return _take(X, positions)
@@ -54,23 +58,21 @@ def _are_several(columns, names):
     return np.iterable(columns) and not isinstance(columns, (str, bytes))
 
 
-def _position(column, names, n_columns):
+def _position(column, names, n_columns, argument):
     is_bool = isinstance(column, (bool, np.bool_))  # True == 1, but it is no column
     if names is not None and not is_bool and column in names:
         return names.index(column)
     if isinstance(column, Integral) and not is_bool:
         if -n_columns <= column < n_columns:
             return int(column)
-        raise ValueError(
-            f"sensitive_columns asks for column {column}, but X has {n_columns} columns."
-        )
+        raise ValueError(f"{argument} asks for column {column}, but X has {n_columns} columns.")
     if names is None:
         raise ValueError(
-            f"sensitive_columns names {column!r}, but X has no column names: pass a DataFrame, "
+            f"{argument} names {column!r}, but X has no column names: pass a DataFrame, "
             "or give the column's position."
         )
     shown = ", ".join(map(repr, names[:12])) + (", ..." if len(names) > 12 else "")
-    raise ValueError(f"sensitive_columns names {column!r}, which is not in X; it has {shown}.")
+    raise ValueError(f"{argument} names {column!r}, which is not in X; it has {shown}.")
 
 
 def _take(X, positions):

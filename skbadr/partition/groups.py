@@ -29,12 +29,15 @@ class Groups:
         Names of the columns that were crossed.
     order : ndarray of shape (S,) or None
         Place of each group in the order of labels, where the groups are in another.
+    n_control : int
+        Number of the last columns that are no sensitive features but control features.
     """
 
     codes: IntArray
     labels: list[Any]
     names: tuple[str, ...]
     order: IntArray | None = None
+    n_control: int = 0
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -47,7 +50,7 @@ class Groups:
         """Return the same groups in another order, from that of their labels."""
         place = np.argsort(order)
         labels = [self.labels[group] for group in order]
-        return Groups(place[self.codes], labels, self.names, order)
+        return replace(self, codes=place[self.codes], labels=labels, order=order)
 
 
 def make_groups(sensitive_features: Features, *, argument: str = "sensitive_features") -> Groups:
@@ -91,6 +94,48 @@ def make_groups(sensitive_features: Features, *, argument: str = "sensitive_feat
         name, codes, labels = encoded[0]
         return Groups(codes, labels, (name or argument,))
     return _cross(encoded, argument)
+
+
+def cross_with_control(groups: Groups, control_features: Features, argument: str) -> Groups:
+    """Return the groups within each stratum.
+
+    Parameters
+    ----------
+    groups : Groups
+    control_features : array-like of shape (n,) or (n, m), or dict of columns
+        As of `make_groups`.
+    argument : str
+        Name used in error messages.
+
+    Returns
+    -------
+    crossed : Groups
+        Labels are tuples: the values of the sensitive columns, then those of the control columns.
+
+    Raises
+    ------
+    ValueError
+        If values are missing or lengths differ.
+    """
+    others = make_groups(control_features, argument=argument)
+    if len(others) != len(groups):
+        raise ValueError(
+            f"{argument} has {len(others)} rows but there are {len(groups)} samples: give one per "
+            "sample, in the order of X."
+        )
+    pairs, codes = np.unique(groups.codes * len(others.labels) + others.codes, return_inverse=True)
+    labels = []
+    for pair in pairs.tolist():
+        first, second = divmod(pair, len(others.labels))
+        parts = (groups.labels[first], groups.names), (others.labels[second], others.names)
+        labels.append(
+            tuple(
+                value for label, names in parts for value in (label if len(names) > 1 else (label,))
+            )
+        )
+    names = (*groups.names, *others.names)
+    codes = codes.ravel().astype(np.intp, copy=False)
+    return Groups(codes, labels, names, n_control=len(others.names))
 
 
 def check_sizes(counts: IntArray, what: str) -> None:
