@@ -2,82 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skbadr._typing import Array, ArrayLike, Features, Float, FloatArray, IntArray
-from skbadr.metrics.aggregate import largest, smallest
+from skbadr._typing import Array, ArrayLike, Features, Float, FloatArray
 from skbadr.metrics.base import FairnessMetric, evaluate
-from skbadr.metrics.callables import take_rows
 from skbadr.metrics.combined import CombinedMetric
 from skbadr.metrics.pieces import Piece
+from skbadr.metrics.sliced_surrogates import SlicedSurrogate, SlicedTables
 from skbadr.metrics.surrogates import TableSurrogate
-from skbadr.partition import Groups, label_array
+from skbadr.metrics.views import View, views_of
 
 if TYPE_CHECKING:
     from skbadr.metrics.evaluation_set import EvaluationSet
-
-
-@dataclass
-class View:
-    """Some of the rows, and the groups that are compared there.
-
-    Attributes
-    ----------
-    whole : EvaluationSet
-        Of all rows, whose groups are the crossed ones.
-    place : ndarray of shape (n_crossed,)
-        Group here of each crossed group; -1: not of this stratum.
-    labels : list
-    names : tuple of str
-        Of the columns that are compared.
-    stratum : tuple or None
-        Values of the control columns; None: all rows.
-    whole_columns : bool
-        Whether all sensitive columns are compared, so that users' functions see what users gave.
-    """
-
-    whole: EvaluationSet
-    place: IntArray
-    labels: list[Any]
-    names: tuple[str, ...]
-    stratum: tuple[Any, ...] | None
-    whole_columns: bool
-
-    @cached_property
-    def matrix(self) -> FloatArray:
-        """What sums the crossed groups of each group here, of shape (n_here, n_crossed)."""
-        return (np.arange(len(self.labels))[:, None] == self.place).astype(float)
-
-    @cached_property
-    def totals(self) -> EvaluationSet:
-        """A set of no rows that has the totals of the groups here: for what is counted."""
-        return self.whole.merged(self.place, self.labels, self.names)
-
-    @cached_property
-    def rows(self) -> IntArray | None:
-        """Which of all rows these are; None: all of them."""
-        if (self.place >= 0).all():
-            return None
-        return np.flatnonzero(self.place[self.whole.groups.codes] >= 0)
-
-    @cached_property
-    def data(self) -> EvaluationSet:
-        """The rows here, with the groups that are compared."""
-        rows = slice(None) if self.rows is None else self.rows
-        data = self.whole.take(rows)
-        codes = self.place[data.groups.codes]
-        groups = Groups(codes, self.labels, self.names)
-        features = self.whole.sensitive_features
-        if not self.whole_columns:
-            features = label_array(self.labels)[codes]
-        elif features is not None and self.rows is not None:
-            features = take_rows(features, self.rows)
-        return replace(data, groups=groups, sensitive_features=features)
+    from skbadr.partition import Groups
 
 
 class SlicedMetric(FairnessMetric):
@@ -186,14 +125,14 @@ class SlicedMetric(FairnessMetric):
         """Return the parts of some data."""
         known = evaluation_set.cache.setdefault("views", {})
         if self.intersectional not in known:
-            known[self.intersectional] = _views(evaluation_set, self.intersectional)
+            known[self.intersectional] = views_of(evaluation_set, self.intersectional)
         return known[self.intersectional]
 
     def statistics(self, evaluation_set: EvaluationSet, response: Array) -> FloatArray:  # noqa: D102
         if self._merges:
             return np.ravel(self.metric.statistics(evaluation_set, response))
         found = [
-            np.ravel(self.metric.statistics(view.data, _rows_of(response, view)))
+            np.ravel(self.metric.statistics(view.data, view.of(response)))
             for view in self.views(evaluation_set)
         ]
         self._sizes[_shape(evaluation_set)] = [len(own) for own in found]
@@ -245,7 +184,7 @@ class SlicedMetric(FairnessMetric):
                 self.metric,
                 view.totals if response is None and self._merges else view.data,
                 part,
-                None if response is None else _rows_of(response, view),
+                None if response is None else view.of(response),
             )
             for view, part in zip(views, own, strict=True)
         ]
@@ -266,13 +205,14 @@ class SlicedMetric(FairnessMetric):
         smooth = self.metric.surrogate(temperature, rho=rho)
         if smooth is None:
             return None
-        kind = _SlicedTables if isinstance(smooth, TableSurrogate) else _SlicedSurrogate
-        return kind(self, smooth, rho)
+        if isinstance(smooth, TableSurrogate):
+            return SlicedTables(self, smooth, rho)
+        return SlicedSurrogate(self, smooth, rho)
 
     def value_and_gradient(  # noqa: D102
         self, evaluation_set: EvaluationSet, scores: Array
     ) -> tuple[float, Array]:
-        return _SlicedSurrogate(self, self.metric, None).value_and_gradient(evaluation_set, scores)
+        return SlicedSurrogate(self, self.metric, None).value_and_gradient(evaluation_set, scores)
 
     def undefined(self, evaluation_set: EvaluationSet) -> list[str]:  # noqa: D102
         return _each_once(
@@ -285,84 +225,8 @@ class SlicedMetric(FairnessMetric):
         return _each_once(
             _in_stratum(text, view)
             for view in self.views(evaluation_set)
-            for text in self.metric.undefined_value(view.data, _rows_of(response, view))
+            for text in self.metric.undefined_value(view.data, view.of(response))
         )
-
-
-class _SlicedSurrogate(FairnessMetric):
-    """The worst value of a differentiable metric over parts of the data, with its gradient."""
-
-    differentiable = True
-
-    def __init__(self, exact, smooth, rho):
-        self.exact, self.smooth, self.rho = exact, smooth, rho
-        super().__init__(
-            exact.name,
-            greater_is_better=exact.greater_is_better,
-            response_method="decision_function",
-            tasks=exact.tasks,
-        )
-        self.pos_label = exact.pos_label
-
-    @property
-    def kinked(self):  # noqa: D102
-        return self.rho is None or self.smooth.kinked
-
-    def surrogate(self, temperature=1.0, *, rho=None):  # noqa: D102
-        return self.exact.surrogate(temperature, rho=rho)
-
-    def undefined(self, evaluation_set):  # noqa: D102
-        return self.exact.undefined(evaluation_set)
-
-    def value(self, evaluation_set, response):  # noqa: D102
-        scores = np.reshape(response, (len(evaluation_set.y), -1))
-        return self.value_and_gradient(evaluation_set, scores)[0]
-
-    def _worst(self, values):
-        return (smallest if self.greater_is_better else largest)(np.array(values), self.rho)
-
-    def value_and_gradient(self, evaluation_set, scores):  # noqa: D102
-        views = self.exact.views(evaluation_set)
-        found = [
-            self.smooth.value_and_gradient(
-                view.data, scores if view.rows is None else scores[view.rows]
-            )
-            for view in views
-        ]
-        value, share = self._worst([own for own, _ in found])
-        gradient = np.zeros(np.shape(scores))
-        for view, part, (_, slope) in zip(views, share, found, strict=True):
-            if part:
-                gradient[slice(None) if view.rows is None else view.rows] += part * slope
-        return float(value), gradient
-
-
-class _SlicedTables(_SlicedSurrogate, TableSurrogate):
-    """The same of a function of soft confusion matrices, which parts share."""
-
-    @property
-    def temperature(self):  # noqa: D102
-        return self.smooth.temperature
-
-    statistics = TableSurrogate.statistics
-    from_statistics = TableSurrogate.from_statistics
-    value_and_gradient = TableSurrogate.value_and_gradient
-
-    def value(self, evaluation_set, response):  # noqa: D102
-        return FairnessMetric.value(self, evaluation_set, response)
-
-    def value_of_tables(self, evaluation_set, tables):  # noqa: D102
-        views = self.exact.views(evaluation_set)
-        found = [
-            self.smooth.value_of_tables(view.totals, np.tensordot(view.matrix, tables, axes=1))
-            for view in views
-        ]
-        value, share = self._worst([own for own, _ in found])
-        gradient = np.zeros(tables.shape)
-        for view, part, (_, slope) in zip(views, share, found, strict=True):
-            if part:
-                gradient += part * np.tensordot(view.matrix.T, slope, axes=1)
-        return float(value), gradient
 
 
 def sliced(metric: FairnessMetric, groups: Groups, *, intersectional: bool) -> FairnessMetric:
@@ -399,38 +263,6 @@ def within_strata(metric: FairnessMetric) -> FairnessMetric:
     if isinstance(metric, CombinedMetric):
         return metric.with_parts([within_strata(part) for part in metric.parts])
     return metric if isinstance(metric, SlicedMetric) else SlicedMetric(metric)
-
-
-def _views(evaluation_set, intersectional):
-    groups = evaluation_set.groups
-    n_control = groups.n_control
-    rows = [label if len(groups.names) > 1 else (label,) for label in groups.labels]
-    n_sensitive = len(groups.names) - n_control
-    strata: Sequence[Any] = [None]
-    if n_control:
-        strata = list(dict.fromkeys(row[n_sensitive:] for row in rows))
-    columns = [tuple(range(n_sensitive))]
-    if not intersectional:
-        columns = [(j,) for j in range(n_sensitive)]
-    views = []
-    for stratum in strata:
-        inside = [stratum is None or row[n_sensitive:] == stratum for row in rows]
-        for own in columns:
-            keys = [tuple(row[j] for j in own) for row in rows]
-            found = list(dict.fromkeys(k for k, here in zip(keys, inside, strict=True) if here))
-            number = {key: n for n, key in enumerate(found)}
-            place = np.array(
-                [number[k] if here else -1 for k, here in zip(keys, inside, strict=True)]
-            )
-            labels = [key[0] if len(own) == 1 else key for key in found]
-            names = tuple(groups.names[j] for j in own)
-            whole = len(own) == n_sensitive
-            views.append(View(evaluation_set, place, labels, names, stratum, whole))
-    return views
-
-
-def _rows_of(response, view):
-    return response if view.rows is None else response[view.rows]
 
 
 def _in_stratum(text, view):
