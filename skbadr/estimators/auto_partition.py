@@ -1,7 +1,14 @@
 """The partition that ``partition="auto"`` stands for, and why."""
 
-from skbadr.metrics import CombinedMetric, GroupMeanMetric, KolmogorovSmirnovMetric, get_metric
+from skbadr.metrics import (
+    CombinedMetric,
+    GroupMeanMetric,
+    KolmogorovSmirnovMetric,
+    ScoreParityMetric,
+    get_metric,
+)
 from skbadr.metrics.predictions import prediction
+from skbadr.metrics.score_surrogates import KolmogorovSmirnovOfScores
 from skbadr.metrics.surrogates import KolmogorovSmirnovSurrogate, RateSurrogate
 from skbadr.partition.cells import PARTITIONS
 
@@ -45,6 +52,8 @@ def _is_of_predictions(metric, task):
     """Whether a metric compares decisions, or real predictions, rather than losses or scores."""
     if isinstance(metric, CombinedMetric):
         return any(_is_of_predictions(part, task) for part in metric.parts)
+    if isinstance(metric, ScoreParityMetric | KolmogorovSmirnovOfScores):
+        return True
     if task == "classification":
         decides = metric.response_method == "predict" and not getattr(metric, "own", False)
         return decides or isinstance(metric, RateSurrogate)

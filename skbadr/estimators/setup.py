@@ -15,6 +15,7 @@ from skbadr.metrics import FairnessMetric
 from skbadr.metrics.callables import take_rows
 from skbadr.problem import BilevelProblem, DaskEvaluator, Evaluator, UpperObjective
 from skbadr.problem.evaluator import Fold
+from skbadr.problem.reference import set_reference
 from skbadr.solvers import UpperSolver
 
 
@@ -101,7 +102,7 @@ class Setup:
         evaluator, owner = self.evaluator(self.folds), self.owner
         for sentence in self.metric.undefined(evaluator.evaluation_set):
             warn_user(sentence, UndefinedMetricWarning)
-        return BilevelProblem(
+        problem = BilevelProblem(
             evaluator,
             UpperObjective(
                 self.metric, trade_off=owner.trade_off, bound=bound_of(owner, self.metric)
@@ -114,6 +115,8 @@ class Setup:
             n_jobs=owner.n_jobs if self.table.blocks is None else None,
             seed=self.seed,
         )
+        set_reference(problem)
+        return problem
 
     def evaluator(self, folds, lower_level=None):
         """Return the evaluator on some folds, or on all training rows.

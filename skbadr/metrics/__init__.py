@@ -9,11 +9,14 @@ from skbadr.metrics.group_losses import GroupLossMetric
 from skbadr.metrics.predictions import GroupMeanMetric, KolmogorovSmirnovMetric
 from skbadr.metrics.rates import RateMetric
 from skbadr.metrics.registry import get_metric, get_metric_names
+from skbadr.metrics.score_metrics import AUCMetric, CalibrationMetric, ScoreParityMetric
 from skbadr.metrics.scorer import fairness_scorer
 from skbadr.metrics.sliced import SlicedMetric
 
 __all__ = [
     "annealed_surrogate",
+    "AUCMetric",
+    "CalibrationMetric",
     "CallableMetric",
     "CombinedMetric",
     "EvaluationSet",
@@ -23,6 +26,7 @@ __all__ = [
     "KolmogorovSmirnovMetric",
     "PerGroupMetric",
     "RateMetric",
+    "ScoreParityMetric",
     "SlicedMetric",
     "fairness_scorer",
     "get_metric",

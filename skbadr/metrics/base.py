@@ -13,6 +13,7 @@ from skbadr._typing import Array, ArrayLike, Features, Float, FloatArray, Respon
 from skbadr.metrics.encoding import encode
 
 if TYPE_CHECKING:
+    from skbadr.losses import Loss
     from skbadr.metrics.evaluation_set import EvaluationSet
     from skbadr.metrics.pieces import Piece
 
@@ -92,6 +93,11 @@ class FairnessMetric:
     def statistics_key(self) -> Any:
         """What metrics of equal statistics share, so that a combination takes these once."""
         return "confusion" if self.uses_confusion else self
+
+    @property
+    def references(self) -> tuple[Loss, ...]:
+        """Losses of the baseline model that it compares with; none for most metrics."""
+        return ()
 
     @property
     def own_bound(self) -> float | None:

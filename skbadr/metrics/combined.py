@@ -105,6 +105,10 @@ class CombinedMetric(FairnessMetric):
     kinked = True
 
     @property
+    def references(self) -> Any:  # noqa: D102
+        return tuple(dict.fromkeys(loss for part in self.parts for loss in part.references))
+
+    @property
     def own_bound(self) -> float | None:  # noqa: D102
         return 1.0
 

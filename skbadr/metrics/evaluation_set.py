@@ -33,6 +33,8 @@ class EvaluationSet:
         None stands for equal weights.
     sensitive_features : object
         What the user gave, for metrics that are callables.
+    reference : dict of Loss to ndarray of shape (n,)
+        Losses of the baseline model, for metrics that compare with it.
     cache : dict
         What metrics keep of the data, not of any model.
     """
@@ -42,6 +44,7 @@ class EvaluationSet:
     classes: Array | None = None
     sample_weight: Array | None = None
     sensitive_features: Any = field(default=None, repr=False)
+    reference: dict[Any, Array] = field(default_factory=dict, repr=False, compare=False)
     cache: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def take(self, rows: Array | slice) -> EvaluationSet:
@@ -51,6 +54,7 @@ class EvaluationSet:
             self.groups.take(rows),
             self.classes,
             None if self.sample_weight is None else self.sample_weight[rows],
+            reference={loss: losses[rows] for loss, losses in self.reference.items()},
         )
 
     def without_rows(self) -> EvaluationSet:
@@ -87,10 +91,32 @@ class EvaluationSet:
         merged.squared_totals = summed(self.squared_totals)
         merged.rows_by_group = summed(self.rows_by_group)
         merged.n_rows = int(merged.rows_by_group.sum())
+        totals = np.maximum(merged.group_totals, 1e-300)
+        for loss in self.reference:
+            sums = np.nan_to_num(self.reference_means(loss)) * self.group_totals
+            merged.cache.setdefault("reference", {})[loss] = summed(sums) / totals
         if self.classes is not None:
             merged.class_totals = summed(self.class_totals)
             merged.squared_class_totals = summed(self.squared_class_totals)
         return merged
+
+    def reference_means(self, loss: Any) -> FloatArray:
+        """Return the groups' mean losses under the baseline model, of shape (n_groups,).
+
+        Raises
+        ------
+        ValueError
+            If there is no baseline model to compare with.
+        """
+        known = self.cache.setdefault("reference", {})
+        if loss not in known:
+            if loss not in self.reference:
+                raise ValueError(
+                    "group_harm compares a model with the baseline one, which is not known here: "
+                    "give each group's loss to compare with by get_metric(..., reference=...)."
+                )
+            known[loss] = self.group_means(self.reference[loss])
+        return known[loss]
 
     def part(self, y: Array, codes: IntArray, sample_weight: Array | None) -> EvaluationSet:
         """Return a part of all rows that keeps the totals of all.

@@ -12,6 +12,7 @@ from fairlearn.metrics._make_derived_metric import _DerivedMetric
 
 from skbadr._typing import Transform
 from skbadr.losses import absolute_error, squared_error
+from skbadr.metrics.aggregate import TRANSFORMS
 from skbadr.metrics.callables import PerGroupMetric, accepts_sample_weight
 from skbadr.metrics.predictions import GroupMeanMetric, prediction
 from skbadr.metrics.rates import RateMetric
@@ -70,14 +71,31 @@ BASE_FUNCTIONS = {
 }
 
 
-def generated_metric_names() -> list[str]:
-    """Return the names of fairlearn's ready-made metrics, all understood here."""
+@functools.cache
+def _generated():
+    """Return fairlearn's ready-made metrics, and all that it derives from the same functions."""
+    found = {
+        f"{base.__name__}_{transform}": flm.make_derived_metric(metric=base, transform=transform)
+        for base in (*BASE_RATES, *BASE_MEANS, *BASE_FUNCTIONS)
+        for transform in TRANSFORMS
+    }
     named = {name: getattr(flm, name) for name in flm.__all__}
-    return sorted(
-        name
+    ready = {
+        name: item
         for name, item in named.items()
         if isinstance(item, _DerivedMetric) or _is(item, FUNCTIONS)
-    )
+    }
+    return found | ready
+
+
+def generated_metric_names() -> list[str]:
+    """Return the names of fairlearn's metrics, ready-made or derived, all understood here."""
+    return sorted(_generated())
+
+
+def generated_metric(name: str) -> Callable[..., Any]:
+    """Return one of fairlearn's metrics by its name."""
+    return _generated()[name]
 
 
 def metric_from_fairlearn(func: Callable[..., Any]) -> FairnessMetric | None:

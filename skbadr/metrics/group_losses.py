@@ -77,6 +77,10 @@ def _nash(metric, losses, shares, data):
     return -np.log(room).sum(), 1.0 / room
 
 
+def _harm(metric, losses, shares, data):
+    return largest(losses - metric.reference_losses(data)[data.present], metric.rho)
+
+
 SUMMARIES = {
     "mean_loss": _mean,
     "worst_group_loss": _worst,
@@ -84,6 +88,7 @@ SUMMARIES = {
     "group_loss_gap": _gap,
     "group_loss_ratio": _ratio,
     "nash_welfare": _nash,
+    "group_harm": _harm,
 }
 # The same of many rows of losses at once, without gradients.
 MANY = {
@@ -93,7 +98,7 @@ MANY = {
         np.fmax.reduce(losses, axis=1) - np.fmin.reduce(losses, axis=1)
     ),
 }
-KINKED = ("worst_group_loss", "group_loss_gap", "group_loss_ratio")
+KINKED = ("worst_group_loss", "group_loss_gap", "group_loss_ratio", "group_harm")
 
 
 class GroupLossMetric(FairnessMetric):
@@ -108,7 +113,9 @@ class GroupLossMetric(FairnessMetric):
         - "group_loss_variance": variance over the groups;
         - "group_loss_gap": largest minus smallest (FORML's goal);
         - "group_loss_ratio": largest over smallest (relative fairness; 1 is ideal);
-        - "nash_welfare": ``-sum_k log(d_k - F_k)``, see `disagreement`.
+        - "nash_welfare": ``-sum_k log(d_k - F_k)``, see `disagreement`;
+        - "group_harm": the largest rise of a group's loss over the baseline estimator's, see
+          `reference`; at most 0 where no group pays for another.
     loss : str, default="own"
         A name of `skbadr.losses.get_loss`. "own": the one that the wrapped or scored estimator
         trains on: the log loss if that is not known but the estimator has probabilities, the
@@ -128,6 +135,9 @@ class GroupLossMetric(FairnessMetric):
         For "nash_welfare": what each group loses without an agreement, in the order of the
         groups. None: its loss under the best model that knows nothing of X (class shares, or the
         mean target, of all samples). Where a group is worse off than that, the metric is infinite.
+    reference : float, array-like of shape (G,) or None, default=None
+        For "group_harm": the loss of each group to compare with, in the order of the groups. None:
+        that under the baseline estimator on the same rows, which a fit knows.
     name : str or None, default=None
         None: `summary`. The loss is added in brackets where the name does not hold it.
     **loss_options
@@ -165,6 +175,7 @@ class GroupLossMetric(FairnessMetric):
         ball: Literal["kl", "chi2"] | None = None,
         radius: Float = 0.1,
         disagreement: Float | Sequence[Float] | Array | None = None,
+        reference: Float | Sequence[Float] | Array | None = None,
         name: str | None = None,
         **loss_options: Any,
     ) -> None:
@@ -176,13 +187,14 @@ class GroupLossMetric(FairnessMetric):
         for option, given, owner in (
             ("ball", ball, "worst_group_loss"),
             ("disagreement", disagreement, "nash_welfare"),
+            ("reference", reference, "group_harm"),
         ):
             if given is not None and summary != owner:
                 raise ValueError(f"{option} is an option of {owner!r}, not of {summary!r}.")
         if ball is not None and rho is not None:
             raise ValueError("ball and rho both soften the largest loss: give one of them.")
         self.summary, self.rho, self.ball, self.radius = summary, rho, ball, radius
-        self.disagreement = disagreement
+        self.disagreement, self.reference = disagreement, reference
         self._label = summary if name is None else name
         self.own = loss == "own"
         if self.own and loss_options:
@@ -241,15 +253,29 @@ class GroupLossMetric(FairnessMetric):
             known[loss] = data.group_means(loss.function(data.y, response))
         return known[self._loss]
 
+    @property
+    def references(self) -> tuple[Loss, ...]:  # noqa: D102
+        needed = self.summary == "group_harm" and self.reference is None
+        return (self._loss,) if needed else ()
+
+    def reference_losses(self, evaluation_set: EvaluationSet) -> FloatArray:
+        """Return the loss of each group to compare with, of shape (G,)."""
+        if self.reference is None:
+            return evaluation_set.reference_means(self._loss)
+        given = np.broadcast_to(np.asarray(self.reference, float), evaluation_set.n_groups)
+        return from_labels(given, evaluation_set.groups.order)
+
     def undefined(self, evaluation_set: EvaluationSet) -> list[str]:  # noqa: D102
         if evaluation_set.classes is None:
             self._loss.check_targets(evaluation_set.y)
-        given = np.shape(self.disagreement)  # type: ignore[arg-type]
-        if self.disagreement is not None and given not in ((), (evaluation_set.n_groups,)):
-            raise ValueError(
-                f"disagreement must be a number or one per group, of shape "
-                f"({evaluation_set.n_groups},), got shape {given}."
-            )
+        for name in ("disagreement", "reference"):
+            value = getattr(self, name)
+            given = np.shape(value)
+            if value is not None and given not in ((), (evaluation_set.n_groups,)):
+                raise ValueError(
+                    f"{name} must be a number or one per group, of shape "
+                    f"({evaluation_set.n_groups},), got shape {given}."
+                )
         return []
 
     def undefined_value(self, evaluation_set: EvaluationSet, response: Array) -> list[str]:  # noqa: D102
@@ -319,7 +345,7 @@ class GroupLossMetric(FairnessMetric):
     def additive(self) -> bool:  # type: ignore[override]
         """Whether its losses add up: all do, but what a mean target costs takes all rows."""
         known = self.disagreement is not None or self._loss.task == "classification"
-        return self.summary != "nash_welfare" or known
+        return not self.references and (self.summary != "nash_welfare" or known)
 
     @property
     def differentiable(self) -> bool:  # type: ignore[override]  # noqa: D102

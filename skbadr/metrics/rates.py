@@ -162,7 +162,7 @@ class RateMetric(FairnessMetric):
         """Return the slice of the classes of which each is taken for the positive one."""
         if self._has_many_classes(evaluation_set):
             return slice(None)
-        return slice(*_positive_range(evaluation_set.classes, self.pos_label))
+        return slice(*positive_range(evaluation_set.classes, self.pos_label))
 
     def undefined(self, evaluation_set: EvaluationSet) -> list[str]:  # noqa: D102
         sentences = []
@@ -210,7 +210,14 @@ class RateMetric(FairnessMetric):
         return sentences
 
 
-def _positive_range(classes, pos_label):
+def positive_range(classes: Array, pos_label: Any) -> tuple[int, int]:
+    """Return first and last (excluded) code of the positive class of two, or of the named one.
+
+    Raises
+    ------
+    ValueError
+        If it is not among the classes.
+    """
     if pos_label is None:
         return len(classes) - 1, len(classes)
     for code, label in enumerate(classes):

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, Literal
 
-import fairlearn.metrics as flm
-
 from skbadr._plugins import load_plugin, load_plugins
 from skbadr._typing import Float, MetricLike, TaskName
 from skbadr.metrics.aggregate import check_option
@@ -16,7 +14,11 @@ from skbadr.metrics.base import TASKS, FairnessMetric
 from skbadr.metrics.callables import CallableMetric
 from skbadr.metrics.combined import CombinedMetric, check_bounds
 from skbadr.metrics.dependence import DisparateMistreatment, LinearHSIC, SquaredCovariance
-from skbadr.metrics.fairlearn_metrics import generated_metric_names, metric_from_fairlearn
+from skbadr.metrics.fairlearn_metrics import (
+    generated_metric,
+    generated_metric_names,
+    metric_from_fairlearn,
+)
 from skbadr.metrics.group_losses import SUMMARIES, GroupLossMetric
 from skbadr.metrics.individual import IndividualFairness
 from skbadr.metrics.predictions import (
@@ -25,6 +27,7 @@ from skbadr.metrics.predictions import (
     prediction,
 )
 from skbadr.metrics.rates import RateMetric
+from skbadr.metrics.score_metrics import AUCMetric, CalibrationMetric, ScoreParityMetric
 from skbadr.metrics.sliced import SlicedMetric
 
 _RATE_NAMES = {
@@ -55,6 +58,16 @@ def _classification_metrics():
                 multiclass_rates=only_recall,
                 name=name + suffix,
             )
+    for name, transform in (
+        ("predictive_parity", "difference"),
+        ("predictive_parity_ratio", "ratio"),
+    ):
+        metrics[name] = partial(RateMetric, "precision", transform=transform, name=name)
+    for name, transform in (("calibration", "group_max"), ("calibration_difference", "difference")):
+        metrics[name] = partial(CalibrationMetric, transform=transform, name=name)
+    for name, transform in (("auc_parity", "difference"), ("auc_parity_ratio", "ratio")):
+        metrics[name] = partial(AUCMetric, transform=transform, name=name)
+    metrics["cross_auc_parity"] = partial(AUCMetric, across=True)
     metrics["disparate_mistreatment"] = DisparateMistreatment
     metrics["worst_group_error"] = partial(
         RateMetric, "zero_one_loss", transform="group_max", name="worst_group_error"
@@ -71,6 +84,8 @@ def _common_metrics(task):
     metrics = {summary: partial(GroupLossMetric, summary, task=task) for summary in SUMMARIES}
     for name, goal in _GOALS.items():
         metrics[name] = partial(GroupLossMetric, goal, task=task, name=name)
+    for name, distance in (("score_parity", "wasserstein"), ("score_parity_ks", "ks")):
+        metrics[name] = partial(ScoreParityMetric, distance=distance, task=task, name=name)
     metrics["individual"] = partial(IndividualFairness, task)
     metrics["covariance"] = partial(SquaredCovariance, task)
     metrics["hsic"] = partial(LinearHSIC, task)
@@ -123,7 +138,7 @@ def get_metric_names(task: TaskName | None = None) -> list[str]:
         names |= {
             name
             for name in generated_metric_names()
-            if known in metric_from_fairlearn(getattr(flm, name)).tasks  # type: ignore[union-attr]
+            if known in metric_from_fairlearn(generated_metric(name)).tasks  # type: ignore[union-attr]
         }
         names |= {
             name
@@ -280,7 +295,7 @@ def _from_name(name, task, options):
     if name in _METRICS[task]:
         return _METRICS[task][name](**options)
     if name in generated_metric_names():
-        return _from_callable(getattr(flm, name), options)
+        return _from_callable(generated_metric(name), options)
     other = TASKS[1 - TASKS.index(task)]
     if name in _METRICS[other]:
         return _METRICS[other][name](**options)

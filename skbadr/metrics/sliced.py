@@ -111,6 +111,10 @@ class SlicedMetric(FairnessMetric):
     kinked = True
 
     @property
+    def references(self) -> Any:  # noqa: D102
+        return self.metric.references
+
+    @property
     def statistics_key(self) -> Any:  # noqa: D102
         key = self.metric.statistics_key
         return key if self._merges else (key, self.intersectional)

@@ -186,7 +186,9 @@ def _smooth_problem(problem, data, cells, rows):
         return None
     if len(rows) <= MAX_ROWS_SLOW:
         X = X.astype(float)  # which costs nothing here, and leaves nothing to rounding
-    proxy_data = EvaluationSet(data.y, data.groups, data.classes, cells.base_weight)
+    proxy_data = EvaluationSet(
+        data.y, data.groups, data.classes, cells.base_weight, reference=data.reference
+    )
     estimator, loss = Ridge(), "squared_error"
     y = data.y
     if data.classes is not None:

@@ -1,0 +1,135 @@
+"""Levelling up: no group loses by a fairer model, or the fit says so."""
+
+import warnings
+
+import numpy as np
+import pytest
+from estimator_data import make_people, make_wages
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import log_loss, zero_one_loss
+
+from skbadr import BADRClassifier, BADRRegressor, audit
+from skbadr.metrics import SlicedMetric, fairness_scorer, get_metric
+
+X, Y, GROUP = make_people(600)
+ERROR = get_metric("group_harm", loss="zero_one")
+
+
+def errors(model, loss=zero_one_loss, method="predict"):
+    response = getattr(model, method)(X)
+    return np.array([loss(Y[rows], response[rows]) for rows in (g == GROUP for g in "ab")])
+
+
+@pytest.mark.parametrize("solver", ["implicit", "alternating", "guided", "gd"])
+def test_no_group_errs_more(solver):
+    estimator = LogisticRegression()
+    metric = {"demographic_parity": 0.25, ERROR: 0.0}
+    model = BADRClassifier(estimator, metric=metric, solver=solver, cv=None, max_iter=15)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.fit(X, Y, sensitive_features=GROUP)
+    plain = LogisticRegression().fit(X, Y)
+    rise = errors(model) - errors(plain)
+    assert model.metric_values_["group_harm[zero_one]"] == pytest.approx(rise.max())
+    missed = any(issubclass(w.category, ConvergenceWarning) for w in caught)
+    assert missed or rise.max() <= 0
+    assert model.baseline_metric_values_["group_harm[zero_one]"] == 0.0
+
+
+def test_on_training_rows_no_group_gains_for_nothing():
+    # The baseline model minimises the mean of this very loss there.
+    bounds = {"demographic_parity": 0.05, "group_harm": 0.0}
+    model = BADRClassifier(LogisticRegression(C=1e6), metric=bounds, cv=None)
+    with pytest.warns(ConvergenceWarning, match="group_harm"):
+        model.fit(X, Y, sensitive_features=GROUP)
+
+
+@pytest.mark.parametrize(
+    "estimator", [LogisticRegression(), HistGradientBoostingClassifier(max_iter=10, random_state=0)]
+)
+def test_the_loss_that_is_trained_on(estimator):
+    model = BADRClassifier(estimator, metric="group_harm", cv=None, max_iter=5)
+    model.fit(X, Y, sensitive_features=GROUP)
+    plain = estimator.fit(X, Y)
+    rise = errors(model, log_loss, "predict_proba") - errors(plain, log_loss, "predict_proba")
+    assert model.metric_value_ == pytest.approx(rise.max(), abs=1e-4)
+    assert model.baseline_metric_value_ == pytest.approx(0.0, abs=1e-12)
+
+
+def test_the_baseline_is_fitted_once():
+    class Counted(LogisticRegression):
+        count = 0
+
+        def fit(self, X, y, sample_weight=None):
+            Counted.count += 1
+            return super().fit(X, y, sample_weight)
+
+    model = BADRClassifier(Counted(), metric=ERROR, solver="alternating", max_iter=3, cv=None)
+    model.fit(X, Y, sensitive_features=GROUP)
+    assert Counted.count == model.n_refits_
+
+
+@pytest.mark.parametrize("cv", [0.3, 3])
+def test_on_rows_left_out(cv):
+    model = BADRClassifier(metric={"demographic_parity": 0.3, "group_harm": 0.0}, cv=cv)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X, Y, sensitive_features=GROUP)
+    assert model.baseline_metric_values_["group_harm"] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_regression():
+    wages = make_wages(400)
+    metric = {"demographic_parity": 1.0, "group_harm": 0.2}
+    model = BADRRegressor(Ridge(), metric=metric, cv=None)
+    model.fit(*wages[:2], sensitive_features=wages[2])
+    plain = Ridge().fit(*wages[:2])
+    rise = [
+        np.mean((wages[1] - m.predict(wages[0]))[wages[2] == g] ** 2)
+        for m in (model, plain)
+        for g in "ab"
+    ]
+    rise = np.array(rise[:2]) - rise[2:]
+    assert model.metric_values_["group_harm"] == pytest.approx(rise.max(), abs=1e-6)
+
+
+def test_a_reference_of_ones_own():
+    metric = get_metric("group_harm", loss="zero_one", reference=[0.1, 0.3])
+    predicted = np.where(np.arange(len(Y)) % 4 == 0, 1 - Y, Y)
+    share = [np.mean((predicted != Y)[rows]) for rows in (g == GROUP for g in "ab")]
+    expected = max(share[0] - 0.1, share[1] - 0.3)
+    assert metric(Y, predicted, sensitive_features=GROUP) == pytest.approx(expected)
+
+
+def test_within_strata():
+    strata = np.arange(len(Y)) % 2
+    model = BADRClassifier(LogisticRegression(), metric=ERROR, cv=None, max_iter=5)
+    model.fit(X, Y, sensitive_features=GROUP, control_features=strata)
+    plain = LogisticRegression().fit(X, Y)
+    rises = [
+        zero_one_loss(Y[rows], model.predict(X)[rows])
+        - zero_one_loss(Y[rows], plain.predict(X)[rows])
+        for g in "ab"
+        for s in (0, 1)
+        for rows in [(g == GROUP) & (s == strata)]
+    ]
+    assert model.metric_value_ == pytest.approx(max(rises))
+    assert isinstance(SlicedMetric(ERROR), SlicedMetric)
+
+
+def test_without_a_baseline_it_is_refused():
+    with pytest.raises(ValueError, match="give each group's loss to compare with"):
+        ERROR(Y, Y, sensitive_features=GROUP)
+    model = LogisticRegression().fit(X, Y)
+    with pytest.raises(ValueError, match="give each group's loss"):
+        fairness_scorer(ERROR)(model, X, Y, sensitive_features=GROUP)
+    with pytest.raises(ValueError, match="give each group's loss"):
+        audit(model, X, Y, sensitive_features=GROUP, metric=ERROR)
+    with pytest.raises(ValueError, match="reference must be a number or one per group"):
+        get_metric("group_harm", loss="zero_one", reference=[0.1, 0.2, 0.3])(
+            Y, Y, sensitive_features=GROUP
+        )
+    with pytest.raises(ValueError, match="reference is an option of 'group_harm'"):
+        get_metric("worst_group_loss", reference=0.1)
