@@ -9,6 +9,7 @@ import pytest
 from fairlearn.metrics import make_derived_metric, mean_prediction
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import mean_absolute_error, mean_squared_error
 
@@ -29,6 +30,9 @@ from skbadr.partition import Groups
 
 TRANSFORMS = ["difference", "ratio", "group_min", "group_max"]
 METHODS = ["between_groups", "to_overall"]
+GRIDDED = [
+    "kolmogorov_smirnov", "score_parity_ks", "auc_parity", "auc_parity_ratio", "cross_auc_parity",
+]  # fmt: skip
 LOSSES = {
     "classification": ["zero_one", "log_loss", "squared_hinge", "least_squares"],
     "regression": [
@@ -173,6 +177,8 @@ def test_gradients_of_group_losses(
     for options in OPTIONS.get(summary, [{}]):
         if summary == "nash_welfare" and seed % 2:
             options = {"disagreement": rng.uniform(5.0, 50.0, data.n_groups)}
+        if summary == "group_harm":
+            options = {"reference": rng.uniform(0.0, 1.0, data.n_groups)}
         metric = get_metric(summary, task, loss=loss, **options)
         check_gradient(metric.surrogate(temperature, rho=rho), data, scores, rng)
 
@@ -195,7 +201,7 @@ def test_gradients_of_dependence(name, seed, n, n_groups, n_classes, rho, temper
 
 def exact_and_surrogates(task, n_classes):
     for name in get_metric_names(task):
-        metric = get_metric(name, task)
+        metric = get_metric(name, task, **({"reference": 0.2} if name == "group_harm" else {}))
         surrogate = metric.surrogate(1e7)
         if surrogate is not None and surrogate is not metric:
             yield metric, surrogate
@@ -214,13 +220,22 @@ def test_surrogates_become_the_metric(n_classes):
     predicted = scores[:, 0] if not n_classes else (scores[:, 0] > 0).astype(int)
     if n_classes > 2:
         predicted = scores.argmax(axis=1)
+    rows = scores if n_classes > 2 else np.column_stack([np.zeros(len(scores)), scores[:, 0]])
+    responses = {
+        "predict": predicted,
+        "predict_proba": softmax(rows, axis=1),
+        "decision_function": scores,
+    }
     count = 0
     for metric, surrogate in exact_and_surrogates(task, n_classes):
-        value = surrogate.value(data, scores)
-        if metric.name == "kolmogorov_smirnov":  # steps of a grid
-            assert value == pytest.approx(metric.value(data, predicted), abs=0.05)
+        value, exact = (
+            surrogate.value(data, scores),
+            metric.value(data, responses[metric.response_method]),
+        )
+        if metric.name in GRIDDED:  # steps of a grid
+            assert value == pytest.approx(exact, abs=0.05)
         else:
-            assert value == pytest.approx(metric.value(data, predicted), abs=1e-6, nan_ok=True)
+            assert value == pytest.approx(exact, abs=1e-6, nan_ok=True)
         softer = metric.surrogate(1e7, rho=200.0).value(data, scores)
         if not np.isnan(value) and metric.name != "nash_welfare[zero_one]":
             assert softer == pytest.approx(value, abs=0.1 * max(1.0, abs(value)))
