@@ -258,7 +258,7 @@ class BaseBADR(
         initial, last = checks.initial_weights(self.init, cells), last_weights(self, cells)
         table = table.in_canonical_order(X)
         cells, weight = table.cells, table.data.sample_weight
-        scoring = check_scorer(self.scoring, self._task, estimator, y, weight)
+        scoring, score = check_scorer(self.scoring, self._task, estimator, y, weight, classes)
         fit_params, groups = split_fit_params(self, fit_params)
         family = find_family(PeeledEstimator(estimator).final, classes)
         cv, obstacle = self._choose_cv(X, estimator, table, scoring, fit_params)
@@ -285,6 +285,7 @@ class BaseBADR(
             metric=metric,
             loss=self._loss(estimator),
             scoring=scoring,
+            score=score,
             family=None if isinstance(family, str) else family,
             solver=solver,
             initial=from_labels(initial, cells.order),

@@ -9,6 +9,7 @@ from sklearn.metrics import check_scoring
 from skbadr._guard import Guard
 from skbadr._sklearn import _safe_indexing
 from skbadr.metrics.callables import accepts_sample_weight
+from skbadr.metrics.counted_score import counted_score
 
 # What predictions give for free.
 DEFAULTS = {"classification": "accuracy", "regression": "neg_mean_squared_error"}
@@ -74,8 +75,10 @@ class FoldScorer:
         return float(score), mass
 
 
-def check_scorer(scoring, task, estimator, y, sample_weight):
-    """Return a FoldScorer, or None for the default score.
+def check_scorer(scoring, task, estimator, y, sample_weight, classes=None):
+    """Return a FoldScorer, or None, and a CountedScore, or None: both None for the default score.
+
+    `classes` are the labels of a classifier.
 
     Raises
     ------
@@ -85,15 +88,19 @@ def check_scorer(scoring, task, estimator, y, sample_weight):
         If `scoring` is neither a name nor callable.
     """
     if scoring is None or (isinstance(scoring, str) and scoring == DEFAULTS[task]):
-        return None
+        return None, None
     if not (isinstance(scoring, str) or callable(scoring)):
         raise TypeError(
             "scoring must be the name of a scorer, or a callable (estimator, X, y) -> number, got "
             f"{scoring!r}."
         )
     scorer = check_scoring(estimator, scoring=scoring)
+    if classes is not None:
+        counted = counted_score(scorer, classes, weighted=sample_weight is not None)
+        if counted is not None:
+            return None, counted
     guard = Guard(estimator, scoring, getattr(scoring, "_score_func", None))
-    return FoldScorer(scorer, y, sample_weight, guard)
+    return FoldScorer(scorer, y, sample_weight, guard), None
 
 
 def _takes_sample_weight(scorer):

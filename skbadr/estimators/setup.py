@@ -38,6 +38,7 @@ class Setup:
     loss : str
         Of which the cells' means are reported.
     scoring : callable or None
+    score : CountedScore or None
     family : LinearFamily or None
         None where the lower level is not a known smooth one.
     solver : UpperSolver
@@ -62,6 +63,7 @@ class Setup:
     metric: FairnessMetric
     loss: str
     scoring: Any
+    score: Any
     family: Any
     solver: UpperSolver
     initial: np.ndarray
@@ -151,6 +153,7 @@ class Setup:
             metric=self.metric,
             loss=self.loss,
             scoring=self.scoring,
+            score=self.score,
             family=self.family,
         )
 

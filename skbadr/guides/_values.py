@@ -65,7 +65,7 @@ class Values:
         """
         tables = self._tables(predicted)
         if self.scoring is None:
-            score = np.einsum("mgcc->m", tables) / tables.sum(axis=(1, 2, 3))
+            score = self._evaluator.scores_of_tables(tables)
         elif self.scoring.counted:
             of_all = tables.sum(axis=1)
             score = np.array([self.scoring.of_table(own, self.data.classes) for own in of_all])

@@ -26,6 +26,7 @@ from skbadr.result import Evaluation
 if TYPE_CHECKING:
     from skbadr.lower_level import LinearFamily, RefitLowerLevel
     from skbadr.metrics import EvaluationSet, FairnessMetric
+    from skbadr.metrics.counted_score import CountedScore
     from skbadr.partition import Cells
 
 # By how much the score of a class that cannot be predicted falls short, as log(eps) does.
@@ -62,7 +63,9 @@ class Evaluator:
     loss : str
         Name of the loss of which cells' means are reported.
     scoring : callable or None
-        Scorer; None: accuracy or negative mean squared error, from the predictions at hand.
+        Scorer; None: `score`, from the predictions at hand.
+    score : CountedScore or None
+        A function of the confusion matrix; None: accuracy, or negative mean squared error.
     family : LinearFamily or None
         Of a classifier whose predictions are known functions of its decision function, which is
         then all that is asked of it.
@@ -74,6 +77,7 @@ class Evaluator:
     metric: FairnessMetric
     loss: str
     scoring: Callable[..., Any] | None
+    score: CountedScore | None
     family: LinearFamily | None
 
     def __init__(
@@ -85,10 +89,12 @@ class Evaluator:
         metric: FairnessMetric,
         loss: str,
         scoring: Callable[..., Any] | None = None,
+        score: CountedScore | None = None,
         family: LinearFamily | None = None,
     ) -> None:
         self.folds, self.evaluation_set, self.cells = folds, evaluation_set, cells
         self.metric, self.loss, self.scoring, self.family = metric, loss, scoring, family
+        self.score = score
         self.methods = {*metric.response_methods, LOSSES[loss][1], "predict"}
         self.guide_method = self._find_guide_method()
         if self.guide_method is not None:
@@ -225,8 +231,14 @@ class Evaluator:
         evaluation.metric = float(self.metric.from_statistics(data, statistics))
 
     def default_score(self, predicted: Array) -> float:
-        """Return accuracy of class codes, or negative mean squared error of real predictions."""
+        """Return accuracy of class codes, or negative mean squared error of real predictions.
+
+        Or, of class codes, the `score`.
+        """
         data = self.evaluation_set
+        if self.score is not None:
+            predicted = np.broadcast_to(predicted, data.y.shape)
+            return float(self.scores_of_tables(data.confusion(predicted)[None])[0])
         if data.classes is None:
             return -float(np.average((data.y - predicted) ** 2, weights=data.sample_weight))
         if data.sample_weight is None:
@@ -235,6 +247,18 @@ class Evaluator:
         right = data.sample_weight @ (data.y == predicted)
         return float(settled(right, total) / settled(total, total))
 
+    def scores_of_tables(self, tables: Array) -> FloatArray:
+        """Return the default score of groups' confusion matrices, of shape (T, G, C, C)."""
+        if self.score is not None:
+            return self.score.of_tables(tables.sum(axis=1))
+        right = np.einsum("...cc->...", tables).sum(axis=1)
+        return right / tables.sum(axis=(1, 2, 3))
+
+    @property
+    def score_unit(self) -> float:
+        """What compares to one point of accuracy in the score of a classifier."""
+        return 1.0 if self.score is None else self.score.unit
+
     def constant_score(self) -> float:
         """Return the default score of the best single prediction, NaN where it is another one."""
         if self.scoring is not None:
@@ -242,6 +266,8 @@ class Evaluator:
         data = self.evaluation_set
         if data.classes is None:
             return self.default_score(np.average(data.y, weights=data.sample_weight))
+        if self.score is not None:
+            return max(self.default_score(np.array(c)) for c in range(data.n_classes))
         return self.default_score(data.class_totals.sum(axis=0).argmax())
 
     def response_of(self, model: Any, rows: Array | None = None) -> Array:

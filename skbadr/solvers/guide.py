@@ -26,6 +26,8 @@ class ScoreShiftGuide:
         For more than two classes, rows used at most.
     rows : ndarray of shape (m,) or None, default=None
         Rows of positive weight, of which then every so many are used; None: as they come.
+    scores_of_tables : callable ``(tables of shape (T, G, C, C)) -> scores`` or None, default=None
+        None: accuracies.
 
     References
     ----------
@@ -33,8 +35,11 @@ class ScoreShiftGuide:
     weights move the decision threshold).
     """
 
-    def __init__(self, evaluation_set, cells, proba, *, max_rows=5000, rows=None):
+    def __init__(
+        self, evaluation_set, cells, proba, *, max_rows=5000, rows=None, scores_of_tables=None
+    ):
         self.data = evaluation_set
+        self._scores_of_tables = scores_of_tables or _accuracies
         self.n_groups, self.n_classes = evaluation_set.n_groups, evaluation_set.n_classes
         self._cell_of = np.full((self.n_groups, self.n_classes), -1)
         self._cell_of[cells.group_of_cell, cells.target_of_cell] = np.arange(cells.n_cells)
@@ -99,12 +104,15 @@ class ScoreShiftGuide:
         score : ndarray of shape (m,)
         """
         tables = self.confusion(weights)
-        right = np.einsum("mgcc->m", tables)
-        return tables.reshape(len(weights), -1), right / tables.sum(axis=(1, 2, 3))
+        return tables.reshape(len(weights), -1), self._scores_of_tables(tables)
 
     def candidates(self):
         """Return weights worth a look, of shape (m, K): none of its own."""
         return np.empty((0, len(self.shares)))
+
+
+def _accuracies(tables):
+    return np.einsum("mgcc->m", tables) / tables.sum(axis=(1, 2, 3))
 
 
 def re_weighs_targets(problem, baseline):
@@ -130,4 +138,10 @@ def score_shift(problem, baseline):
     if not known or not re_weighs_targets(problem, baseline):
         return None
     rows = evaluator.cells.ordered
-    return ScoreShiftGuide(evaluator.evaluation_set, problem.cells, baseline.proba, rows=rows)
+    return ScoreShiftGuide(
+        evaluator.evaluation_set,
+        problem.cells,
+        baseline.proba,
+        rows=rows,
+        scores_of_tables=evaluator.scores_of_tables,
+    )

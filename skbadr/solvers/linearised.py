@@ -76,9 +76,12 @@ class LinearisedSearch:
         self._counts_alone = counted and not self.objective.uses_score
         weight = smooth.data.sample_weight
         row = 1 / len(smooth.data.y) if weight is None else weight_unit(weight) / weight.sum()
+        points, unit = smooth.evaluator.metric.points, smooth.evaluator.score_unit
         self.tol = max(tol, ROWS * row) if counted else tol
+        if self.objective.bound is not None:
+            self.tol *= unit  # a bound's merit is a score
         self.check, self._kept = check, {} if keep else None
-        self.score_scale = smooth.evaluator.metric.points or 1.0
+        self.score_scale = unit * points if points is not None else 1.0
         self.margin = MARGIN
         self.stopped, self._directions = False, None
 

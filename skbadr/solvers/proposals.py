@@ -303,7 +303,7 @@ class Proposals:
         """
         points = self.problem.objective.metric.points
         if points is not None:
-            return points
+            return points * self.problem.evaluator.score_unit
         usable = [e for e in self.archive.evaluations if is_usable(e) and np.isfinite(e.metric)]
         scores, metrics = np.ptp([e.score for e in usable]), np.ptp([e.metric for e in usable])
         if metrics > 0 and scores > 0:

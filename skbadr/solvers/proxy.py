@@ -195,7 +195,7 @@ def _smooth_problem(problem, data, cells, rows):
         estimator, loss, y = LogisticRegression(), "log_loss", data.classes[data.y]
     lower = RefitLowerLevel(estimator, X, y, cells, weighted=True, fit_params={})
     evaluator = Evaluator([Fold(lower, X)], proxy_data, cells, metric=problem.evaluator.metric,
-                          loss=loss)  # fmt: skip
+                          loss=loss, score=problem.evaluator.score)  # fmt: skip
     proxy = copy.copy(problem)
     proxy.evaluator, proxy.cells, proxy.monitor = evaluator, cells, None
     return SmoothProblem(proxy, single=True)

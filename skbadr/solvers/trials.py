@@ -84,7 +84,7 @@ class Trials:
         """Return the metric's statistics, of shape (T, q), and the score of each move."""
         if self.fast:
             tables = self._move_tables(moves)
-            return tables.reshape(len(moves), -1), _accuracy(tables)
+            return tables.reshape(len(moves), -1), self.smooth.evaluator.scores_of_tables(tables)
         statistics, score = [], np.empty(len(moves))
         for i, response, value in self._responses(moves):
             score[i] = value
@@ -150,7 +150,7 @@ class Trials:
 
     def _judge(self, tables):
         metric = self.metric.from_many_statistics(self.data, tables.reshape(len(tables), -1))
-        return metric, _accuracy(tables)
+        return metric, self.smooth.evaluator.scores_of_tables(tables)
 
     def _each(self, moves):
         metric, score = np.empty(len(moves)), np.empty(len(moves))
@@ -277,8 +277,3 @@ def _summable(weight):
         return None
     single = weight.astype(np.float32)
     return single if np.array_equal(np.round(weight), weight) else weight.astype(float)
-
-
-def _accuracy(tables):
-    right = tables[..., 0, 0].sum(axis=1) + tables[..., 1, 1].sum(axis=1)
-    return right / tables.sum(axis=(1, 2, 3))

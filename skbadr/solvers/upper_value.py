@@ -2,9 +2,12 @@
 
 from functools import partial
 
+import numpy as np
+
 from skbadr.losses import get_loss, soft_zero_one, standard_deviation
 from skbadr.metrics.annealing import GROWTH, annealed_surrogate, score_spread
 from skbadr.metrics.joint_response import pick
+from skbadr.metrics.surrogates import SoftPredictions
 
 # Factor of the log-sum-exp in the first round, in units of one over the baseline model's value.
 SOFTNESS = 10.0
@@ -53,7 +56,7 @@ class UpperValue:
             self.metric = annealed_surrogate(exact, shown, round_, rho=rho, sample_weight=weight)
             if self.metric is None:
                 raise ValueError(f"metric {exact.name!r} has no smooth stand-in")
-        self.score_of = None
+        self.score_of = self.counted = None
         if not self.objective.uses_score:
             return
         if smooth.data.classes is None:
@@ -61,7 +64,9 @@ class UpperValue:
             self.unit = standard_deviation(smooth.data.y, weight) ** 2 or 1.0
         else:
             temperature = SHARPNESS * GROWTH**round_ / score_spread(shown, weight)
-            self.score_of, self.unit = soft_zero_one(temperature).gradient, 1.0
+            self.score_of, self.unit = soft_zero_one(temperature).gradient, evaluator.score_unit
+            if evaluator.score is not None:
+                self.counted = partial(_soft_score, evaluator.score, temperature)
         if self.objective.bound is not None:
             known = exact.value(smooth.data, pick(exact, response))
             ideal = self.objective.ideal
@@ -99,5 +104,17 @@ class UpperValue:
             factor = 1.0
         else:
             factor = self.objective.trade_off
-        loss, slope = part.mean_and_gradient(partial(self.score_of, part.data.y), scores)
+        if self.counted is not None:
+            loss, slope = self.counted(part.data, scores)
+        else:
+            loss, slope = part.mean_and_gradient(partial(self.score_of, part.data.y), scores)
         return value + factor * loss, gradient + factor * slope
+
+
+def _soft_score(score, temperature, data, scores):
+    """Return a counted score's negative, and its gradient, where predictions are memberships."""
+    soft = SoftPredictions(scores, temperature)
+    tables = soft.tables(data)
+    value, slope = score.value_and_gradient(tables.sum(axis=0))
+    gradient = soft.gradient(data, np.broadcast_to(slope, tables.shape))
+    return -value, -gradient.reshape(scores.shape)
