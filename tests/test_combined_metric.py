@@ -61,9 +61,9 @@ def test_at_most_one_if_and_only_if_the_bound_is_met(value, bound, name):
     assert (metric.in_bounds(np.array([value]))[0] <= 1.0) == met
 
 
-def test_a_bound_of_zero_counts_in_the_units_of_the_metric():
+def test_a_bound_of_zero_counts_in_hundredths():
     metric = get_metric({"group_loss_variance": 0.0}, task="regression")
-    assert metric.in_bounds(np.array([0.25]))[0] == 1.25
+    assert metric.in_bounds(np.array([0.25]))[0] == 26.0
     assert metric.in_bounds(np.array([0.0]))[0] == 1.0
 
 

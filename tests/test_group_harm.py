@@ -11,7 +11,8 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import log_loss, zero_one_loss
 
 from skbadr import BADRClassifier, BADRRegressor, audit
-from skbadr.metrics import SlicedMetric, fairness_scorer, get_metric
+from skbadr.metrics import EvaluationSet, SlicedMetric, fairness_scorer, get_metric
+from skbadr.partition import make_groups
 
 X, Y, GROUP = make_people(600)
 ERROR = get_metric("group_harm", loss="zero_one")
@@ -133,3 +134,14 @@ def test_without_a_baseline_it_is_refused():
         )
     with pytest.raises(ValueError, match="reference is an option of 'group_harm'"):
         get_metric("worst_group_loss", reference=0.1)
+
+
+@pytest.mark.parametrize("rho", [None, 10.0])
+def test_gradient_of_soft_errors(rho):
+    rng = np.random.default_rng(0)
+    data = EvaluationSet(Y, make_groups(GROUP), np.arange(2), rng.uniform(0.5, 2.0, len(Y)))
+    smooth = get_metric("group_harm", loss="zero_one", reference=[0.2, 0.1]).surrogate(2.0, rho=rho)
+    scores, way = rng.normal(size=(2, len(Y), 1))
+    _, gradient = smooth.value_and_gradient(data, scores)
+    ahead, behind = (smooth.value_and_gradient(data, scores + s * 1e-6 * way)[0] for s in (1, -1))
+    np.testing.assert_allclose((gradient * way).sum(), (ahead - behind) / 2e-6, rtol=1e-5)

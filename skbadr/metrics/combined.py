@@ -18,6 +18,8 @@ from skbadr.metrics.surrogates import SoftPredictions, TableSurrogate
 if TYPE_CHECKING:
     from skbadr.metrics.evaluation_set import EvaluationSet
 
+# Unit of a metric whose bound is 0.
+UNIT_OF_ZERO = 0.01
 # The smallest number above 1: what a bound that is missed by less than rounding counts as.
 ABOVE_ONE = float(np.nextafter(1.0, 2.0))
 
@@ -27,8 +29,8 @@ class CombinedMetric(FairnessMetric):
 
     A metric that is better when smaller counts as ``value / bound``, one that is better when
     greater (a ratio, a floor) as ``2 - value / bound``, so that either is 1 where the bound is just
-    met and grows by 1 when it is missed by its own size. Of a bound of 0 the unit is that of the
-    metric. The value is at most 1 if and only if every bound is met.
+    met and grows by 1 when it is missed by its own size. With a bound of 0 a metric counts as
+    ``1 + 100 * value``. The value is at most 1 if and only if every bound is met.
 
     Parameters
     ----------
@@ -61,7 +63,7 @@ class CombinedMetric(FairnessMetric):
         self.labels = tuple(part.name for part in self.parts) if labels is None else tuple(labels)
         self._signs = np.array([-1.0 if part.greater_is_better else 1.0 for part in self.parts])
         # How much of a part's value one unit of the combination is.
-        self._units = np.where(self.bounds == 0, 1.0, np.abs(self.bounds))
+        self._units = np.where(self.bounds == 0, UNIT_OF_ZERO, np.abs(self.bounds))
         self._sizes: dict[tuple[int, int], list[int]] = {}
         super().__init__(
             ", ".join(

@@ -78,7 +78,8 @@ def _nash(metric, losses, shares, data):
 
 
 def _harm(metric, losses, shares, data):
-    return largest(losses - metric.reference_losses(data)[data.present], metric.rho)
+    rises = -_room(metric.reference_losses(data)[data.present], losses)
+    return largest(rises, metric.rho)
 
 
 SUMMARIES = {

@@ -14,6 +14,7 @@ from skbadr.metrics.base import TASKS, FairnessMetric
 from skbadr.metrics.callables import CallableMetric
 from skbadr.metrics.combined import CombinedMetric, check_bounds
 from skbadr.metrics.dependence import DisparateMistreatment, LinearHSIC, SquaredCovariance
+from skbadr.metrics.error_harm import ErrorHarmMetric
 from skbadr.metrics.fairlearn_metrics import (
     generated_metric,
     generated_metric_names,
@@ -84,12 +85,20 @@ def _common_metrics(task):
     metrics = {summary: partial(GroupLossMetric, summary, task=task) for summary in SUMMARIES}
     for name, goal in _GOALS.items():
         metrics[name] = partial(GroupLossMetric, goal, task=task, name=name)
+    metrics["group_harm"] = partial(_group_harm, task=task)
     for name, distance in (("score_parity", "wasserstein"), ("score_parity_ks", "ks")):
         metrics[name] = partial(ScoreParityMetric, distance=distance, task=task, name=name)
     metrics["individual"] = partial(IndividualFairness, task)
     metrics["covariance"] = partial(SquaredCovariance, task)
     metrics["hsic"] = partial(LinearHSIC, task)
     return metrics
+
+
+def _group_harm(task, loss="own", **options):
+    """Return the harm in a loss, which is a matter of confusion matrices where errors count."""
+    if loss == "zero_one":
+        return ErrorHarmMetric(**options)
+    return GroupLossMetric("group_harm", task=task, loss=loss, **options)
 
 
 def _regression_metrics():
