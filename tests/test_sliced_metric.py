@@ -15,6 +15,8 @@ from sklearn.metrics import log_loss, mean_absolute_error
 from sklearn.model_selection import cross_validate
 
 from skbadr import BADRClassifier, BADRRegressor, audit, pareto_path
+from skbadr.cli import main
+from skbadr.comparison import compare
 from skbadr.metrics import (
     EvaluationSet,
     SlicedMetric,
@@ -272,3 +274,35 @@ def test_small_strata_are_named():
 def test_refusals(options, fit_options, match):
     with pytest.raises(ValueError, match=match):
         BADRClassifier(**options).fit(X, Y, sensitive_features=GROUPS["sex"], **fit_options)
+
+
+def test_the_command(tmp_path, capsys):
+    frame = pd.DataFrame(X[:, :3], columns=list("abc")).assign(y=Y, **GROUPS, school=SCHOOL)
+    frame.to_csv(tmp_path / "people.csv", index=False)
+    table = ["--csv", str(tmp_path / "people.csv"), "--target", "y", "--sensitive", "sex,race"]
+    table += ["--output", str(tmp_path / "out"), "--bound", "0.1"]
+    for more in (["--no-intersectional"], ["--control", "school"], ["--compare"]):
+        assert main([*table, *more]) == 0
+    told = capsys.readouterr().out
+    assert told.count("BADR group x target") >= 3
+    assert main([*table, "--no-intersectional", "--compare"]) == 0
+    assert "for groups that are all compared with each other only" in capsys.readouterr().out
+    assert main([*table, "--control", "scool"]) == 2
+    assert "did you mean 'school'" in capsys.readouterr().err
+    assert main([*table, "--control", "sex"]) == 2
+    assert main([*table, "--control", "school", "--merge-groups", "9"]) == 2
+    assert main(["--no-intersectional"]) == 2
+    assert main(["--control", "school"]) == 2
+
+
+def test_comparison_measures_what_is_compared():
+    plain = LogisticRegression()
+    for options in (
+        {"intersectional": False},
+        {"control_features": SCHOOL},
+        {"intersectional": False, "control_features": SCHOOL},
+    ):
+        result = compare(plain, X, Y, sensitive_features=GROUPS, bound=0.1, **options)
+        for row in result.rows[1:]:
+            model = result.models[row["key"]]
+            assert row["metric_train"] == pytest.approx(model.metric_value_)

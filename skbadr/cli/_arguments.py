@@ -111,6 +111,17 @@ def make_parser():
         "--sensitive", metavar="COL[,COL]", help="column(s) that define the groups; crossed if many"
     )
     table.add_argument(
+        "--no-intersectional",
+        dest="intersectional",
+        action="store_false",
+        help="compare each sensitive column by itself, the worst counts (default: crossed)",
+    )
+    table.add_argument(
+        "--control",
+        metavar="COL[,COL]",
+        help="compare groups within the values of these columns, the worst counts",
+    )
+    table.add_argument(
         "--pos-label",
         metavar="LABEL",
         help="the class of two whose rates are compared (default: the greater one)",
@@ -245,8 +256,23 @@ def parse_arguments(argv):
         raise UsageError("give --bound, or several as --bounds, not both.")
     if isinstance(options.metric, dict) and (options.bound is not None or options.bounds):
         raise UsageError("--metric gives the bounds itself: leave --bound and --bounds out.")
+    apart = options.control is not None or not options.intersectional
+    if apart and options.merge_groups is not None:
+        raise UsageError(
+            "--merge-groups merges crossed groups: leave it out, or what compares others."
+        )
+    if options.csv is None and not options.intersectional:
+        raise UsageError("--no-intersectional needs a table, give it with --csv FILE.")
     if options.csv is None:
-        for name in ("target", "sensitive", "pos_label", "encoding", "missing", "decimal"):
+        for name in (
+            "target",
+            "sensitive",
+            "control",
+            "pos_label",
+            "encoding",
+            "missing",
+            "decimal",
+        ):
             if getattr(options, name) is not None:
                 option = name.replace("_", "-")
                 raise UsageError(f"--{option} needs a table, give it with --csv FILE.")

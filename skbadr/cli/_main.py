@@ -75,6 +75,7 @@ def _run(options):
             decimal=options.decimal,
             drop_sensitive=options.drop_sensitive,
             merge_groups=options.merge_groups,
+            control=options.control,
         )
     estimator = make_estimator(
         options.estimator,
@@ -170,7 +171,7 @@ def _call(function, options, table, estimator, **settings):
             estimator,
             table.X,
             table.y,
-            sensitive_features=table.groups,
+            **_compared(options, table),
             metric=options.metric,
             peers=options.peers,
             partitions=options.partitions,
@@ -187,6 +188,17 @@ def _call(function, options, table, estimator, **settings):
             raise
         sentence = " ".join(str(error).split())
         raise UsageError(f"{sentence} (--verbose shows where this happened)") from error
+
+
+def _compared(options, table):
+    """Return what says which groups are compared."""
+    if options.intersectional and options.control is None:
+        return {"sensitive_features": table.groups}
+    return {
+        "sensitive_features": table.columns,
+        "control_features": table.control,
+        "intersectional": options.intersectional,
+    }
 
 
 def _task_in_words(table):

@@ -36,7 +36,8 @@ class Table:
     """Features, target and groups of a table; `notes` say what was done to get them.
 
     `positive` is the label that rates are of, None where there are more than two or none.
-    `classes` are the labels of y = 0 and 1, where y holds these numbers in their stead.
+    `classes` are the labels of y = 0 and 1, where y holds these numbers in their stead. `columns`
+    are the sensitive columns that `groups` cross, `control` the control columns.
     """
 
     X: Any
@@ -49,6 +50,8 @@ class Table:
     notes: list = field(default_factory=list)
     positive: Any = None
     classes: list | None = None
+    columns: np.ndarray | None = None
+    control: np.ndarray | None = None
 
 
 def load_demo():
@@ -80,6 +83,7 @@ def load_csv(
     pos_label=None,
     drop_sensitive=False,
     merge_groups=None,
+    control=None,
     **reading,
 ):
     """Read a table and split it into features, target and groups.
@@ -100,6 +104,8 @@ def load_csv(
         Whether the features go without the sensitive columns.
     merge_groups : int, default=None
         Groups of fewer rows than this become one.
+    control : str, default=None
+        Name(s) of the columns within whose values groups are compared, separated by commas.
     **reading : dict
         The arguments `encoding`, `missing` and `decimal` of `read_table`.
 
@@ -116,15 +122,18 @@ def load_csv(
     sensitive = _find_sensitive(frame, bare(sensitive), parts, path)
     if target in sensitive:
         raise UsageError(f"column {target!r} cannot be the target and sensitive at once.")
-    frame, texts = _drop_incomplete(frame, texts, [target, *sensitive], notes)
+    control = [_find_column(frame, bare(name), path) for name in (control or "").split(",") if name]
+    for name in control:
+        if name in (target, *sensitive):
+            raise UsageError(f"column {name!r} cannot be both --control and target or sensitive.")
+    frame, texts = _drop_incomplete(frame, texts, [target, *sensitive, *control], notes)
     if len(frame) < _MIN_ROWS:
         raise UsageError(f"{path} has {len(frame)} usable rows, at least {_MIN_ROWS} are needed.")
 
     y, task = _target(frame[target], task, notes)
     y, positive, classes = _choose_positive(y, task, pos_label, target, notes)
-    groups = group_labels(
-        np.column_stack([_group_column(frame[c], texts.get(c), notes) for c in sensitive])
-    )
+    columns = np.column_stack([_group_column(frame[c], texts.get(c), notes) for c in sensitive])
+    groups = group_labels(columns)
     if merge_groups is not None:
         groups = _merge_small(groups, merge_groups, notes)
     _check_groups(groups, sensitive)
@@ -133,7 +142,21 @@ def load_csv(
     if not numbers and not categories:
         raise UsageError(f"{path} has no column left to predict {target!r} from.")
     name = f"{os.path.basename(path)}: {target}, groups by {_listed(sensitive)}"
-    return Table(X, y, groups, task, numbers, categories, name, notes, positive, classes)
+    strata = [_group_column(frame[c], texts.get(c), notes) for c in control]
+    return Table(
+        X,
+        y,
+        groups,
+        task,
+        numbers,
+        categories,
+        name,
+        notes,
+        positive,
+        classes,
+        columns,
+        np.column_stack(strata) if strata else None,
+    )
 
 
 def _drop_incomplete(frame, texts, names, notes):

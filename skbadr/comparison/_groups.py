@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from skbadr._typing import Array, Features, Float, RandomState
-from skbadr.partition import make_groups
+from skbadr.partition import Groups, make_groups
 
 
 def group_labels(sensitive_features: Features) -> Array:
@@ -25,12 +25,16 @@ def group_labels(sensitive_features: Features) -> Array:
         The values of a single column as text, or those of several joined by ``" & "``; as
         Python writes them where two groups would have the same text otherwise.
     """
-    groups = make_groups(sensitive_features)
+    return labelled(make_groups(sensitive_features))[0]
+
+
+def labelled(groups: Groups) -> tuple[Array, dict[str, tuple[Any, ...]]]:
+    """Return one readable label per row, and the values of the columns that each stands for."""
     labels = [label if isinstance(label, tuple) else (label,) for label in groups.labels]
     texts = [" & ".join(map(_as_text, label)) for label in labels]
     if len(set(texts)) < len(texts):  # "a & b" with "c", and "a" with "b & c"
         texts = [" & ".join(map(repr, label)) for label in labels]
-    return np.array(texts)[groups.codes]
+    return np.array(texts)[groups.codes], dict(zip(texts, labels, strict=True))
 
 
 def _as_text(value):

@@ -54,7 +54,8 @@ class Badr(Method):
             bound=problem.bound if self.use_bound and problem.fairness.own_bound is None else None,
             random_state=problem.random_state,
             **self.options,
-        ).fit(problem.X, problem.y, sensitive_features=problem.groups)
+            intersectional=problem.intersectional,
+        ).fit(problem.X, problem.y, **problem.given(problem.groups))
         return _fitted(model, int(model.n_refits_), model.results_)
 
 

@@ -43,6 +43,8 @@ class _FairlearnPeer(Method):
     def refusal(self, problem: Problem) -> str | None:
         if not problem.is_classification:
             return None
+        if problem.labels is not None:
+            return "for groups that are all compared with each other only."
         if len(np.unique(problem.y)) > 2:
             return "for binary targets only."
         if self._constraint_name(problem) is None:

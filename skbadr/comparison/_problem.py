@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from skbadr._guard import Guard
 from skbadr._typing import Array, Float, Task
+from skbadr.metrics.base import evaluate
 
 if TYPE_CHECKING:
     from skbadr.metrics import FairnessMetric
@@ -37,6 +39,26 @@ class Problem:
     bound: Float | None = None
     baseline_mse: float | None = None
     random_state: Any = None
+    # Where not all groups are compared with each other: the values that labels of groups stand for,
+    # how many of these are of control columns, and whether the others are crossed.
+    labels: dict[str, tuple[Any, ...]] | None = None
+    n_control: int = 0
+    intersectional: bool = True
+
+    def given(self, groups: Array) -> dict[str, Any]:
+        """Return the sensitive and control features that labels of groups stand for."""
+        if self.labels is None:
+            return {"sensitive_features": groups}
+        rows = np.empty((len(groups), len(next(iter(self.labels.values())))), dtype=object)
+        for column in range(rows.shape[1]):
+            rows[:, column] = [self.labels[group][column] for group in groups]
+        n_sensitive = rows.shape[1] - self.n_control
+        control = rows[:, n_sensitive:] if self.n_control else None
+        return {"sensitive_features": rows[:, :n_sensitive], "control_features": control}
+
+    def measure(self, y: Array, response: Any, groups: Array) -> float:
+        """Return the metric."""
+        return evaluate(self.fairness, y, response, **self.given(groups))
 
     @property
     def is_classification(self) -> bool:

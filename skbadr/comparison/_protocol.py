@@ -30,9 +30,11 @@ from skbadr._typing import (
 from skbadr.estimators.auto_partition import choose_partition
 from skbadr.metrics import get_metric
 from skbadr.metrics.own_loss import with_own_loss
+from skbadr.metrics.sliced import sliced
+from skbadr.partition import cross_with_control, make_groups
 
 from ._audits import audit_method
-from ._groups import group_labels, stratified_split
+from ._groups import labelled, stratified_split
 from ._methods import Badr, Baseline
 from ._peers import PEERS
 from ._problem import Problem
@@ -57,6 +59,8 @@ def compare(
     y: ArrayLike,
     *,
     sensitive_features: Features,
+    control_features: Features | None = None,
+    intersectional: bool = True,
     metric: MetricLike = "demographic_parity",
     bound: Float | None = None,
     partitions: Items[PartitionName] = ("group", "auto"),
@@ -84,6 +88,10 @@ def compare(
         Target.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
         The groups; several columns are crossed.
+    control_features : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
+        Stratum of each row: groups are compared within each stratum, and the worst one counts.
+    intersectional : bool, default=True
+        False: several sensitive columns are compared each by itself, and the worst counts.
     metric : str, callable, metric object or mapping, default="demographic_parity"
         Fairness metric; see :func:`skbadr.metrics.get_metric_names`. A mapping of metrics to
         bounds bounds all of them.
@@ -153,7 +161,10 @@ def compare(
     chosen_peers = _chosen_peers(peers)
     task: Task = "classification" if is_classifier(estimator) else "regression"
     named = get_metric(metric, task=task)
-    groups = group_labels(sensitive_features)
+    crossed = make_groups(sensitive_features)
+    if control_features is not None:
+        crossed = cross_with_control(crossed, control_features, "control_features")
+    groups, labels = labelled(crossed)
     X_train, X_test, y_train, y_test, groups_train, groups_test = stratified_split(
         X,
         np.asarray(y),
@@ -162,7 +173,8 @@ def compare(
         random_state=random_state,
         stratify_by_class=task == "classification",
     )
-    fairness = with_own_loss(named, estimator, y_train, task)
+    own = with_own_loss(named, estimator, y_train, task)
+    fairness = sliced(own, crossed, intersectional=intersectional)
     problem = Problem(
         estimator,
         X_train,
@@ -173,6 +185,9 @@ def compare(
         metric if isinstance(metric, str) else fairness.name,
         fairness,
         random_state=random_state,
+        labels=labels if fairness is not own else None,
+        n_control=crossed.n_control,
+        intersectional=intersectional,
     )
     parts = {"train": (X_train, y_train, groups_train), "test": (X_test, y_test, groups_test)}
     test: dict[str, Any] = {"y": y_test, "groups": groups_test, "predictions": {}}

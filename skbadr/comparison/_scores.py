@@ -50,9 +50,7 @@ def part_scores(
     if not problem.is_classification:
         by_group = np.sqrt(by_group)
     response = _response(problem, fitted, X, y_pred, groups)
-    scores["metric"] = (
-        math.nan if response is None else problem.fairness(y, response, sensitive_features=groups)
-    )
+    scores["metric"] = math.nan if response is None else problem.measure(y, response, groups)
     scores["worst_group_error"] = by_group.max()
     scores = {name: float(value) for name, value in scores.items()}
     scores["group_errors"] = dict(zip(labels.tolist(), by_group.tolist(), strict=True))
@@ -97,5 +95,5 @@ def chance_level(problem: Problem, fitted: Fitted) -> float:
         values = []
         for _ in range(_N_PERMUTATIONS):
             drawn = rng.permutation(problem.groups)
-            values.append(problem.fairness(problem.y, response, sensitive_features=drawn))
+            values.append(problem.measure(problem.y, response, drawn))
     return float(np.mean(values))

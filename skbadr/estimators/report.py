@@ -11,14 +11,14 @@ from skbadr.partition import by_label, sorted_labels
 FEW_ROWS = 30
 
 
-def small_groups(evaluation_set, metric):
+def small_groups(evaluation_set, metric=None):
     """Return the groups whose metric rests on a few rows.
 
     Parameters
     ----------
     evaluation_set : EvaluationSet
-    metric : FairnessMetric
-        Of the columns by themselves, or of all groups.
+    metric : FairnessMetric or None, default=None
+        Of the columns by themselves, or of all groups; None: of these.
 
     Returns
     -------
