@@ -210,7 +210,7 @@ class RateMetric(FairnessMetric):
         return sentences
 
 
-def positive_range(classes: Array, pos_label: Any) -> tuple[int, int]:
+def positive_range(classes: Array | None, pos_label: Any) -> tuple[int, int]:
     """Return first and last (excluded) code of the positive class of two, or of the named one.
 
     Raises
@@ -218,6 +218,7 @@ def positive_range(classes: Array, pos_label: Any) -> tuple[int, int]:
     ValueError
         If it is not among the classes.
     """
+    classes = np.zeros(0) if classes is None else classes
     if pos_label is None:
         return len(classes) - 1, len(classes)
     for code, label in enumerate(classes):

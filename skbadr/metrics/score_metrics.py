@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from scipy.special import expit
 
-from skbadr._typing import Array, Float, FloatArray, Task
+from skbadr._typing import Array, Float, FloatArray, Task, Transform
 from skbadr.metrics.aggregate import (
     TRANSFORMS,
     aggregate_groups,
@@ -107,7 +107,7 @@ class CalibrationMetric(_ScoreMetric):
     def __init__(
         self,
         *,
-        transform: Literal["difference", "ratio", "group_min", "group_max"] = "group_max",
+        transform: Transform = "group_max",
         n_bins: int = 10,
         pos_label: Any = None,
         name: str = "calibration",
@@ -115,7 +115,8 @@ class CalibrationMetric(_ScoreMetric):
         check_option("transform", transform, TRANSFORMS)
         if isinstance(n_bins, bool) or not isinstance(n_bins, (int, np.integer)) or n_bins < 1:
             raise ValueError(f"n_bins must be an integer >= 1, got {n_bins!r}.")
-        self.transform, self.n_bins = transform, int(n_bins)
+        self.transform: Transform = transform
+        self.n_bins = int(n_bins)
         super().__init__(
             name,
             "predict_proba",
@@ -181,14 +182,15 @@ class AUCMetric(_ScoreMetric):
         self,
         *,
         across: bool = False,
-        transform: Literal["difference", "ratio", "group_min", "group_max"] = "difference",
+        transform: Transform = "difference",
         pos_label: Any = None,
         name: str | None = None,
     ) -> None:
         check_option("transform", transform, TRANSFORMS)
         if across and transform != "difference":
             raise ValueError("across=True compares by differences: leave transform at its default.")
-        self.across, self.transform = across, transform
+        self.across = across
+        self.transform: Transform = transform
         super().__init__(
             name or ("cross_auc_parity" if across else "auc_parity"),
             "decision_function",
@@ -282,7 +284,7 @@ class ScoreParityMetric(_ScoreMetric):
         name: str | None = None,
     ) -> None:
         check_option("distance", distance, ("wasserstein", "ks"))
-        self.distance, self.method = distance, "between_groups"
+        self.distance = distance
         super().__init__(
             name or ("score_parity" if distance == "wasserstein" else "score_parity_ks"),
             "predict_proba" if task == "classification" else "predict",

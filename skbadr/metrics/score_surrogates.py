@@ -11,6 +11,7 @@ from scipy.special import expit, logit, softmax
 from skbadr._typing import Array, Float
 from skbadr.metrics.aggregate import aggregate_with_gradient, combine
 from skbadr.metrics.base import FairnessMetric
+from skbadr.metrics.predictions import KolmogorovSmirnovMetric
 from skbadr.metrics.surrogates import KolmogorovSmirnovSurrogate, check_positive
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ class KolmogorovSmirnovOfScores(_ScoreSurrogate):
         self, exact: ScoreParityMetric, temperature: Float = 1.0, rho: Float | None = None
     ) -> None:
         super().__init__(exact, temperature, rho)
-        self._distance = KolmogorovSmirnovSurrogate(exact, temperature, rho)
+        self._distance = KolmogorovSmirnovSurrogate(KolmogorovSmirnovMetric(), temperature, rho)
 
     def _of_class(self, data, scores, column):
         if data.classes is None:
