@@ -78,7 +78,7 @@ def _nash(metric, losses, shares, data):
 
 
 def _harm(metric, losses, shares, data):
-    rises = -_room(metric.reference_losses(data)[data.present], losses)
+    rises = 0.0 - _room(metric.reference_losses(data)[data.present], losses)
     return largest(rises, metric.rho)
 
 

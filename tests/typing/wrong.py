@@ -39,6 +39,8 @@ BADRClassifier("logistic")  # wrong
 BADRClassifier(metric=3)  # wrong
 BADRClassifier(metric=["demographic_parity"])  # wrong
 BADRClassifier(metric=no_groups)  # wrong
+BADRClassifier(metric={"demographic_parity": "0.1"})  # wrong
+BADRClassifier(intersectional="no")  # wrong
 BADRClassifier(metric=no_number)  # wrong
 BADRClassifier(bound="a")  # wrong
 BADRClassifier(trade_off="much")  # wrong
