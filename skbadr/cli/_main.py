@@ -105,7 +105,8 @@ def _set_demo(options):
     """Make the demo short: one bound, BADR as it is by default, and one peer beside it."""
     options.peers = True if options.compare else ["exponentiated_gradient"]
     options.partitions = ["auto"]
-    if options.bound is None and options.bounds is None and options.metric in _DEMO_METRICS:
+    plain = isinstance(options.metric, str) and options.metric in _DEMO_METRICS
+    if options.bound is None and options.bounds is None and plain:
         options.bound = _DEMO_BOUND
 
 

@@ -39,7 +39,7 @@ def audit_method(
     AuditResult or None
         None where the method has no output that the metric takes, or the metric has no value.
     """
-    if problem.fairness.response_method != "predict" and fitted.respond is None:
+    if problem.fairness.response_methods != ("predict",) and fitted.respond is None:
         return None
     kind = _Classifier if problem.is_classification else _Regressor
     with warnings.catch_warnings():
@@ -47,12 +47,13 @@ def audit_method(
         warnings.simplefilter("ignore")
         try:
             result = audit(
-                kind(problem, fitted),
+                kind(problem, fitted, groups),
                 X,
                 y,
-                sensitive_features=groups,
+                **problem.given(groups),
                 metric=problem.fairness,
-                bound=problem.bound,
+                intersectional=problem.intersectional,
+                bound=problem.bound if problem.fairness.own_bound is None else None,
                 confidence=CONFIDENCE,
             )
         except ValueError:  # one group, or one class, is all that the test rows have
@@ -63,11 +64,11 @@ def audit_method(
 class _Audited(BaseEstimator):
     """A method, with the interface of a fitted model."""
 
-    def __init__(self, problem, fitted):
-        self.problem, self.fitted = problem, fitted
+    def __init__(self, problem, fitted, groups):
+        self.problem, self.fitted, self.groups = problem, fitted, groups
 
-    def predict(self, X, *, sensitive_features):
-        return self.problem.lend(self.fitted.predict, X, sensitive_features)
+    def predict(self, X):
+        return self.problem.lend(self.fitted.predict, X, self.groups)
 
     def predict_proba(self, X):
         return self._respond(X, "predict_proba")

@@ -81,7 +81,8 @@ def _measure(model, models, X, y, sensitive_features, confidence):
     result.test = {"y": y, "groups": groups, "predictions": {}}
     for key, (label, each) in models.items():
         found = audit(each, X, y, sensitive_features=sensitive_features, metric=metric,
-                      bound=model.bound, confidence=confidence)  # fmt: skip
+                      intersectional=model.intersectional, bound=model.bound,
+                      confidence=confidence)  # fmt: skip
         y_pred = _predict(each, X, sensitive_features)
         losses = (y != y_pred) * 1.0 if task == "classification" else (y - y_pred) ** 2
         by_group = np.bincount(codes, weights=losses) / np.bincount(codes)
@@ -113,7 +114,7 @@ def _measure(model, models, X, y, sensitive_features, confidence):
         "task": task,
         "metric": model.metric_name_,
         "greater_is_better": bool(metric.greater_is_better),
-        "bound": model.bound,
+        "bound": model.bound if metric.own_bound is None else metric.own_bound,
         "held_out": model.evaluated_on_ != "training data",
         "groups": {str(label): {"test": int((codes == i).sum())} for i, label in enumerate(labels)},
     }

@@ -103,7 +103,7 @@ within = BADRClassifier(metric={"demographic_parity": 0.2, "f1_score_group_min":
 within.fit(X, y, sensitive_features=group, control_features=y.tolist())
 assert_type(within.metric_values_, dict[str, float])
 BADRClassifier(metric={get_metric("group_harm"): 0, demographic_parity_difference: np.float64(0.1)})
-fairness_scorer({"demographic_parity": 0.1}, "sex", control_columns=["region"], intersectional=False)
+fairness_scorer({"demographic_parity": 0.1}, "sex", control_columns=["region"])
 old = table.assign(old=table["age"] > 1)
 BADRClassifier(max_iter=2, sensitive_columns="old").fit(old, y)
 BADRClassifier(max_iter=2, sensitive_columns=lambda X: X[:, 0] > 1).fit(X, y)
