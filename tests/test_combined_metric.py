@@ -265,7 +265,7 @@ def test_audit_of_several_bounds():
 def test_the_command(tmp_path, capsys):
     metric = "demographic_parity=0.05,equalized_odds=0.2"
     assert main(["--metric", metric, "--output", str(tmp_path)]) == 0
-    assert "demographic_parity<=0.05, equalized_odds<=0.2" in capsys.readouterr().out
+    assert "demographic_parity <= 0.05 and equalized_odds <= 0.2" in capsys.readouterr().out
     assert main(["--metric", metric, "--bound", "0.1"]) == 2
     assert "--metric gives the bounds itself" in capsys.readouterr().err
     assert main(["--metric", "demographic_parity=x"]) == 2

@@ -216,10 +216,7 @@ def _bound_sentence(result):
     aim = "maximises" if settings["greater_is_better"] else "minimises"
     if settings["bound"] is None:
         return f"BADR {aim} {settings['metric']}."
-    sign = ">=" if settings["greater_is_better"] else "<="
-    condition = settings["metric"]
-    if not settings["bounds_several"]:
-        condition += f" {sign} {settings['bound']:.4g}"
+    condition = settings["condition"]
     where = "the training data"
     if settings["held_out"]:
         where += " (BADR: on parts of it held out)"

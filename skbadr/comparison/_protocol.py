@@ -253,7 +253,7 @@ def compare(
         "bound": bound,
         "chance_level": chance,
         "bound_is_default": has_default_bound,
-        "bounds_several": fairness.own_bound is not None,
+        "condition": _condition(fairness, problem.metric_name, bound),
         "held_out": cv is not None,
         "groups": _group_sizes(groups_train, groups_test),
         "constant_error": {
@@ -323,6 +323,13 @@ def default_bound(metric: FairnessMetric, name: str, baseline_value: float) -> f
     # Ratios are fair at one, differences at zero.
     fair_value = 1.0 if metric.greater_is_better or name.endswith("_ratio") else 0.0
     return fair_value + DEFAULT_SHARE * (baseline_value - fair_value)
+
+
+def _condition(fairness, name, bound):
+    """Return the bound in words, or None."""
+    if bound is None or fairness.own_bound is not None:
+        return None if bound is None else fairness.bound_text(bound)
+    return f"{name} {'>=' if fairness.greater_is_better else '<='} {bound:.4g}"
 
 
 def _add(result, method, problem, parts):

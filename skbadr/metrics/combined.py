@@ -67,8 +67,8 @@ class CombinedMetric(FairnessMetric):
         self._sizes: dict[tuple[int, int], list[int]] = {}
         super().__init__(
             ", ".join(
-                f"{label}{'>=' if part.greater_is_better else '<='}{bound:g}"
-                for label, part, bound in zip(self.labels, self.parts, self.bounds, strict=True)
+                f"{label} / {bound:g}" if bound else label
+                for label, bound in zip(self.labels, self.bounds, strict=True)
             ),
             response_method=self.parts[0].response_method,
             tasks=[
