@@ -22,6 +22,7 @@ from skbadr.metrics.own_loss import with_own_loss
 from skbadr.metrics.responses import get_response
 from skbadr.metrics.sample_size import rows_needed
 from skbadr.pareto.audit_result import AuditResult
+from skbadr.partition import check_sizes, make_groups
 
 # Seed of models that predict at random.
 SEED = 0
@@ -71,7 +72,8 @@ def audit(
     TypeError
         If the model cannot predict.
     ValueError
-        If an argument is out of range, lengths differ, or there are fewer than two groups.
+        If an argument is out of range, lengths differ, there are fewer than two groups, or
+        many tiny ones, as a continuous column makes.
 
     Warns
     -----
@@ -110,6 +112,8 @@ def audit(
     _check_options(model, bound, confidence)
     task = _task_of(model, y)
     metric = with_own_loss(get_metric(metric, task), model, np.asarray(y), task)
+    # All pairs of groups are compared: those of a continuous column would take all memory.
+    check_sizes(np.bincount(make_groups(sensitive_features).codes), "sensitive_features")
     response = _respond(model, X, sensitive_features, metric.response_method, task)
     classes = getattr(model, "classes_", None) if task == "classification" else None
     data, response = encode(

@@ -16,7 +16,8 @@ from skbadr.losses import LOSSES
 from skbadr.metrics import EvaluationSet, FairnessMetric
 from skbadr.metrics.responses import log_odds
 from skbadr.partition import Groups
-from skbadr.problem.evaluator import Evaluator, Fold, code_response, known_of
+from skbadr.problem.coding import code_response, known_of
+from skbadr.problem.evaluator import Evaluator, Fold
 
 if TYPE_CHECKING:
     from skbadr.lower_level.dask_refit import DaskRefitLowerLevel
