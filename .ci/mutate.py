@@ -24,7 +24,7 @@ TESTS = {
     "skbadr/_simplex.py": ["simplex"],
     "skbadr/partition/cells.py": ["cells"],
     "skbadr/partition/groups.py": ["groups", "columns"],
-    "skbadr/metrics/aggregate.py": _METRICS,
+    "skbadr/metrics/aggregate.py": ["aggregate", *_METRICS],
     "skbadr/metrics/confusion_rates.py": [*_METRICS, "limits"],
     "skbadr/metrics/contrasts.py": ["limits", "audit"],
     "skbadr/metrics/dependence.py": [*_METRICS, "surrogates"],
