@@ -2,9 +2,9 @@
 A metric of your own
 ====================
 
-Fairness is what matters where the model is used. Here a wrong refusal costs an applicant
-something, a wrong acceptance costs the bank, and what should be alike between groups is the *cost
-of errors per applicant*. No library has that by name; any function ``f(y_true, y_pred, *,
+Which metric is right depends on where the model is used. In this example a wrong refusal costs an
+applicant something, and a wrong acceptance costs the bank. The *cost of errors per applicant* should
+be alike between groups. No library has such a metric by name. Any function ``f(y_true, y_pred, *,
 sensitive_features)`` will do.
 """
 
