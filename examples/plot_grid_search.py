@@ -2,8 +2,8 @@
 Tune the bound and the model together
 =====================================
 
-Data that the model has not seen should decide how strict the bound and how strong the regularisation
-are. :class:`~sklearn.model_selection.GridSearchCV` takes a fair model as any other estimator, its
+Data that the model has not seen should decide how strict the bound is, and how strong the
+regularisation. :class:`~sklearn.model_selection.GridSearchCV` takes a fair model as any other estimator, its
 bound as any other parameter, and :func:`~skbadr.metrics.fairness_scorer` as any other scorer. The
 groups are a column of the table, so nothing has to be routed.
 """
