@@ -120,6 +120,6 @@ ax.grid(color="0.92")
 # The penalty lowered the difference of rates, and both groups pay for it: another model, trained
 # with weights of the groups alone, is better for women and men at once. BADR over groups stays on
 # the curve. It hardly changes the rates, because nearly the same model is best for both groups.
-# BADR over groups x targets also leaves that curve, for a smaller difference at the baseline model's
-# accuracy. It wastes nothing between its cells, which are those who repay and those who do not of
-# either sex.
+# BADR over groups x targets also leaves that curve, for a smaller difference at the baseline
+# model's accuracy. It wastes nothing between its cells, which are those who repay and those who do
+# not of either sex.

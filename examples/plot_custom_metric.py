@@ -4,8 +4,8 @@ A metric of your own
 
 Which metric is right depends on where the model is used. In this example a wrong refusal costs an
 applicant something, and a wrong acceptance costs the bank. The *cost of errors per applicant*
-should be alike between groups. No library has such a metric by name. Any function ``f(y_true, y_pred, *,
-sensitive_features)`` will do.
+should be alike between groups. No library has such a metric by name. Any function
+``f(y_true, y_pred, *, sensitive_features)`` will do.
 """
 
 # %%
