@@ -4,8 +4,8 @@ Tune the bound and the model together
 
 Data that the model has not seen should decide how strict the bound is, and how strong the
 regularisation. :class:`~sklearn.model_selection.GridSearchCV` takes a fair model as any other
-estimator, its bound as any other parameter, and :func:`~skbadr.metrics.fairness_scorer` as any other
-scorer. The groups are a column of the table, so nothing has to be routed.
+estimator, its bound as any other parameter, and :func:`~skbadr.metrics.fairness_scorer` as any
+other scorer. The groups are a column of the table, so nothing has to be routed.
 """
 
 # %%
