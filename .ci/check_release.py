@@ -93,7 +93,7 @@ def check_installed(path, folder):
     """Install a file in a fresh environment, and run what a user runs first, away from here."""
     run(sys.executable, "-m", "venv", folder / "venv")
     python = folder / "venv" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-    run(python, "-m", "pip", "install", "-q", f"{path}[cli,plot]")
+    run(python, "-m", "pip", "install", "-q", f"{path}[cli,report]")
     run(python, "-m", "pip", "check")
     run(python, "-W", "error", "-c", SMOKE, cwd=folder)
     run(python, "-m", "skbadr", cwd=folder)

@@ -30,7 +30,7 @@ TESTS = {
     "skbadr/metrics/dependence.py": [*_METRICS, "surrogates"],
     "skbadr/metrics/encoding.py": _METRICS,
     "skbadr/metrics/evaluation_set.py": _METRICS,
-    "skbadr/metrics/group_losses.py": ["group_losses", "metrics"],
+    "skbadr/metrics/group_losses.py": ["group_losses", "surrogates", "metrics"],
     "skbadr/metrics/individual.py": [*_METRICS, "surrogates"],
     "skbadr/metrics/intervals.py": ["limits", "audit"],
     "skbadr/metrics/predictions.py": [*_METRICS, "surrogates"],
