@@ -5,6 +5,7 @@ import sys
 import textwrap
 import warnings
 
+from skbadr._parallel import one_blas_thread
 from skbadr.comparison import (
     compare,
     compare_splits,
@@ -43,7 +44,7 @@ def main(argv=None):
         the output left.
     """
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), one_blas_thread():
             _quieten_others()
             _run(parse_arguments(argv))
     except UsageError as error:
