@@ -72,6 +72,8 @@ class Evaluator:
     loss: str
     scoring: Callable[..., Any] | None
     family: LinearFamily | None
+    # Whether each row is judged by the model of all others.
+    leaves_out = False
 
     def __init__(
         self,
