@@ -8,15 +8,16 @@ that is its own limit.
 """
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from skbadr.metrics.intervals import Averaged, Proportions, Transformed
-from skbadr.metrics.limits import comparisons
+from skbadr.metrics.intervals import UNKNOWN, Averaged, Proportions, Transformed
+from skbadr.metrics.limits import comparisons, compare_rates
 
 # Steps of Newton's method on the log of the chances, which is nearly a parabola.
-STEPS = 6
+STEPS = 4
 # Stands for the log of a ratio of 0, and for an error that nothing is known of.
 FAR = 1e6
 
@@ -55,92 +56,121 @@ class QuickProportions(Proportions):
         return np.clip(self._limit(z), self.share, 1.0)
 
 
-def chosen_limits(metric, data, statistics=None, confidence=0.9, *, response=None):
-    """Return the limit on the unfair side of models that were chosen by it.
+def chosen_limits(metric, data, response, confidence=0.9):
+    """Return the limit on the unfair side of a model that was chosen by it.
 
     Parameters
     ----------
-    metric, data, confidence, response
+    metric, data, response, confidence
         As of `skbadr.metrics.limits.limits`.
-    statistics : ndarray of shape (T, n_statistics) or None, default=None
-        Confusion matrices of T models; None: of the one of `response`.
 
     Returns
     -------
-    limits : ndarray of shape (T,) or None
+    limit : float or None
         None where the metric is no comparison of groups' rates or means.
     """
-    parts = comparisons(metric, data, statistics, response)
-    return None if parts is None else _limits(parts, confidence)
+    parts = comparisons(metric, data, response=response)
+    if parts is None:
+        return None
+    limit = _limits(parts.all, confidence, parts.mean_over_rates, parts.mean_over_classes)
+    return float(np.divide(1.0, limit) if parts.turned else limit)
 
 
-def _limits(parts, confidence):
-    value = 1.0 / parts.value if parts.turned else parts.value
-    largest, chance = parts.takes_largest, 1.0 - confidence
-    found = [_of_rate(part, confidence) for part in parts.all]
-    if not (parts.mean_over_rates or parts.mean_over_classes):
+def many_chosen_limits(metric, data, statistics, confidence=0.9):
+    """Return the limits on the unfair side of models that were chosen by them.
+
+    Parameters
+    ----------
+    metric : RateMetric
+    data : EvaluationSet
+    statistics : ndarray of shape (T, n_statistics)
+        Confusion matrices of each.
+    confidence : float, default=0.9
+
+    Returns
+    -------
+    limits : ndarray of shape (T,)
+        NaN where the metric has no value.
+    """
+    parts = compare_rates(metric, data, statistics)
+    mean_over_rates = metric.agg == "mean" and len(parts) > 1
+    return _limits(parts, confidence, mean_over_rates, metric.class_agg == "mean")
+
+
+def _limits(parts, confidence, mean_over_rates, mean_over_classes):
+    chance, first = 1.0 - confidence, parts[0]
+    found = [_costs(part, confidence) for part in parts]
+    if not (mean_over_rates or mean_over_classes):
         centers, errors = (np.concatenate(arrays, axis=1) for arrays in zip(*found, strict=True))
-        limit = _where_chances_add_up(centers, errors, chance)
-        limit = _from_cost(parts.all[0], limit)
+        limit = _from_cost(first, _where_chances_add_up(centers, errors, chance))
     else:
-        limit = _mean_limit(parts, found, chance)
-    limit = (np.fmax if largest else np.fmin)(limit, value)
-    estimates, transform = parts.all[0].estimates, parts.all[0].transform
-    least = 0.0 if transform in ("difference", "ratio") else estimates.lowest
-    most = 1.0 if transform == "ratio" else estimates.highest
-    limit = np.where(np.isnan(value), np.nan, np.clip(limit, least, most))
-    if parts.turned:
-        with np.errstate(divide="ignore"):
-            limit = np.divide(1.0, limit)
-    return limit
+        limit = _mean_limit(parts, found, chance, mean_over_rates, mean_over_classes)
+    least = 0.0 if first.transform in ("difference", "ratio") else first.estimates.lowest
+    most = 1.0 if first.transform == "ratio" else first.estimates.highest
+    return np.clip(limit, least, most)
 
 
-def _mean_limit(parts, found, chance):
+def _mean_limit(parts, found, chance, mean_over_rates, mean_over_classes):
     """Return the mean over rates, or classes, of the limits of each."""
+    extreme = (np.fmax if parts[0].takes_largest else np.fmin).reduce
     by_rate = []
-    for part, (centers, errors) in zip(parts.all, found, strict=True):
+    for part, costs in zip(parts, found, strict=True):
         n_classes = part.estimates.center.shape[1]
-        split = [
+        by_class = [
             _from_cost(part, _where_chances_add_up(*own, chance))
-            for own in zip(*(np.split(a, n_classes, axis=1) for a in (centers, errors)), strict=True)
+            for own in zip(*(np.split(own, n_classes, axis=1) for own in costs), strict=True)
         ]
-        extreme = np.fmax.reduce if part.takes_largest else np.fmin.reduce
-        by_rate.append((np.nanmean if parts.mean_over_classes else extreme)(split, axis=0))
-    extreme = np.fmax.reduce if parts.takes_largest else np.fmin.reduce
-    return (np.nanmean if parts.mean_over_rates else extreme)(by_rate, axis=0)
+        by_rate.append((np.nanmean if mean_over_classes else extreme)(by_class, axis=0))
+    return (np.nanmean if mean_over_rates else extreme)(by_rate, axis=0)
 
 
-def _of_rate(part, confidence):
+def _costs(part, confidence):
     """Return each comparison as a cost, and its standard error, of shape (T, m K).
 
     Errors are those of limits somewhat beyond the one that is wanted, as several comparisons will
     share what the confidence leaves.
     """
-    part = replace(part, estimates=_quick(part.estimates))
-    z = float(ndtri((1.0 + confidence) / 2.0))
-    centers = part.centers()
-    if part.transform == "ratio" and part.overall is None:
-        beyond = _lower_ratios(part, z)
+    estimates, z = _quick(part.estimates), float(ndtri((1.0 + confidence) / 2.0))
+    center = estimates.center
+    if part.transform in ("group_min", "group_max"):
+        centers = center
+        beyond = (estimates.upper if part.takes_largest else estimates.lower)(z)
+    elif part.overall is not None:
+        part = replace(part, estimates=estimates)
+        centers, beyond = part.centers(), part.limit(z, upper=part.takes_largest)
     else:
-        beyond = part.limit(z, upper=part.takes_largest)
-    flat = (len(centers), -1)
+        first, second = _pairs(center.shape[-1])
+        one, other = center[..., first], center[..., second]
+        if part.transform == "difference":
+            above, below = estimates.upper(z) - center, center - estimates.lower(z)
+            centers = one - other
+            beyond = centers + np.hypot(above[..., first], below[..., second])
+        else:
+            centers = np.divide(one, other, out=np.full(one.shape, np.nan), where=other > 0)
+            below, above = estimates.lower(z)[..., first], estimates.upper(z)[..., second]
+            beyond = _lower_ratios(one, other, below, above)
+    flat = (len(center), -1)
     centers, beyond = (_as_cost(part, values).reshape(flat) for values in (centers, beyond))
     return centers, np.clip((beyond - centers) / z, 1e-12, FAR)
 
 
-def _lower_ratios(part, z):
-    """Return the lower limits of the ratios of groups' rates, in closed form.
+@lru_cache
+def _pairs(n_groups):
+    """Return both groups of every ordered pair."""
+    pairs = np.nonzero(np.eye(n_groups) == 0)
+    return pairs if n_groups > 1 else (np.zeros(1, dtype=int),) * 2
+
+
+def _lower_ratios(up, down, lower, upper):
+    """Return lower limits of ratios ``up / down``, of these rates' own limits, in closed form.
 
     References
     ----------
     Donner and Zou (2012), "Closed-form confidence intervals for functions of the normal mean and
     standard deviation", Statistical Methods in Medical Research 21.
     """
-    estimates = part.estimates
-    first, second = (own[0, 0].argmax(axis=1) for own in (part.first, part.second))
-    up, down = estimates.center[..., first], estimates.center[..., second]
-    below = up**2 - (up - estimates.lower(z)[..., first]) ** 2
-    above = down**2 - (estimates.upper(z)[..., second] - down) ** 2
+    below = up**2 - (up - lower) ** 2
+    above = down**2 - (upper - down) ** 2
     product = up * down
     root = np.sqrt(np.maximum(product**2 - below * above, 0.0))
     return np.divide(below, product + root, out=np.zeros_like(below), where=product > 0)
@@ -179,14 +209,17 @@ def _where_chances_add_up(centers, errors, chance):
     chance : float
         At most one half.
     """
-    centers = np.where(np.isnan(centers), -np.inf, centers)
-    errors = np.where(np.isnan(errors), 1e-12, errors)
+    missing = np.isnan(centers) | np.isnan(errors)
+    unknown = missing.all(axis=1)
+    if missing.any():
+        centers, errors = np.where(missing, -UNKNOWN, centers), np.where(missing, 1.0, errors)
     limit = (centers + float(ndtri(1.0 - chance)) * errors).max(axis=1)
     for _ in range(STEPS):
         z = (limit[:, None] - centers) / errors
         total = ndtr(-z).sum(axis=1)
         slope = (np.exp(-0.5 * z**2) / errors).sum(axis=1) / np.sqrt(2.0 * np.pi)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            step = total * np.log(total / chance) / slope
-        limit = limit + np.where(np.isfinite(step), step, 0.0)
-    return limit
+        step = np.divide(
+            total * np.log(total / chance), slope, out=np.zeros_like(total), where=slope > 0
+        )
+        limit = limit + step
+    return np.where(unknown, np.nan, limit)

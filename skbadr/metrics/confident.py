@@ -8,7 +8,7 @@ import numpy as np
 
 from skbadr._typing import Array, Float, FloatArray
 from skbadr.metrics.base import FairnessMetric
-from skbadr.metrics.chosen_limits import chosen_limits
+from skbadr.metrics.chosen_limits import chosen_limits, many_chosen_limits
 from skbadr.metrics.evaluation_set import EvaluationSet
 from skbadr.metrics.limits import worst_limit
 from skbadr.metrics.rates import RateMetric
@@ -70,14 +70,11 @@ class ConfidentMetric(FairnessMetric):
         if self.uses_confusion:
             return self.of.statistics(evaluation_set, response)
         value = float(self.of.value(evaluation_set, response))
-        found = chosen_limits(
-            self.of, evaluation_set, confidence=self.confidence, response=response
-        )
-        limit = (
-            worst_limit(self.of, evaluation_set, confidence=self.confidence, response=response)
-            if found is None
-            else float(found[0])
-        )
+        limit = chosen_limits(self.of, evaluation_set, response, self.confidence)
+        if limit is None:
+            limit = worst_limit(
+                self.of, evaluation_set, confidence=self.confidence, response=response
+            )
         if np.isfinite(limit - value):
             self._distance = limit - value
         return np.array([limit, value])
@@ -89,7 +86,7 @@ class ConfidentMetric(FairnessMetric):
         if not self.uses_confusion:
             return statistics[:, 0]
         tables = self._on_all_rows(statistics)
-        return chosen_limits(self.of, self._whole, tables, self.confidence)
+        return many_chosen_limits(self.of, self._whole, tables, self.confidence)
 
     def from_statistics(self, evaluation_set: EvaluationSet, statistics: FloatArray) -> float:  # noqa: D102
         return float(self.from_many_statistics(evaluation_set, np.reshape(statistics, (1, -1)))[0])

@@ -1,0 +1,174 @@
+"""Whether a bound with a confidence holds on the population, and what it costs.
+
+python examples/benchmarks/confidence.py [--estimator logistic|boosting] [--fits N]
+    [--confidence C,C,...] [--split tune|report] [--output FILE]
+
+Generated problems whose populations are known (problems.py): each fit takes the next problem, its
+next sample, metric and bound. Prints, for each confidence and without one ("-"), how often the
+population's value violates the bound, and how far inside it lies.
+"""
+
+import argparse
+import json
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+from problems import SPLITS, problems
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+
+from skbadr import BADRClassifier
+from skbadr.metrics import get_metric
+
+METRICS = ("demographic_parity", "equalized_odds",
+           "demographic_parity_ratio", "equalized_odds_ratio")  # fmt: skip
+# Bounds, as shares of the plain model's unfairness in the population.
+SHARES = (0.3, 0.5, 0.7)
+# A plain model that is fairer than this has nothing to be repaired.
+LEAST = 0.04
+ESTIMATORS = {
+    "logistic": LogisticRegression(),
+    "boosting": HistGradientBoostingClassifier(max_iter=60, random_state=0),
+}
+ROWS = {"logistic": (1_000, 50_000), "boosting": (1_000, 8_000)}
+
+
+def cases(split, estimator, n_fits):
+    """Yield (problem, seed, metric, bound, rows) of each fit, the problems in turn."""
+    low, high = ROWS[estimator]
+    known, number, lap = {}, 0, 0
+    while number < n_fits:
+        for place, problem in enumerate(problems(split, "binary")):
+            if number >= n_fits:
+                return
+            metric = METRICS[(place + lap) % len(METRICS)]
+            key = problem.index
+            if key not in known:
+                known[key] = plain_values(problem, estimator)
+            plain = known[key][metric]
+            ideal = 1.0 if metric.endswith("ratio") else 0.0
+            if not abs(plain - ideal) >= LEAST:  # undefined where nobody is selected
+                continue
+            share = SHARES[(place // len(METRICS) + lap) % len(SHARES)]
+            rows = int(np.clip(problem.factors.rows, low, high))
+            yield problem, 100 + lap, metric, ideal + share * (plain - ideal), rows
+            number += 1
+        lap += 1
+
+
+def plain_values(problem, estimator):
+    """Return each metric of the plain model of a large sample, on the population."""
+    X, y, _ = problem.sample(20_000, seed=99)
+    predicted = problem.predictions(problem.pipeline(ESTIMATORS[estimator]).fit(X, y))
+    return {metric: problem.population_value(predicted, metric) for metric in METRICS}
+
+
+def fit_once(case, estimator, confidence):
+    """Return what one fit did, as a dict."""
+    problem, seed, metric, bound, rows = case
+    X, y, groups = problem.sample(rows, seed=seed)
+    model = BADRClassifier(
+        problem.pipeline(ESTIMATORS[estimator]), metric, bound=bound, confidence=confidence
+    )
+    start = time.perf_counter()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X, y, sensitive_features=groups)
+    seconds = time.perf_counter() - start
+    predicted = problem.predictions(model)
+    value = problem.population_value(predicted, metric)
+    sign = -1.0 if get_metric(metric, task="classification").greater_is_better else 1.0
+    inside = sign * (bound - value)
+    return {
+        "problem": problem.name,
+        "groups": problem.factors.n_groups,
+        "told": problem.factors.told,
+        "rows": rows,
+        "seed": seed,
+        "metric": metric,
+        "bound": bound,
+        "confidence": confidence,
+        "promised": bool(model.bound_met_),
+        "baseline_chosen": bool((model.results_["cell_weights"][0] == model.cell_weights_).all()),
+        "value": model.metric_value_,
+        "limit": vars(model).get("metric_upper_", np.nan),
+        "baseline_value": model.baseline_metric_value_,
+        "standard_error": model.metric_standard_error_,
+        "population": value,
+        "inside": inside,
+        "violated": bool(inside < 0),
+        "error": problem.population_value(predicted, "error"),
+        "seconds": seconds,
+        "refits": int(model.n_refits_),
+        "visited": len(model.results_["metric"]),
+    }
+
+
+def summarise(lines):
+    """Return the table of one confidence as a dict."""
+    promised = [line for line in lines if line["promised"]]
+    moved = [line for line in promised if not line["baseline_chosen"]]
+    distance = [line["inside"] / line["standard_error"] for line in moved]
+    share = np.mean([line["violated"] for line in promised]) if promised else np.nan
+    return {
+        "fits": len(lines),
+        "promised": len(promised) / len(lines),
+        "violated": float(share),
+        "violated_error": float(np.sqrt(share * (1 - share) / max(len(promised), 1))),
+        "violated_of_all": float(np.mean([line["violated"] for line in lines])),
+        "inside_in_errors": float(np.mean(distance)) if distance else np.nan,
+        "median_inside": float(np.median(distance)) if distance else np.nan,
+        "error": float(np.mean([line["error"] for line in lines])),
+        "seconds": float(np.median([line["seconds"] for line in lines])),
+        "refits": float(np.mean([line["refits"] for line in lines])),
+    }
+
+
+def cost_ratios(lines, confidence):
+    """Return the ratios of seconds to those of the same fits without a confidence."""
+    key = ("problem", "seed", "metric")
+    without = {tuple(line[k] for k in key): line["seconds"] for line in lines
+               if line["confidence"] is None}  # fmt: skip
+    return [line["seconds"] / without[tuple(line[k] for k in key)] for line in lines
+            if line["confidence"] == confidence]  # fmt: skip
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--estimator", choices=tuple(ESTIMATORS), default="logistic")
+    parser.add_argument("--fits", type=int, default=600)
+    parser.add_argument("--confidence", default="0.8,0.9,0.95")
+    parser.add_argument("--split", choices=SPLITS, default="report")
+    parser.add_argument("--output", type=Path)
+    options = parser.parse_args(arguments)
+    levels = [None, *(float(text) for text in options.confidence.split(","))]
+    lines = []
+    for number, case in enumerate(cases(options.split, options.estimator, options.fits), 1):
+        for confidence in levels:
+            lines.append(fit_once(case, options.estimator, confidence))
+        if options.output and (number % 20 == 0 or number == options.fits):
+            options.output.write_text(json.dumps(lines, indent=1) + "\n", encoding="utf-8")
+    show(lines, levels)
+
+
+def show(lines, levels):
+    """Print one line per confidence."""
+    print("confidence  fits  promised  violated (error)  of all  inside: mean, median  "
+          "error  seconds  ratio  refits")  # fmt: skip
+    for confidence in levels:
+        own = [line for line in lines if line["confidence"] == confidence]
+        found, ratios = summarise(own), cost_ratios(lines, confidence)
+        print(
+            f"{'-' if confidence is None else confidence:>10}  {found['fits']:>4}  "
+            f"{found['promised']:>8.3f}  {found['violated']:>8.3f} ({found['violated_error']:.3f})"
+            f"  {found['violated_of_all']:>6.3f}  {found['inside_in_errors']:>12.2f}, "
+            f"{found['median_inside']:>6.2f}  {found['error']:.4f}  {found['seconds']:>7.2f}  "
+            f"{np.median(ratios):>5.2f}  {found['refits']:>6.1f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
