@@ -179,8 +179,8 @@ class BaseBADR(
         Warns
         -----
         ConvergenceWarning
-            If no visited model meets `bound`, or the search was interrupted. As all warnings of
-            the search, it comes at its end.
+            If no visited model meets `bound`, with `confidence` saying about how many rows would
+            do, or the search was interrupted. As all warnings of the search, it comes at its end.
         sklearn.exceptions.FitFailedWarning
             For each refit that failed and was skipped.
         sklearn.exceptions.UndefinedMetricWarning

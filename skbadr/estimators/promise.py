@@ -11,29 +11,23 @@ from skbadr.metrics.sample_size import rows_for_limit
 
 
 def store_promise(model: Any, archive: Any, metric: Any) -> None:
-    """Set what tells whether the bound holds, and the metric's values beside their limits.
+    """Set the metric's values, and whether the bound holds, with a confidence also the limit.
 
     Parameters
     ----------
     model : BADR estimator being fitted
-        Whose ``results_`` are set.
     archive : Archive
     metric : FairnessMetric
         That was searched with; a `ConfidentMetric` where there is a confidence.
     """
     best, baseline = archive.best, archive.evaluations[0]
     model.metric_value_, model.baseline_metric_value_ = best.metric, baseline.metric
-    model.bound_met_ = archive.objective.is_met(best)
+    model.bound_met_ = bool(archive.objective.is_met(best))
     vars(model).pop("metric_upper_", None)  # of an earlier fit
     if not isinstance(metric, ConfidentMetric):
         return
     model.metric_upper_ = best.metric
-    model.metric_value_, model.baseline_metric_value_ = (
-        metric.value_of(evaluation.statistics) for evaluation in (best, baseline)
-    )
-    model.results_["metric_upper"] = model.results_["metric"]
-    values = [metric.value_of(evaluation.statistics) for evaluation in archive.evaluations]
-    model.results_["metric"] = np.array(values)
+    model.metric_value_, model.baseline_metric_value_ = best.value, baseline.value
 
 
 def broken_promise(best: Any, objective: Any, data: Any) -> str:
@@ -47,8 +41,7 @@ def broken_promise(best: Any, objective: Any, data: Any) -> str:
     data : EvaluationSet
         Rows that models were judged on.
     """
-    metric = objective.metric
-    value = metric.value_of(best.statistics)
+    metric, value = objective.metric, best.value
     sign = ">=" if metric.greater_is_better else "<="
     told = (
         f"no visited model promises {metric.name} {sign} {objective.bound:g} on new rows with "
@@ -57,7 +50,7 @@ def broken_promise(best: Any, objective: Any, data: Any) -> str:
     )
     if np.isnan(value) or objective.excess(value) > 0:
         return f"{told}more rows would not help, as the value itself misses the bound: allow more."
-    needed = rows_for_limit(metric, data, objective.bound, best.statistics, best.metric)
+    needed = rows_for_limit(metric, data, objective.bound, best)
     if needed is None:
         return f"{told}allow more (bound), or less confidence."
     of_group = ""

@@ -51,9 +51,7 @@ def leverages(level: LinearLowerLevel, state: LinearState) -> Array:
             images = [own + scaling * root[:, d, a] for a, own in enumerate(images)]
         for a in range(m):
             for b in range(a + 1):
-                found[rows, a, b] = found[rows, b, a] = np.einsum(
-                    "nq,nq->n", images[a], images[b]
-                )
+                found[rows, a, b] = found[rows, b, a] = np.einsum("nq,nq->n", images[a], images[b])
     return found
 
 

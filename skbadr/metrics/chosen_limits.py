@@ -14,7 +14,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from skbadr.metrics.intervals import UNKNOWN, Averaged, Proportions, Transformed
-from skbadr.metrics.limits import comparisons, compare_rates
+from skbadr.metrics.limits import compare_rates, comparisons
 
 # Steps of Newton's method on the log of the chances, which is nearly a parabola.
 STEPS = 4

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
-
 import numpy as np
 
 from skbadr._typing import Array, Float, FloatArray
@@ -96,19 +94,11 @@ class ConfidentMetric(FairnessMetric):
             return super().value(evaluation_set, response)
         return float(self.of.value(evaluation_set, response)) + self._distance
 
-    def value_of(self, statistics: FloatArray | None) -> float:
-        """Return the metric itself, of statistics that were measured; NaN where there are none."""
-        if statistics is None:
-            return np.nan
+    def value_of(self, statistics: FloatArray) -> float:
+        """Return the metric itself, of statistics that were measured."""
         if not self.uses_confusion:
             return float(statistics[1])
         return float(self.of.from_statistics(self._whole, statistics))
-
-    def at(self, confidence: Float) -> ConfidentMetric:
-        """Return the limit of the same metric at another confidence."""
-        other = copy(self)
-        other.confidence = confidence
-        return other
 
     def _on_all_rows(self, statistics):
         """Return tables of some rows, or predicted ones, with the totals of all rows."""

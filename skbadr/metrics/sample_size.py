@@ -65,7 +65,7 @@ def rows_needed(metric, data, bound, statistics=None, confidence=0.9, *, respons
     return _result(data, factor)
 
 
-def rows_for_limit(metric, data, bound, statistics, limit):
+def rows_for_limit(metric, data, bound, evaluation):
     """Return how many rows would bring the limit of a chosen model within the bound.
 
     Limits shrink towards the value with the root of the number of rows, and the value errs as
@@ -77,17 +77,16 @@ def rows_for_limit(metric, data, bound, statistics, limit):
         Whose value is within the bound, and whose limit is not.
     data : EvaluationSet
     bound : float
-    statistics : ndarray
+    evaluation : Evaluation
         Of the model.
-    limit : float
-        Of it, on these rows.
 
     Returns
     -------
     needed : RowsNeeded or None
         None where a million times the rows would not do, or nothing can be told.
     """
-    value, z = metric.value_of(statistics), float(ndtri(metric.confidence))
+    limit, value = evaluation.metric, evaluation.value
+    z = float(ndtri(metric.confidence))
     room = abs(bound - value)
     if not (np.isfinite(limit) and room > 0):
         return None
@@ -96,7 +95,7 @@ def rows_for_limit(metric, data, bound, statistics, limit):
     factor = (error * (z + float(ndtri(CHANCE))) / room) ** 2
     group = None
     if metric.uses_confusion:
-        parts = comparisons(metric.of, data, statistics)
+        parts = comparisons(metric.of, data, evaluation.statistics)
         group = np.flatnonzero(data.present)[parts.weakest_group(max(z, 0.5))]
     return _result(data, factor, group)
 
