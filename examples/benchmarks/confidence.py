@@ -145,11 +145,13 @@ def summarise(lines):
 
 def cost_ratios(lines, confidence):
     """Return the ratios of seconds to those of the same fits without a confidence."""
-    key = ("problem", "seed", "metric")
-    without = {tuple(line[k] for k in key): line["seconds"] for line in lines
-               if line["confidence"] is None}  # fmt: skip
-    return [line["seconds"] / without[tuple(line[k] for k in key)] for line in lines
-            if line["confidence"] == confidence and tuple(line[k] for k in key) in without]  # fmt: skip
+    without = {_key(line): line["seconds"] for line in lines if line["confidence"] is None}
+    own = [line for line in lines if line["confidence"] == confidence and _key(line) in without]
+    return [line["seconds"] / without[_key(line)] for line in own]
+
+
+def _key(line):
+    return line["problem"], line["seed"], line["metric"]
 
 
 def main(arguments=None):
