@@ -17,7 +17,7 @@ from skbadr.metrics.intervals import UNKNOWN, Averaged, Proportions, Transformed
 from skbadr.metrics.limits import compare_rates, comparisons
 
 # Steps of Newton's method on the log of the chances, which is nearly a parabola.
-STEPS = 4
+STEPS = 5
 # Stands for the log of a ratio of 0, and for an error that nothing is known of.
 FAR = 1e6
 
@@ -72,7 +72,7 @@ def chosen_limits(metric, data, response, confidence=0.9):
     parts = comparisons(metric, data, response=response)
     if parts is None:
         return None
-    limit = _limits(parts.all, confidence, parts.mean_over_rates, parts.mean_over_classes)
+    (limit,) = _limits(parts.all, confidence, parts.mean_over_rates, parts.mean_over_classes)
     return float(np.divide(1.0, limit) if parts.turned else limit)
 
 
