@@ -1,7 +1,7 @@
 """Whether a bound with a confidence holds on the population, and what it costs.
 
 python examples/benchmarks/confidence.py [--estimator logistic|boosting] [--fits N]
-    [--without N] [--confidence C,C,...] [--split tune|report] [--output FILE]
+    [--without N] [--confidence C,C,...] [--split tune|report] [--seed S] [--output FILE]
 
 Generated problems whose populations are known (problems.py): each fit takes the next problem, its
 next sample, metric and bound. Prints, for each confidence and without one ("-"; of the first fits
@@ -36,7 +36,7 @@ ESTIMATORS = {
 ROWS = {"logistic": (1_000, 50_000), "boosting": (1_000, 8_000)}
 
 
-def cases(split, estimator, n_fits):
+def cases(split, estimator, n_fits, seed=100):
     """Yield (problem, seed, metric, bound, rows) of each fit, the problems in turn."""
     low, high = ROWS[estimator]
     known, number, lap = {}, 0, 0
@@ -54,7 +54,7 @@ def cases(split, estimator, n_fits):
                 continue
             share = SHARES[(place // len(METRICS) + lap) % len(SHARES)]
             rows = int(np.clip(problem.factors.rows, low, high))
-            yield problem, 100 + lap, metric, ideal + share * (plain - ideal), rows
+            yield problem, seed + lap, metric, ideal + share * (plain - ideal), rows
             number += 1
         lap += 1
 
@@ -161,11 +161,13 @@ def main(arguments=None):
     parser.add_argument("--without", type=int, default=200, help="fits without a confidence")
     parser.add_argument("--confidence", default="0.8,0.9,0.95")
     parser.add_argument("--split", choices=SPLITS, default="report")
+    parser.add_argument("--seed", type=int, default=100, help="of the first lap of the problems")
     parser.add_argument("--output", type=Path)
     options = parser.parse_args(arguments)
     levels = [None, *(float(text) for text in options.confidence.split(","))]
     lines = []
-    for number, case in enumerate(cases(options.split, options.estimator, options.fits), 1):
+    chosen = cases(options.split, options.estimator, options.fits, options.seed)
+    for number, case in enumerate(chosen, 1):
         lines += fit_each(case, options.estimator, levels[number > options.without :])
         if options.output and (number % 20 == 0 or number == options.fits):
             options.output.write_text(json.dumps(lines, indent=1) + "\n", encoding="utf-8")
