@@ -2,6 +2,7 @@
 
 python examples/benchmarks/confidence.py [--estimator logistic|boosting] [--fits N]
     [--without N] [--confidence C,C,...] [--split tune|report] [--seed S] [--output FILE]
+python examples/benchmarks/confidence.py --show FILE [FILE ...]
 
 Generated problems whose populations are known (problems.py): each fit takes the next problem, its
 next sample, metric and bound. Prints, for each confidence and without one ("-"; of the first fits
@@ -115,7 +116,6 @@ def outcome(case, model, seconds, predicted):
         "standard_error": model.metric_standard_error_,
         "population": value,
         "inside": inside,
-        "violated": bool(inside < 0),
         "error": problem.population_value(predicted, "error"),
         "seconds": seconds,
         "refits": int(model.n_refits_),
@@ -125,9 +125,12 @@ def outcome(case, model, seconds, predicted):
 
 def summarise(lines):
     """Return the table of one confidence as a dict."""
+    # Also where it is undefined, as nobody is selected.
+    lines = [line | {"violated": not line["inside"] >= 0} for line in lines]
     promised = [line for line in lines if line["promised"]]
     moved = [line for line in promised if not line["baseline_chosen"]]
     distance = [line["inside"] / line["standard_error"] for line in moved]
+    distance = [ratio for ratio in distance if np.isfinite(ratio)]
     share = np.mean([line["violated"] for line in promised]) if promised else np.nan
     return {
         "fits": len(lines),
@@ -162,20 +165,34 @@ def main(arguments=None):
     parser.add_argument("--confidence", default="0.8,0.9,0.95")
     parser.add_argument("--split", choices=SPLITS, default="report")
     parser.add_argument("--seed", type=int, default=100, help="of the first lap of the problems")
+    parser.add_argument("--show", type=Path, nargs="+", help="print the tables of these outputs")
     parser.add_argument("--output", type=Path)
     options = parser.parse_args(arguments)
     levels = [None, *(float(text) for text in options.confidence.split(","))]
+    if options.show:
+        lines = [line for path in options.show for line in json.loads(path.read_text("utf-8"))]
+        show(lines)
+        return
     lines = []
     chosen = cases(options.split, options.estimator, options.fits, options.seed)
     for number, case in enumerate(chosen, 1):
         lines += fit_each(case, options.estimator, levels[number > options.without :])
         if options.output and (number % 20 == 0 or number == options.fits):
             options.output.write_text(json.dumps(lines, indent=1) + "\n", encoding="utf-8")
-    show(lines, levels)
+    show(lines)
 
 
-def show(lines, levels):
-    """Print one line per confidence."""
+def show(lines):
+    """Print one line per confidence, then per confidence and metric."""
+    found = {line["confidence"] for line in lines}
+    levels = sorted(found, key=lambda level: level or 0.0)
+    print_table(lines, levels)
+    for metric in METRICS:
+        print(f"\n{metric}")
+        print_table([line for line in lines if line["metric"] == metric], levels)
+
+
+def print_table(lines, levels):
     print("confidence  fits  promised  violated (error)  of all  inside: mean, median  "
           "error  seconds  ratio  refits")  # fmt: skip
     for confidence in levels:

@@ -30,7 +30,7 @@ def store_precision(model, archive, evaluator, final, on_all_rows):
     # What there is to warn of, the search has seen.
     with record_warnings():
         if held_out or evaluator.leaves_out:
-            whole = on_all_rows()
+            whole = on_all_rows() if held_out else evaluator
             response = whole.response_of(final)
             model.training_metric_value_ = _value(metric, whole.evaluation_set, response)
             if held_out:  # as a model predicts them that has seen them
