@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sklearn.base import clone
 
-from skbadr._typing import PartitionName
+from skbadr._typing import Float, PartitionName
 from skbadr.estimators import BADRClassifier, BADRRegressor
 from skbadr.metrics.responses import get_response
 
@@ -35,7 +35,7 @@ class Badr(Method):
 
     partition: PartitionName
     use_bound: bool
-    confidence: float | None = None
+    confidence: Float | None = None
     options: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -34,7 +34,7 @@ class ConfidentMetric(FairnessMetric):
     """
 
     of: FairnessMetric
-    confidence: Float
+    confidence: float
 
     def __init__(self, metric: FairnessMetric, confidence: Float, data: EvaluationSet) -> None:
         super().__init__(
@@ -43,7 +43,7 @@ class ConfidentMetric(FairnessMetric):
             response_method=metric.response_method,
             tasks=metric.tasks,
         )
-        self.of, self.confidence, self._whole = metric, confidence, data
+        self.of, self.confidence, self._whole = metric, float(confidence), data
         self.pos_label, self.slow = metric.pos_label, metric.slow
         self.uses_confusion = isinstance(metric, RateMetric)
         self._distance = 0.0
