@@ -177,6 +177,7 @@ def _call(function, options, table, estimator, **settings):
             partitions=options.partitions,
             test_size=options.test_size,
             cv=options.cv,
+            confidence=options.confidence,
             max_iter=options.max_iter,
             n_jobs=options.n_jobs,
             random_state=options.random_state,
@@ -207,7 +208,9 @@ def _bound_sentence(result):
     sign = ">=" if settings["greater_is_better"] else "<="
     condition = f"{settings['metric']} {sign} {settings['bound']:.4g}"
     where = "the training data"
-    if settings["held_out"]:
+    if settings["confidence"] is not None:
+        where += f" (BADR: on new rows, with confidence {settings['confidence']:g})"
+    elif settings["held_out"]:
         where += " (BADR: on parts of it held out)"
     if not settings["bound_is_default"]:
         return f"Methods with a bound keep {condition} on {where}."

@@ -20,6 +20,7 @@ class FittedAttributes:
     loss_name_: str
     metric_name_: str
     metric_value_: float
+    bound_met_: bool
     baseline_metric_value_: float
     metric_standard_error_: float
     baseline_metric_standard_error_: float
@@ -37,6 +38,8 @@ class FittedAttributes:
     n_features_in_: int
     # Where X has names.
     feature_names_in_: Array
+    # With `confidence`.
+    metric_upper_: float
     # With `cv`.
     training_metric_value_: float
     # For linear models with a smooth objective.

@@ -268,6 +268,33 @@ def check_room(min_weight, n_cells):
         )
 
 
+def check_confidence(params, walks_bounds=False):
+    """Refuse a confidence outside its range, without a bound, or of training rows.
+
+    Raises
+    ------
+    ValueError
+        Naming the argument.
+    """
+    confidence = params["confidence"]
+    if confidence is None:
+        return
+    if not _is_number(confidence) or not 0.5 <= confidence < 1.0:
+        raise ValueError(
+            f"confidence must be None, or at least .5 and below 1, got {confidence!r}."
+        )
+    if params["bound"] is None and not walks_bounds:
+        raise ValueError(
+            f"confidence={confidence} says how sure a bound is on new rows, but bound=None: set a "
+            "bound, or leave confidence=None."
+        )
+    if params["cv"] is None:
+        raise ValueError(
+            f"confidence={confidence} needs rows that models have not seen, but cv=None judges "
+            "them on their training rows: leave cv='auto', or give folds."
+        )
+
+
 def check_bound(bound, metric):
     """Refuse a bound that no model can meet because it lies beyond the metric's range."""
     if bound is None or metric.ideal is None:
@@ -333,6 +360,7 @@ def check_dask(params, default_score):
     """
     for name, why in (
         ("cv", "would collect rows of it"),
+        ("confidence", "needs rows that models have not seen, which would collect rows of it"),
         ("memory", "recognises data by their values, which it would have to collect"),
     ):
         if params[name] is not None and params[name] != "auto":

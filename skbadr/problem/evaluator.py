@@ -17,6 +17,7 @@ from skbadr._typing import Array, FloatArray
 from skbadr._warnings import record_warnings
 from skbadr.losses import LOSSES
 from skbadr.lower_level import is_shared_map, release, respond_on_blocks
+from skbadr.metrics.confident import ConfidentMetric
 from skbadr.metrics.responses import get_response, predicts_likeliest
 from skbadr.partition import settled
 from skbadr.problem.coding import code_response, known_of
@@ -72,6 +73,8 @@ class Evaluator:
     loss: str
     scoring: Callable[..., Any] | None
     family: LinearFamily | None
+    # Whether each row is judged by the model of all others.
+    leaves_out = False
 
     def __init__(
         self,
@@ -220,6 +223,8 @@ class Evaluator:
             statistics = settled(statistics, np.maximum(np.abs(statistics), 1.0))
         evaluation.statistics = statistics
         evaluation.metric = float(self.metric.from_statistics(data, statistics))
+        if isinstance(self.metric, ConfidentMetric):
+            evaluation.value = self.metric.value_of(statistics)
 
     def default_score(self, predicted: Array) -> float:
         """Return accuracy of class codes, or negative mean squared error of real predictions."""
