@@ -69,7 +69,9 @@ def check_contents(wheel, sdist, version):
     check(inside == tracked, f"the wheel and the repository differ: {sorted(inside ^ tracked)}")
     check("skbadr/py.typed" in names, "the wheel lacks py.typed")
     check(f"{info}/licenses/LICENSE" in names, "the wheel lacks the license")
-    check(metadata["License-Expression"] == "BSD-3-Clause", "the wheel names no license")
+    licences = metadata["License-Expression"]
+    check(licences == "BSD-3-Clause AND CC-BY-4.0", f"the wheel names the licences {licences}")
+    check(any(name.endswith("/ADULT_LICENSE.md") for name in names), "Adult lacks its licence")
     check(metadata["Version"] == version, f"the wheel is of version {metadata['Version']}")
     urls = dict(url.split(", ") for url in metadata.get_all("Project-URL"))
     check({"Source", "Documentation", "Changelog", "Issues"} <= set(urls), f"urls: {urls}")
@@ -91,7 +93,7 @@ def check_installed(path, folder):
     """Install a file in a fresh environment, and run what a user runs first, away from here."""
     run(sys.executable, "-m", "venv", folder / "venv")
     python = folder / "venv" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-    run(python, "-m", "pip", "install", "-q", f"{path}[cli,plot]")
+    run(python, "-m", "pip", "install", "-q", f"{path}[cli,report]")
     run(python, "-m", "pip", "check")
     run(python, "-W", "error", "-c", SMOKE, cwd=folder)
     run(python, "-m", "skbadr", cwd=folder)

@@ -2,10 +2,10 @@
 Boosting, with categories and missing values
 ============================================
 
-Trees have no gradient that a search over weights could follow, and each refit costs. BADR then
-works with refits alone, and few of them: what the baseline's scores and a cheap linear stand-in
-predict is corrected by what each refit really did. The table goes to the estimator as it is, a
-DataFrame with categories and missing values.
+Trees have no gradient that a search over weights could follow, and each refit costs time. BADR
+then predicts from the baseline's probabilities what a refit would do, refits the estimator where
+the prediction is best, and corrects the prediction by what each refit did. The table goes to the
+estimator as it is: a DataFrame with categories and missing values.
 """
 
 # %%
@@ -33,7 +33,7 @@ boosting = HistGradientBoostingClassifier(
 # %%
 # A bound on equalized odds
 # -------------------------
-# ``max_iter`` is the budget of refits.
+# ``max_iter`` is the largest number of weights that are tried.
 
 fair = BADRClassifier(
     boosting,
@@ -74,5 +74,5 @@ for name, model in (("baseline", boosting.fit(X_train, y_train)), ("fair", fair)
     )
 
 # %%
-# A handful of fits was enough, the baseline included: on test rows the groups' error rates differ
-# by a few points in place of fourteen, for half a point of accuracy.
+# Nine weights were tried, the baseline's included, each on five folds. On test rows the groups'
+# error rates differ by 2.5 points instead of 13.7, at the same accuracy.

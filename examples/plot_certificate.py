@@ -2,10 +2,9 @@
 Does fairness waste accuracy? A certificate
 ===========================================
 
-Add a penalty for unfairness to a model's loss and it may become fair at everybody's expense:
-another model of the same class serves *every* group better. :func:`~skbadr.pareto_certificate`
-takes a fitted linear model of any origin, and either finds such a model or shows that there is
-none.
+A penalty for unfairness may make a model fair at everybody's expense: another model of the same
+class serves *every* group better. :func:`~skbadr.pareto_certificate` takes a fitted linear model of
+any origin. It either finds such a better model, or shows that there is none.
 """
 
 # %%
@@ -118,9 +117,9 @@ ax.legend(frameon=False)
 ax.grid(color="0.92")
 
 # %%
-# The penalty lowered the difference of rates, and both groups pay for it: with weights of the
-# groups alone another model is better for women and men at once. BADR over groups stays on the
-# curve, and so hardly changes the rates: what the two groups want is nearly the same model. Over
-# groups x targets it leaves that curve, too, for a smaller difference at the baseline model's
-# accuracy; but it wastes nothing between the cells, those who repay and those who do not of either
-# sex.
+# The penalty lowered the difference of rates, and both groups pay for it: another model, trained
+# with weights of the groups alone, is better for women and men at once. BADR over groups stays on
+# the curve. It hardly changes the rates, because nearly the same model is best for both groups.
+# BADR over groups x targets also leaves that curve, for a smaller difference at the baseline
+# model's accuracy. It wastes nothing between its cells, which are those who repay and those who do
+# not of either sex.

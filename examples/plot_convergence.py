@@ -3,9 +3,9 @@ How the solvers converge
 ========================
 
 The weights of the groups live on a simplex, and the fairness metric is a function on it. Four
-solvers look for its minimum: "implicit" takes exact derivatives through the trained model; "gd"
-and "sgd" train and re-weight at once, in a single loop; "alternating" only refits the estimator,
-and therefore takes any. With three groups the function can be drawn.
+solvers look for its minimum. "implicit" takes exact derivatives through the trained model. "gd" and
+"sgd" train and re-weight at once, in a single loop. "alternating" only refits the estimator, so it
+takes any estimator. With three groups the function can be drawn.
 """
 
 # %%

@@ -2,10 +2,10 @@
 A metric of your own
 ====================
 
-Fairness is what matters where the model is used. Here a wrong refusal costs an applicant
-something, a wrong acceptance costs the bank, and what should be alike between groups is the *cost
-of errors per applicant*. No library has that by name; any function ``f(y_true, y_pred, *,
-sensitive_features)`` will do.
+Which metric is right depends on where the model is used. In this example a wrong refusal costs an
+applicant something, and a wrong acceptance costs the bank. The *cost of errors per applicant*
+should be alike between groups. No library has such a metric by name. Any function
+``f(y_true, y_pred, *, sensitive_features)`` will do.
 """
 
 # %%
@@ -94,5 +94,6 @@ ax.legend(frameon=False, loc="upper right")
 ax.spines[["top", "right"]].set_visible(False)
 
 # %%
-# The gap between the age bands is less than half of what it was, and accuracy hardly moved: errors
-# were shifted from the young to the old rather than added.
+# The gap between the age bands is less than half of what it was, and accuracy hardly moved. The gap
+# fell mostly because applicants of fifty and over now bear more of the cost, and the young a little
+# less.

@@ -2,10 +2,10 @@
 Beside fairlearn's algorithms
 =============================
 
-fairlearn reduces fair classification to a series of weighted fits, too, but answers with a
-randomised mixture of models (``ExponentiatedGradient``) or with a threshold per group that must
-know the sensitive attribute to predict (``ThresholdOptimizer``). BADR returns one deterministic
-model that needs neither. Here all of them get the same estimator and the same goal.
+fairlearn also reduces fair classification to a series of weighted fits. ``ExponentiatedGradient``
+returns a randomised mixture of models. ``ThresholdOptimizer`` sets a threshold per group, and must
+know the sensitive attribute to predict. BADR returns one deterministic model that needs no
+sensitive attribute. Here all of them get the same estimator and the same goal.
 """
 
 # %%
@@ -136,8 +136,8 @@ for name, predicted in predictions.items():
     print(f"{name:28} accuracy {accuracy_score(y_test, predicted):.3f}  difference {gap:.3f}")
 
 # %%
-# BADR and ``ExponentiatedGradient`` find the same curve, within half a point of accuracy: BADR as
-# single models, in a fraction of the time; the reduction as mixtures, which may answer the same
-# applicant differently tomorrow. ``ThresholdOptimizer`` does better than both, as it is told
-# everybody's sex when it predicts and holds men to a stricter threshold; where that is lawful, it
-# is the simplest cure.
+# BADR and ``ExponentiatedGradient`` find the same curve, within half a point of accuracy. BADR
+# finds single models in a fraction of the time. The reduction finds mixtures, which may answer the
+# same applicant differently tomorrow. ``ThresholdOptimizer`` does better than both: it is told
+# everybody's sex when it predicts, and holds men to a stricter threshold. If that is lawful, it is
+# the simplest cure.

@@ -2,10 +2,10 @@
 The front, and how to choose a point on it
 ==========================================
 
-How much accuracy is fairness worth? That is not for a library to decide, but it can show what
-there is to choose from. :func:`~skbadr.pareto_path` walks a sequence of bounds from loose to tight
-and returns the best model under each; a walk over many bounds costs little more than one fit,
-since all of them share what was visited.
+How much accuracy is fairness worth? A library cannot decide that, but it can show the choices.
+:func:`~skbadr.pareto_path` walks a sequence of bounds from loose to tight, and returns the best
+model under each bound. All bounds share the visited models, so a walk over many bounds costs little
+more than one fit.
 """
 
 # %%
@@ -100,5 +100,5 @@ for name, i in (("baseline", 0), ("chosen", chosen)):
     print(f"{name:8} on test rows: accuracy {test[0][i]:.3f}, equalized odds {test[1][i]:.3f}")
 
 # %%
-# On the test rows, too, the chosen model gives up less than a point of accuracy, for some seven
+# On the test rows the chosen model also gives up less than a point of accuracy, for some five
 # points of equalized odds.

@@ -2,11 +2,10 @@
 Tune the bound and the model together
 =====================================
 
-How strict the bound and how strong the regularisation should be are questions for data that
-neither has seen. Inside :class:`~sklearn.model_selection.GridSearchCV` a fair model is an
-estimator like any other, its bound a parameter like any other, and
-:func:`~skbadr.metrics.fairness_scorer` a scorer like any other. As the groups are a column of the
-table, nothing has to be routed.
+Data that the model has not seen should decide how strict the bound is, and how strong the
+regularisation. :class:`~sklearn.model_selection.GridSearchCV` takes a fair model as any other
+estimator, its bound as any other parameter, and :func:`~skbadr.metrics.fairness_scorer` as any
+other scorer. The groups are a column of the table, so nothing has to be routed.
 """
 
 # %%

@@ -2,9 +2,9 @@
 Intersectional groups
 =====================
 
-A model may treat women and men alike, and the young and the old, and still fail young women. Give
-several sensitive columns and BADR crosses them: here two sexes and three bands of age make six
-groups, and, with the outcome, twelve weights.
+A model may treat women and men alike, and the young and the old, and still fail young women. BADR
+crosses several sensitive columns. In this example two sexes and three bands of age make six groups,
+and twelve weights with the outcome.
 """
 
 # %%

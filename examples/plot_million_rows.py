@@ -2,10 +2,10 @@
 A million rows
 ==============
 
-A search over weights need not cost dozens of fits. For linear models the solvers read the data a
-few times only: "implicit" linearises the scores around each model it trains, "gd" trains and
-re-weights in one loop. Single precision is kept as it is, and X is never copied; a
-:class:`numpy.memmap` will do.
+A search over weights need not cost dozens of fits. For linear models the solvers read the data only
+a few times. "implicit" linearises the scores around each model it trains, and "gd" trains and
+re-weights in one loop. Single precision stays single, and X is never copied. X may be a
+:class:`numpy.memmap`.
 """
 
 # %%
@@ -91,6 +91,6 @@ ax.legend(frameon=False)
 ax.spines[["top", "right"]].set_visible(False)
 
 # %%
-# A fair model for a million rows takes some two to five times what the baseline one takes, its own
-# last fit included. ``solver="auto"`` chooses "gd" here for metrics with a gradient, and
+# A fair model for a million rows takes two to six times as long as the baseline model, its own last
+# fit included. ``solver="auto"`` chooses "gd" here for metrics with a gradient, and
 # "implicit" for bounds.

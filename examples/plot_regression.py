@@ -2,11 +2,10 @@
 Regression: the gap of mean predictions
 =======================================
 
-A regressor is unfair, in the simplest sense, when its predictions differ between groups on
-average. In scikit-learn's diabetes table, ridge regression predicts a disease progression for
-patients above fifty that is far above that of the others. :class:`~skbadr.BADRRegressor` lowers
-that gap under a bound, and the picture shows for what price, and why it should weigh *targets* as
-well as groups.
+In the simplest sense, a regressor is unfair if its mean predictions differ between groups. In
+scikit-learn's diabetes table, ridge regression predicts a far larger disease progression for
+patients above fifty than for the others. :class:`~skbadr.BADRRegressor` lowers this gap under a
+bound. The picture shows the price, and why weights of *targets* as well as groups cost less.
 """
 
 # %%
@@ -92,5 +91,5 @@ ax.set_ylabel("gap of mean predictions (lower is fairer)")
 
 # %%
 # Both models remove two thirds of the gap, on patients they have not seen. Weights of groups alone
-# cost some 3.5 % more RMSE, as they can only listen more to the younger patients; weights of
-# groups x targets cost little more than 1 %.
+# can only fit the younger patients better, and cost some 3.5 % more RMSE. Weights of groups x
+# targets cost little more than 1 %.

@@ -22,10 +22,11 @@ _ATOMS = {str, bytes, int, float, bool, complex, type(None)}
 class Guard:
     """Call other people's code so that nothing it writes into its arguments reaches their owner.
 
-    scikit-learn's own estimators get the data themselves, locked against writing, for which those
-    that are told to work in place make a copy. Other code, also as a part of a pipeline or a
-    search, gets copies. Where a call leaves them as they are, the next of its kind gets locked
-    arrays, and copies again if it then tries to write. A memory map is copied for nothing but that.
+    scikit-learn's own estimators get the data themselves, locked against writing. Those that are
+    told to work in place get copies: a fit that writes into X and then transforms it has to see
+    what it wrote. Other code, also as a part of a pipeline or a search, gets copies too. Where a
+    call leaves them as they are, the next of its kind gets locked arrays, and copies again if it
+    then tries to write. A memory map is copied for nothing but that.
 
     Parameters
     ----------
@@ -36,7 +37,7 @@ class Guard:
     def __init__(self, *code: Any) -> None:
         parts = list(_parts(code))
         self._known = all(map(_is_known, parts))
-        self._in_place = any(isinstance(part, _Told) for part in parts)
+        self._is_safe = self._known and not any(isinstance(part, _Told) for part in parts)
         # Who copies X anyway would copy locked data twice.
         self._copied_anyway = self._known and getattr(code[0], "copy_X", None) is True
         # Kinds of calls that have written into nothing, and whether one has been caught at it.
@@ -62,7 +63,7 @@ class Guard:
                 if not _is_of_lock(error):
                     raise
             else:
-                if not (self._known or kind in self._harmless) and all(map(_equal, owned, lent)):
+                if not (self._is_safe or kind in self._harmless) and all(map(_equal, owned, lent)):
                     self._harmless.add(kind)
                 return result
         self._caught = True
@@ -71,15 +72,13 @@ class Guard:
     def _lend(self, values, kind):
         if isinstance(values, np.memmap):
             return _lock(values)
-        if (self._known or kind in self._harmless) and isinstance(values, np.ndarray):
+        if (self._is_safe or kind in self._harmless) and isinstance(values, np.ndarray):
             return _lock(values)
-        if (self._known or kind in self._harmless) and sparse.issparse(values):
+        if (self._is_safe or kind in self._harmless) and sparse.issparse(values):
             return _lock_sparse(values)
-        if not self._known:
+        if not self._is_safe:
             return _copied(values)
-        if hasattr(values, "iloc"):  # code that works in place unlocks what is below a data frame
-            return _copied(values) if self._in_place else values.copy(deep=False)
-        return values
+        return values.copy(deep=False) if hasattr(values, "iloc") else values
 
 
 def guarded(code: Any) -> Any:

@@ -38,6 +38,15 @@ def run_tasks(
     return Parallel(n_jobs=n_jobs, return_as="generator")(delayed(call)(*task) for task in tasks)
 
 
+def one_blas_thread() -> Any:
+    """Return a context in which BLAS uses one thread.
+
+    On tables of some ten thousand rows more threads gain little. Where other programs run beside
+    them, they wait for each other: eight times the processor time was seen.
+    """
+    return _get_threadpool_controller().limit(limits=1, user_api="blas")
+
+
 class _Call:
     """A function with the state of the thread that started it."""
 

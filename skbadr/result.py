@@ -37,6 +37,8 @@ class Evaluation:
     cell_weights : ndarray of shape (K,)
     metric, score : float
         NaN where the refit failed or the metric is undefined.
+    value : float
+        Where `metric` is a confidence limit, the metric itself; else NaN.
     cell_losses : ndarray of shape (K,)
     losses_by_group : ndarray of shape (S,) or None
         Mean loss of each sensitive group; NaN where no sample of it was evaluated.
@@ -67,6 +69,7 @@ class Evaluation:
     cell_weights: FloatArray
     metric: float = np.nan
     score: float = np.nan
+    value: float = np.nan
     cell_losses: FloatArray = None  # type: ignore[assignment]
     losses_by_group: FloatArray | None = None
     statistics: FloatArray | None = None
@@ -202,9 +205,13 @@ class Archive:
         visited = self.evaluations
         costs = np.array([self.objective.cost(e.metric) for e in visited])
         scores = np.array([e.score for e in visited])
+        metric = np.array([e.metric for e in visited])
+        values = np.array([e.value for e in visited])
+        limits = {} if np.isnan(values).all() else {"metric_upper": metric}
         return {
             "cell_weights": by_label(np.array([e.cell_weights for e in visited]), order),
-            "metric": np.array([e.metric for e in visited]),
+            "metric": values if limits else metric,
+            **limits,
             "score": scores,
             "cell_losses": by_label(np.array([e.cell_losses for e in visited]), order),
             "refit_time": np.array([e.refit_time for e in visited]),

@@ -1,7 +1,6 @@
 """A real browser for the tests that need one: chromium, spoken to over its debugging pipe."""
 
 import base64
-import fcntl
 import json
 import os
 import select
@@ -146,6 +145,8 @@ class Browser:
 
 def _pipe():
     """Return the ends of a pipe, read and write, clear of the numbers 3 and 4."""
+    import fcntl  # which some systems lack
+
     ends = []
     for end in os.pipe():
         ends.append(fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10))

@@ -239,6 +239,15 @@ def test_one_group_is_refused():
         audit(MODEL, X[TEST], Y[TEST], sensitive_features=["a"] * 1400)
 
 
+def test_a_continuous_column_is_refused():
+    class Untouched:
+        def predict(self, X):
+            raise AssertionError("predicted before the groups were checked")
+
+    with pytest.raises(ValueError, match="makes 1400 groups of 1400 rows.*cut it into bands"):
+        audit(Untouched(), X[TEST], Y[TEST], sensitive_features=X[TEST, 0])
+
+
 def test_undefined_groups_are_named():
     y = np.where(GROUP == "women", 0, Y)
     with pytest.warns(UndefinedMetricWarning, match="'women' has no sample"):

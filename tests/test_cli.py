@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from skbadr._sklearn import _get_threadpool_controller
 from skbadr.cli import main
 from skbadr.cli._errors import UsageError
 from skbadr.cli._estimators import estimator_names, make_estimator
@@ -427,3 +428,16 @@ def test_every_estimator_takes_text_missing_and_new_values(people, task):
             again.set_params(**{f"{last}__max_iter": 300})
         again.fit(table.X, table.y, **{f"{last}__sample_weight": np.ones(len(table.y))})
         np.testing.assert_array_equal(model.predict(new), again.predict(new))
+
+
+def test_blas_has_one_thread_while_the_command_runs(monkeypatch):
+    seen = []
+
+    def threads():
+        pools = _get_threadpool_controller().info()
+        return [pool["num_threads"] for pool in pools if pool["user_api"] == "blas"]
+
+    before = threads()
+    monkeypatch.setattr("skbadr.cli._main._run", lambda options: seen.extend(threads()))
+    assert main([]) == 0
+    assert seen == [1] * len(before) and threads() == before

@@ -193,6 +193,7 @@ def test_unquoted_na_among_quoted_texts_is_missing(load_table):
         lambda text, i: text + "\u00a0" * (i % 2),
         lambda text, i: "\t" * (i % 2) + text,
         lambda text, i: text + "\u200b" * (i % 2),
+        lambda text, i: ["\u200e", "\u2060", "\u00ad"][i % 3] + text + "\u200d" * (i % 2),
         lambda text, i: unicodedata.normalize(["NFC", "NFD"][i % 2], text),
     ],
 )
@@ -247,6 +248,36 @@ def test_numbers_as_people_write_them(load_table, write, sep):
 def test_negative_numbers(load_table, write):
     table = load_table(to_text(PEOPLE.assign(income=PEOPLE["income"].map(write.format))))
     np.testing.assert_array_equal(table.X["income"], -PEOPLE["income"])
+
+
+def test_a_dash_for_no_decimals_is_no_sign(load_table):
+    for write, sep in (("{},-", ";"), ("{}.-", ","), ("€ {},–", ";"), ("CHF {}.–", ",")):
+        pay = [write.format(500 + i % 9) for i in range(len(PEOPLE))]
+        table = load_table(to_text(PEOPLE.assign(pay=pay), sep))
+        assert table.X["pay"].tolist() == [500 + i % 9 for i in range(len(PEOPLE))]
+    assert set(load_table(to_text(PEOPLE.assign(pay=["1.234,-", "5,-"] * 60), ";")).X["pay"]) == {
+        1234.0,
+        5.0,
+    }
+
+
+@pytest.mark.parametrize("sep", [",", ";", "\t"])
+def test_points_that_may_mean_thousands(load_table, sep):
+    people = PEOPLE.drop(columns="income")  # whose decimals would tell
+    for texts, numbers in (
+        (["1.050", "950", "12.345"], [1050, 950, 12345]),
+        (["1.050", "9.500", "12.345"], [1.05, 9.5, 12.345]),
+        (["1.125", "2", "3.375"], [1.125, 2, 3.375]),
+    ):
+        table = load_table(to_text(people.assign(pay=texts * 40), sep))
+        assert table.X["pay"].tolist() == numbers * 40
+        assert any("what separates decimals in 'pay' is not sure" in n for n in table.notes)
+    for told in (["0.123", "1.234", "2.5"], ["1.5", "2.25", "3"]):
+        table = load_table(
+            to_text(people.assign(pay=["1.050", "9.500", "2.345"] * 40, b=told * 40), sep)
+        )
+        assert table.X["pay"].tolist() == [1.05, 9.5, 2.345] * 40
+        assert table.notes == []
 
 
 def test_thousands_or_decimals(load_table):

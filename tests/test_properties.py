@@ -13,7 +13,7 @@ from skbadr.metrics import EvaluationSet, get_metric
 from skbadr.metrics.responses import get_response
 from skbadr.partition import make_groups
 from skbadr.problem import UpperObjective
-from skbadr.problem.coded_responses import encode_predictions
+from skbadr.problem.coding import encode_predictions
 
 
 def fitted(problem, **params):

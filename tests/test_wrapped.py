@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from estimator_data import CountingClassifier, classifier, make_people, make_wages, regressor
+from scipy import sparse
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, TransformerMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -81,6 +82,35 @@ def test_predictions_that_are_no_labels(form, cv):
     words = "the labels of y are (0, 1|'no', 'yes'|False, True)|one label or number per sample"
     with pytest.raises(ValueError, match=f"predict of Answering.*({words})"):
         model.fit(X, y, sensitive_features=GROUP)
+
+
+@pytest.mark.parametrize(
+    ("form", "message"),
+    [
+        (lambda c, v, p: None, "returns NoneType: it must return an array of one label"),
+        (lambda c, v, p: 1, "returns int: it must return an array"),
+        (lambda c, v, p: sparse.csr_matrix(c[:, None]), "returns csr_matrix: it must return an ar"),
+    ],
+)
+def test_predictions_that_are_no_array(form, message):
+    with pytest.raises(ValueError, match=message):
+        classifier(Answering(form)).fit(X, Y, sensitive_features=GROUP)
+
+
+@pytest.mark.parametrize(
+    ("form", "message"),
+    [
+        (lambda p: np.where(p > p.mean(), None, p), "is not finite for"),
+        (lambda p: np.where(p > p.mean(), "high", "low"), "which is no number"),
+    ],
+)
+def test_real_predictions_that_are_no_numbers(form, message):
+    class Other(Ridge):
+        def predict(self, X):
+            return form(super().predict(X))
+
+    with pytest.raises(ValueError, match=message):
+        regressor(Other()).fit(X, X[:, 0], sensitive_features=GROUP)
 
 
 def test_both_sets_of_labels_are_named():

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
-from sklearn.decomposition import PCA
+from sklearn.decomposition import PCA, FactorAnalysis, IncrementalPCA
 from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Lasso, LinearRegression, LogisticRegression, Ridge
@@ -223,6 +223,13 @@ IN_PLACE = [
 def test_transformers_told_to_work_in_place(step, kind):
     model = classifier(make_pipeline(step, LogisticRegression()), partition="group_target")
     check(model, CONTAINERS[kind](), Y.copy(), names=["logisticregression"])
+
+
+@pytest.mark.parametrize("step", [FactorAnalysis(2, copy=False), IncrementalPCA(2, copy=False)])
+def test_what_a_fit_writes_into_X_is_what_it_transforms(step):
+    tree = DecisionTreeClassifier(max_depth=3, random_state=0)
+    model = classifier(make_pipeline(step, tree), partition="group_target")
+    check(model, X.copy(), Y.copy(), names=["decisiontreeclassifier"])
 
 
 @pytest.mark.parametrize("make", [sparse.csr_array, sparse.csc_matrix])

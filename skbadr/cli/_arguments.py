@@ -188,6 +188,13 @@ def make_parser():
         help="largest metric allowed on the training data (smallest, for a ratio); default: BADR "
         "over groups minimises the metric, the others keep 20%% of the baseline model's unfairness",
     )
+    model.add_argument(
+        "--confidence",
+        metavar="C",
+        type=_number(float, lambda value: 0.5 <= value < 1, "at least 0.5 and below 1"),
+        help="with which BADR is to keep the bound on new rows, such as 0.9 (default: it keeps it "
+        "on the rows at hand)",
+    )
     model.add_argument("--compare", action="store_true", help="also run fairlearn's algorithms")
     model.add_argument(
         "--splits",

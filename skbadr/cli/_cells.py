@@ -83,7 +83,9 @@ def _read_numeric(columns, separator, decimal, notes):
             used = decimal or (told.copy().pop() if len(told) == 1 else usual)
             is_open = point != comma
         read[column.name] = comma if used == "," else point
-        texts = column.answers if used == "," else column.odd_answers
+        # Points are what Python writes, unless they may mean thousands and nothing tells.
+        every = used == "," or (is_open and "." not in told)
+        texts = column.answers if every else column.odd_answers
         example = next((text for text in texts if not is_plain(text) or "." in text), None)
         if example is not None:
             value = read_number(example, used)
@@ -102,8 +104,12 @@ def _read_numeric(columns, separator, decimal, notes):
 def _usual_decimal(texts, separator):
     """Return what separates decimals in 1,234 or 1.234, where nothing else in the file tells."""
     # 950 beside 1,050: who writes three decimals or none at all means thousands.
-    all_have_one = all("," in text for text in texts)
-    return "," if all_have_one and separator != "," else "."
+    if any("," in text for text in texts):
+        return "," if all("," in text for text in texts) and separator != "," else "."
+    # A program that drops the decimals of 950 would write 1.05, not 1.050.
+    some_have_none = not all("." in text for text in texts)
+    ends_in_zero = any("." in text and text.endswith("0") for text in texts)
+    return "," if some_have_none and ends_in_zero else "."
 
 
 def _note_words(table, by_name, notes):

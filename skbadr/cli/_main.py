@@ -5,6 +5,7 @@ import sys
 import textwrap
 import warnings
 
+from skbadr._parallel import one_blas_thread
 from skbadr.comparison import (
     compare,
     compare_splits,
@@ -43,7 +44,7 @@ def main(argv=None):
         the output left.
     """
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), one_blas_thread():
             _quieten_others()
             _run(parse_arguments(argv))
     except UsageError as error:
@@ -178,6 +179,7 @@ def _call(function, options, table, estimator, **settings):
             partitions=options.partitions,
             test_size=options.test_size,
             cv=options.cv,
+            confidence=options.confidence,
             max_iter=options.max_iter,
             n_jobs=options.n_jobs,
             random_state=options.random_state,
@@ -218,7 +220,9 @@ def _bound_sentence(result):
         return f"BADR {aim} {settings['metric']}."
     condition = settings["condition"]
     where = "the training data"
-    if settings["held_out"]:
+    if settings["confidence"] is not None:
+        where += f" (BADR: on new rows, with confidence {settings['confidence']:g})"
+    elif settings["held_out"]:
         where += " (BADR: on parts of it held out)"
     if not settings["bound_is_default"]:
         return f"Methods with a bound keep {condition} on {where}."

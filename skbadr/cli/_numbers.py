@@ -8,7 +8,7 @@ _CURRENCY = (
 )
 _WRITTEN = re.compile(
     rf"(?P<open>\()?(?P<sign>[-+])?\s?(?:(?P<before>{_CURRENCY})\s?)?(?P<inner>[-+])?"
-    rf"(?P<digits>(?:\d[\d.,' ]*)?\d|\d+[.,]|[.,]\d+)(?P<power>[eE][-+]?\d+)?"
+    rf"(?P<digits>(?:\d[\d.,' ]*)?\d[.,]?|[.,]\d+)(?P<power>[eE][-+]?\d+)?"
     rf"(?:\s?(?P<behind>%|{_CURRENCY}))?(?P<after>-)?(?P<close>\))?"
 )
 _WHOLE = re.compile(r"[-+]?\d{1,18}")  # what 64 bits hold
@@ -72,6 +72,8 @@ def read_number(text, decimal):
     if match is None or bool(match["open"]) != bool(match["close"]):
         return None
     signs = [match[name] for name in ("open", "sign", "inner", "after") if match[name]]
+    if match["after"] and match["digits"][-1] in ".,":
+        signs.pop()  # the dash of 500,- stands for no decimals
     if len(signs) > 1:
         return None
     digits = match["digits"]

@@ -4,7 +4,7 @@ import csv
 import io
 import itertools
 import re
-from unicodedata import normalize
+from unicodedata import category, normalize
 
 # Tried first; then whatever else stands in the header.
 _SEPARATORS = ",;\t|"
@@ -81,9 +81,21 @@ def _parse(text, separator, quoting):
 
 
 def bare(cell):
-    """Return a cell without its mark and the spaces around it, accents joined to their letters."""
+    """Return a cell without its mark and what shows nothing around it, accents composed."""
     cell = cell.replace(QUOTED, "").strip()
-    return cell if cell.isascii() else normalize("NFC", cell.strip("\ufeff\u200b").strip())
+    if cell.isascii() and cell.isprintable():
+        return cell
+    first, end = 0, len(cell)
+    while first < end and _shows_nothing(cell[first]):
+        first += 1
+    while end > first and _shows_nothing(cell[end - 1]):
+        end -= 1
+    return normalize("NFC", cell[first:end])
+
+
+def _shows_nothing(character):
+    """Whether it is a space, or a control or format character such as a zero-width joiner."""
+    return character.isspace() or category(character) in ("Cc", "Cf")
 
 
 def _cells(row):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sklearn.base import clone
 
-from skbadr._typing import PartitionName
+from skbadr._typing import Float, PartitionName
 from skbadr.estimators import BADRClassifier, BADRRegressor
 from skbadr.metrics.responses import get_response
 
@@ -35,6 +35,7 @@ class Badr(Method):
 
     partition: PartitionName
     use_bound: bool
+    confidence: Float | None = None
     options: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -45,6 +46,13 @@ class Badr(Method):
     def label(self) -> str:  # type: ignore[override]
         return {"group": "BADR groups", "group_target": "BADR group x target"}[self.partition]
 
+    @property
+    def _options(self):
+        if self.confidence is None or not self.use_bound:
+            return self.options
+        cv = "auto" if self.options["cv"] is None else self.options["cv"]
+        return self.options | {"confidence": self.confidence, "cv": cv}
+
     def fit(self, problem: Problem) -> Fitted:
         badr = BADRClassifier if problem.is_classification else BADRRegressor
         model = badr(
@@ -53,7 +61,7 @@ class Badr(Method):
             partition=self.partition,
             bound=problem.bound if self.use_bound and problem.fairness.own_bound is None else None,
             random_state=problem.random_state,
-            **self.options,
+            **self._options,
             intersectional=problem.intersectional,
         ).fit(problem.X, problem.y, **problem.given(problem.groups))
         return _fitted(model, int(model.n_refits_), model.results_)

@@ -63,6 +63,7 @@ def compare(
     intersectional: bool = True,
     metric: MetricLike = "demographic_parity",
     bound: Float | None = None,
+    confidence: Float | None = None,
     partitions: Items[PartitionName] = ("group", "auto"),
     peers: bool | Iterable[str] = False,
     test_size: Float = 0.3,
@@ -100,6 +101,9 @@ def compare(
         BADR over groups minimises the metric, the other methods keep 20 % of the baseline
         estimator's unfairness on the training data, because minimising it alone over finer cells
         may end in a constant predictor.
+    confidence : float, default=None
+        With which BADR is to keep the bound on new rows, see :class:`skbadr.BADRClassifier`;
+        ``cv=None`` then stands for "auto".
     partitions : sequence of {"auto", "group", "group_target"}, default=("group", "auto")
         The cells that BADR re-weights, one line of the table for each. "auto" stands for those
         that `BADRClassifier` and `BADRRegressor` choose for the metric with this bound; a line
@@ -214,12 +218,22 @@ def compare(
         bound = default_bound(fairness, problem.metric_name, baseline_row["metric_train"])
     problem = replace(problem, bound=bound, baseline_mse=baseline_row.get("rmse_train", 0.0) ** 2)
     options = {"cv": cv, "max_iter": max_iter, "n_jobs": n_jobs, "verbose": verbose}
+    if confidence is not None and bound is None:
+        raise ValueError(
+            f"confidence={confidence} says how sure a bound is on new rows, and there is none for "
+            f"{problem.metric_name}: set bound."
+        )
     chosen = [
         choose_partition(partition, named, task, has_goal=bound is not None)
         for partition in partitions
     ]
     methods = [
-        Badr(partition, use_bound=partition != "group" or not has_default_bound, options=options)
+        Badr(
+            partition,
+            use_bound=partition != "group" or not has_default_bound,
+            confidence=confidence,
+            options=options,
+        )
         for partition in dict.fromkeys(chosen)
     ]
     left_out: dict[str, list[str]] = {}
@@ -254,7 +268,8 @@ def compare(
         "chance_level": chance,
         "bound_is_default": has_default_bound,
         "condition": _condition(fairness, problem.metric_name, bound),
-        "held_out": cv is not None,
+        "held_out": cv is not None or confidence is not None,
+        "confidence": confidence,
         "groups": _group_sizes(groups_train, groups_test),
         "constant_error": {
             part: _constant_error(task, y_train, targets) for part, (_, targets, _) in parts.items()

@@ -20,6 +20,7 @@ class FittedAttributes:
     loss_name_: str
     metric_name_: str
     metric_value_: float
+    bound_met_: bool
     baseline_metric_value_: float
     metric_standard_error_: float
     baseline_metric_standard_error_: float
@@ -40,6 +41,8 @@ class FittedAttributes:
     # With several bounds.
     metric_values_: dict[str, float]
     baseline_metric_values_: dict[str, float]
+    # With `confidence`.
+    metric_upper_: float
     # With `cv`.
     training_metric_value_: float
     # For linear models with a smooth objective.

@@ -8,7 +8,7 @@ FOLDS = 5
 MANY_ROWS, HELD_OUT = 100_000, 0.25
 
 
-def choose_cv(cv, *, n_rows, n_columns, smooth, guided, refits):
+def choose_cv(cv, *, n_rows, n_columns, smooth, guided, refits, confident=False):
     """Return the `cv` that is meant.
 
     Parameters
@@ -22,6 +22,9 @@ def choose_cv(cv, *, n_rows, n_columns, smooth, guided, refits):
         Whether the solver, or what it may choose, judges refits by a guide for new rows.
     refits : bool
         Whether folds are of use: not to Dask arrays, for instance.
+    confident : bool, default=False
+        Whether models must be judged on rows that they have not seen. Smooth linear models are,
+        without folds: each row by the model of all others.
 
     Returns
     -------
@@ -38,10 +41,8 @@ def choose_cv(cv, *, n_rows, n_columns, smooth, guided, refits):
         raise ValueError(
             f"cv must be 'auto', None, a fraction, a number of folds or a splitter, got {cv!r}."
         )
-    if (
-        not (refits and guided)
-        or (smooth and n_rows >= ROWS_PER_COLUMN * n_columns)
-        or n_rows < 2 * FOLDS
-    ):
+    if smooth and n_rows >= ROWS_PER_COLUMN * n_columns:
+        return None
+    if not confident and (not (refits and guided) or n_rows < 2 * FOLDS):
         return None
     return HELD_OUT if n_rows >= MANY_ROWS else FOLDS

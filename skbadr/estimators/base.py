@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -39,7 +40,7 @@ from skbadr._warnings import hold_warnings, warn_user
 from skbadr.bargaining import bargain_first
 from skbadr.estimators import checks
 from skbadr.estimators.attributes import FittedAttributes
-from skbadr.estimators.auto_cv import choose_cv
+from skbadr.estimators.auto_cv import FOLDS, choose_cv
 from skbadr.estimators.auto_partition import choose_partition
 from skbadr.estimators.inputs import check_X, inner_tags
 from skbadr.estimators.monitor import Monitor
@@ -85,6 +86,7 @@ class BaseBADR(
         metric: MetricLike = "demographic_parity",
         *,
         bound: Float | None = None,
+        confidence: Float | None = None,
         trade_off: Float = 0.0,
         scoring: Scoring | None = None,
         partition: Partition = "auto",
@@ -107,6 +109,7 @@ class BaseBADR(
         self.estimator = estimator
         self.metric = metric
         self.bound = bound
+        self.confidence = confidence
         self.trade_off = trade_off
         self.scoring = scoring
         self.partition = partition
@@ -186,8 +189,8 @@ class BaseBADR(
         Warns
         -----
         ConvergenceWarning
-            If no visited model meets `bound`, or the search was interrupted. As all warnings of
-            the search, it comes at its end.
+            If no visited model meets `bound`, with `confidence` saying about how many rows would
+            do, or the search was interrupted. As all warnings of the search, it comes at its end.
         sklearn.exceptions.FitFailedWarning
             For each refit that failed and was skipped.
         sklearn.exceptions.UndefinedMetricWarning
@@ -242,6 +245,7 @@ class BaseBADR(
         params = self.get_params(deep=False)
         checks.check_numbers(params)
         checks.check_warm_start(params)
+        checks.check_confidence(params, walks_bounds)
         memory = checks.check_memory(self.memory)
         metric = get_metric(self.metric, self._task)
         checks.check_bound(self.bound, metric, self.trade_off)
@@ -271,11 +275,10 @@ class BaseBADR(
         if self.random_state is not None:
             seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
             estimator = seeded(estimator, seed)
-        folds = None
-        if cv is not None:
+        if cv is not None or self.confidence is not None:
             (X,) = indexable(X)
-            options = {"classes": classes, "random_state": seed, "groups": groups}
-            folds = make_folds(cv, X, y, cells, table.data.y, **options)
+        options = {"classes": classes, "random_state": seed, "groups": groups}
+        folds_of = partial(make_folds, X=X, y=y, cells=cells, targets=table.data.y, **options)
         return Setup(
             owner=self,
             estimator=estimator,
@@ -290,7 +293,9 @@ class BaseBADR(
             solver=solver,
             initial=from_labels(initial, cells.order),
             last_weights=None if last is None else from_labels(last, cells.order),
-            folds=folds,
+            folds=None if cv is None else folds_of(cv),
+            confidence=self.confidence,
+            spare_folds=partial(folds_of, FOLDS),
             seed=seed,
             fit_params=fit_params,
             routing=get_config()["enable_metadata_routing"],
@@ -317,6 +322,7 @@ class BaseBADR(
             smooth=obstacle_of(False) is None,
             guided=takes_guide(self.solver),
             refits=not is_dask_array(X) and (self.max_iter is None or self.max_iter > 1),
+            confident=self.confidence is not None,
         )
         return cv, obstacle_of(cv is not None)
 

@@ -158,17 +158,6 @@ def select_features(X, sensitive_features, sensitive_columns, *, feature_names, 
     return "sensitive_columns", _select(X, sensitive_columns, feature_names, estimator)
 
 
-def select_control(X, control_features, control_columns, *, feature_names):
-    """Return the control features, or None, and the argument that they are given by."""
-    if control_features is not None:
-        return "control_features", control_features
-    if control_columns is None:
-        return "control_features", None
-    return "control_columns", select_columns(
-        X, guarded(control_columns), feature_names=feature_names, argument="control_columns"
-    )
-
-
 def check_groups(sensitive_features, argument, X, sensitive_columns, estimator):
     """Return the sensitive features encoded.
 
@@ -286,6 +275,33 @@ def check_room(min_weight, n_cells):
         )
 
 
+def check_confidence(params, walks_bounds=False):
+    """Refuse a confidence outside its range, without a bound, or of training rows.
+
+    Raises
+    ------
+    ValueError
+        Naming the argument.
+    """
+    confidence = params["confidence"]
+    if confidence is None:
+        return
+    if not _is_number(confidence) or not 0.5 <= confidence < 1.0:
+        raise ValueError(
+            f"confidence must be None, or at least .5 and below 1, got {confidence!r}."
+        )
+    if params["bound"] is None and not walks_bounds:
+        raise ValueError(
+            f"confidence={confidence} says how sure a bound is on new rows, but bound=None: set a "
+            "bound, or leave confidence=None."
+        )
+    if params["cv"] is None:
+        raise ValueError(
+            f"confidence={confidence} needs rows that models have not seen, but cv=None judges "
+            "them on their training rows: leave cv='auto', or give folds."
+        )
+
+
 def check_bound(bound, metric, trade_off=0.0):
     """Refuse a bound beyond the metric's range, and one beside the bounds of several metrics."""
     if isinstance(metric, CombinedMetric):
@@ -351,6 +367,7 @@ def check_dask(params, default_score):
     """
     for name, why in (
         ("cv", "would collect rows of it"),
+        ("confidence", "needs rows that models have not seen, which would collect rows of it"),
         ("memory", "recognises data by their values, which it would have to collect"),
     ):
         if params[name] is not None and params[name] != "auto":

@@ -44,6 +44,11 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
         Maximise the score subject to ``metric <= bound`` (``>=`` for ratios). With
         ``partition="group_target"`` give a bound or a trade-off: the fairest of all models may be
         one that predicts the same for everybody.
+    confidence : float, default=None
+        None: `bound` holds for the metric that is measured. From .5 to below 1: it holds for the
+        upper confidence limit of the metric (ratios, floors: the lower one) on rows that the model
+        has not seen, so that it holds on new rows of the same population with this confidence.
+        What cannot be promised is said: see `bound_met_`.
     trade_off : float, default=0.0
         Minimise ``metric - trade_off * score``.
     scoring : str or callable, default=None
@@ -59,8 +64,10 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
         on data that the refit has not seen, stratified by cell and class: a held-out part, folds,
         or a splitter of your own. "auto": the training data for linear models with exact
         derivatives and 20 rows or more for each column, and for ``solver="alternating"``; else 5
-        folds, or a held-out quarter from 100,000 rows on. `evaluated_on_` says which. A splitter
-        that keeps groups of samples together gets the ``groups`` that are passed to fit.
+        folds, or a held-out quarter from 100,000 rows on. With `confidence` those linear models
+        are judged on held-out rows as well: each row by the model without it, which one Newton step
+        tells (approximate leave-one-out), and None is refused. `evaluated_on_` says which. A
+        splitter that keeps groups of samples together gets the ``groups`` that are passed to fit.
     solver : str or UpperSolver, default="auto"
         "implicit": exact derivatives, for linear models with a smooth objective, a few baseline
         fits in all; "alternating": refits of any estimator; "guided": fewer refits of any
@@ -133,12 +140,18 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
     metric_values_, baseline_metric_values_ : dict of str to float
         Only with several bounds: each metric's own value. `metric_value_` is then the largest in
         units of its bound (ratios and floors: 2 less that), at most 1 if all bounds are met.
+    bound_met_ : bool
+        Whether the metric meets `bound`, with `confidence` its limit; True where there is no bound.
+        If False, no visited model does, and the model is the one that misses it by least.
+    metric_upper_ : float
+        Only with `confidence`: the limit of the chosen model's metric. It allows for the choice:
+        where several gaps are near the largest, each may be the largest on new rows.
     metric_standard_error_, baseline_metric_standard_error_ : float
         Standard errors of these values, over rows of the same kind for the same model: by the
         delta method where the metric is of the groups' confusion matrices, else the chosen
         model's alone, by leaving out parts of the rows; NaN: not known.
     training_metric_value_ : float
-        Only with `cv`: the metric of `estimator_` on all rows, on which it was trained.
+        Only with `cv` or `confidence`: the metric of `estimator_` on all rows, its training rows.
     scoring_value_, baseline_scoring_value_ : float
         The score of the chosen and of the baseline model.
     constant_scoring_value_ : float
@@ -158,7 +171,8 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
         "refit_time" (seconds; of loading, where `memory` had it), "pareto_optimal" (not dominated
         in metric and score),
         "iteration", "origin" (what proposed it: a guide, "tilt", ...), "predicted_metric" and
-        "predicted_score" (what the search expected there, or NaN), "failed", "constant".
+        "predicted_score" (what the search expected there, or NaN), "failed", "constant". With
+        `confidence` also "metric_upper", the limit, which predictions are then of.
     weight_response_ : float
         How far refits moved along what was predicted from the baseline model: 1 as far, 0 not at
         all, negative the other way; NaN without prediction.

@@ -7,9 +7,11 @@ from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 
 from skbadr._warnings import warn_user
 from skbadr.estimators.precision import store_precision
+from skbadr.estimators.promise import broken_promise, store_promise
 from skbadr.estimators.report import compared_in_words, small_groups
 from skbadr.estimators.verdicts import score_in_view
 from skbadr.metrics import CombinedMetric
+from skbadr.metrics.confident import ConfidentMetric
 from skbadr.partition import by_label
 from skbadr.problem import pareto_residual
 
@@ -55,7 +57,6 @@ def store_outcome(model, archive, evaluator, setup):
     model.partition_ = setup.partition
     model.cell_losses_ = by_label(best.cell_losses, cells.order)
     model.loss_name_ = evaluator.loss
-    model.metric_value_, model.baseline_metric_value_ = best.metric, baseline.metric
     for name in ("metric_values_", "baseline_metric_values_"):  # of an earlier fit
         vars(model).pop(name, None)
     if isinstance(evaluator.metric, CombinedMetric):
@@ -64,10 +65,12 @@ def store_outcome(model, archive, evaluator, setup):
         model.baseline_metric_values_ = own(baseline.statistics)
     model.scoring_value_, model.baseline_scoring_value_ = best.score, baseline.score
     model.constant_scoring_value_ = evaluator.constant_score()
-    model.evaluated_on_ = "held-out data" if held_out else "training data"
+    judged = held_out or evaluator.leaves_out
+    model.evaluated_on_ = "held-out data" if judged else "training data"
     model.n_iter_, model.converged_ = archive.n_iter, archive.converged
     model.n_refits_ = archive.n_refits + held_out
     model.results_ = archive.as_dict(cells.order)
+    store_promise(model, archive, evaluator.metric)
     model.metric_name_ = evaluator.metric.name
     model.weight_response_ = archive.response
     model.weights_move_ = archive.moved
@@ -135,7 +138,7 @@ def _told(metric, data, evaluation):
 
 
 def warn_about(archive, data, *, partition, evaluated_on, constant_score):
-    """Tell the user what is wrong with the chosen model."""
+    """Tell the user what is wrong with the chosen model; `data` are the rows it was judged on."""
     best, baseline, objective = archive.best, archive.evaluations[0], archive.objective
     for message, category in best.warnings:
         warn_user(message, category)
@@ -150,7 +153,9 @@ def warn_about(archive, data, *, partition, evaluated_on, constant_score):
             "sample_weight, or fits these data whatever the weights are (then give it less "
             "freedom, or set cv)."
         )
-    if not objective.is_met(best):
+    if not objective.is_met(best) and isinstance(metric, ConfidentMetric):
+        warn_user(broken_promise(best, objective, data), ConvergenceWarning)
+    elif not objective.is_met(best):
         unmoved = ""
         cures = ["allow more (bound)", "search longer (max_iter)"]
         if isinstance(partition, str) and partition == "group":

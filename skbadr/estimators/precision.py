@@ -22,19 +22,19 @@ def store_precision(model, archive, evaluator, final, on_all_rows):
     on_all_rows : callable
         Makes the evaluator of all training rows, where `evaluator` is on held-out ones.
     """
-    metric, data = evaluator.metric, evaluator.evaluation_set
+    metric, data = getattr(evaluator.metric, "of", evaluator.metric), evaluator.evaluation_set
     held_out = evaluator.folds[0].rows is not None
     model.metric_standard_error_ = model.baseline_metric_standard_error_ = np.nan
     vars(model).pop("training_metric_value_", None)  # of an earlier fit
     response = None
     # What there is to warn of, the search has seen.
     with record_warnings():
-        if held_out:
-            whole = on_all_rows()
+        if held_out or evaluator.leaves_out:
+            whole = on_all_rows() if held_out else evaluator
             response = whole.response_of(final)
             model.training_metric_value_ = _value(metric, whole.evaluation_set, response)
-            # Of the held-out rows, as a model predicts them that has seen them.
-            response = response[np.concatenate([fold.rows for fold in evaluator.folds])]
+            if held_out:  # as a model predicts them that has seen them
+                response = response[np.concatenate([fold.rows for fold in evaluator.folds])]
         elif not metric.uses_confusion:
             response = partial(evaluator.response_of, final)
         for name, evaluation in (

@@ -42,6 +42,8 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
         mapping of metrics to bounds bounds all of them at once, as in `BADRClassifier`.
     bound : float, default=None
         Maximise the score subject to ``metric <= bound`` (``>=`` for ratios).
+    confidence : float, default=None
+        With which `bound` is to hold on new rows, as in `BADRClassifier`.
     trade_off : float, default=0.0
         Minimise ``metric - trade_off * score``.
     scoring : str or callable, default=None
@@ -99,8 +101,12 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
         units of its bound (ratios and floors: 2 less that), at most 1 if all bounds are met.
     metric_standard_error_, baseline_metric_standard_error_ : float
         Their standard errors, over other rows of the same kind; NaN: not known.
+    bound_met_ : bool
+        Whether the metric meets `bound`, with `confidence` its limit.
+    metric_upper_ : float
+        Only with `confidence`: the limit of the chosen model's metric.
     training_metric_value_ : float
-        Only with `cv`: the metric of `estimator_` on all rows, on which it was trained.
+        Only with `cv` or `confidence`: the metric of `estimator_` on all rows, its training rows.
     scoring_value_, baseline_scoring_value_ : float
         Their scores.
     constant_scoring_value_ : float
@@ -141,6 +147,7 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
         metric: MetricLike = "demographic_parity",
         *,
         bound: Float | None = None,
+        confidence: Float | None = None,
         trade_off: Float = 0.0,
         scoring: Scoring | None = None,
         partition: Partition = "auto",
@@ -165,6 +172,7 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
             estimator,
             metric,
             bound=bound,
+            confidence=confidence,
             trade_off=trade_off,
             scoring=scoring,
             partition=partition,

@@ -1,6 +1,8 @@
 """What the arguments of a fit amount to: the data, the lower level and the bilevel problem."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,15 @@ from skbadr.estimators.verdicts import bound_of
 from skbadr.lower_level import DaskRefitLowerLevel, RefitLowerLevel, RememberedLowerLevel
 from skbadr.metrics import FairnessMetric
 from skbadr.metrics.callables import take_rows
-from skbadr.problem import BilevelProblem, DaskEvaluator, Evaluator, UpperObjective
+from skbadr.metrics.confident import ConfidentMetric
+from skbadr.problem import (
+    BilevelProblem,
+    DaskEvaluator,
+    Evaluator,
+    LeftOutEvaluator,
+    UpperObjective,
+    left_out_level,
+)
 from skbadr.problem.evaluator import Fold
 from skbadr.problem.reference import set_reference
 from skbadr.solvers import UpperSolver
@@ -47,6 +57,11 @@ class Setup:
         Of the last fit, where the search goes on from it.
     folds : list of (train rows, evaluation rows) or None
         None for an upper level on the training data.
+    confidence : float or None
+        With which the bound is to hold on new rows.
+    spare_folds : callable
+        Makes folds, where a confidence is asked for on the training data of a linear model and
+        models without single rows cannot be told.
     seed : int
     fit_params : dict
     routing : bool
@@ -69,6 +84,8 @@ class Setup:
     initial: np.ndarray
     last_weights: np.ndarray | None
     folds: list | None
+    confidence: float | None
+    spare_folds: Callable[[], list]
     seed: int
     fit_params: dict
     routing: bool
@@ -101,13 +118,14 @@ class Setup:
         UndefinedMetricWarning
             If the metric has no meaning for a group, naming it.
         """
-        evaluator, owner = self.evaluator(self.folds), self.owner
+        owner = self.owner
+        evaluator = self.evaluator(self.folds, confidence=self.confidence)
         for sentence in self.metric.undefined(evaluator.evaluation_set):
             warn_user(sentence, UndefinedMetricWarning)
         problem = BilevelProblem(
             evaluator,
             UpperObjective(
-                self.metric, trade_off=owner.trade_off, bound=bound_of(owner, self.metric)
+                evaluator.metric, trade_off=owner.trade_off, bound=bound_of(owner, self.metric)
             ),
             self.cells,
             initial=self.initial,
@@ -120,7 +138,7 @@ class Setup:
         set_reference(problem)
         return problem
 
-    def evaluator(self, folds, lower_level=None):
+    def evaluator(self, folds, lower_level=None, *, confidence=None):
         """Return the evaluator on some folds, or on all training rows.
 
         Parameters
@@ -128,6 +146,9 @@ class Setup:
         folds : list of (train rows, evaluation rows) or None
         lower_level : RefitLowerLevel or None, default=None
             Of all training rows, where there is one already.
+        confidence : float or None, default=None
+            With it the metric is its confidence limit, and training rows are judged by models
+            without them.
         """
         X, data, cells = self.X, self.table.data, self.table.cells
         if self.table.blocks is not None:
@@ -138,19 +159,29 @@ class Setup:
                 metric=self.metric,
                 loss=self.loss,
             )
+        kind = Evaluator
         if folds is None:
             parts = [Fold(lower_level or self.lower_level(), X)]
-        else:
+            if confidence is not None:
+                level = left_out_level(parts[0], data, cells)
+                if level is None:
+                    self.folds = folds = self.spare_folds()
+                else:
+                    kind = partial(LeftOutEvaluator, level)
+        if folds is not None:
             parts = [Fold(self.lower_level(train), X, test) for train, test in folds]
             rows = np.concatenate([test for _, test in folds])
             cells = cells.take(rows)
             features = take_rows(data.sensitive_features, rows)
             data = replace(data.take(rows), sensitive_features=features)
-        return Evaluator(
+        metric = self.metric
+        if confidence is not None:
+            metric = ConfidentMetric(metric, confidence, data)
+        return kind(
             parts,
             data,
             cells,
-            metric=self.metric,
+            metric=metric,
             loss=self.loss,
             scoring=self.scoring,
             score=self.score,

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.utils.validation import check_consistent_length
 
 from skbadr._dask import is_dask, is_dask_array
+from skbadr._guard import guarded
 from skbadr.estimators import checks
 from skbadr.estimators.scoring import DEFAULTS
 from skbadr.lower_level import PeeledEstimator, is_solved_on_blocks
@@ -19,6 +20,7 @@ from skbadr.partition import (
     make_cells,
     read_groups,
     read_rows,
+    select_columns,
 )
 from skbadr.problem import DaskSample, draw_sample
 
@@ -166,11 +168,15 @@ def _read_blocks(owner, partition, X, y, sensitive_features, sample_weight, n_bi
 
 
 def _control(owner, X, control_features):
-    return checks.select_control(
-        X,
-        control_features,
-        owner.control_columns,
-        feature_names=getattr(owner, "feature_names_in_", None),
+    """Return the argument that control features are given by, and these, or None."""
+    if control_features is not None:
+        return "control_features", control_features
+    if owner.control_columns is None:
+        return "control_features", None
+    names = getattr(owner, "feature_names_in_", None)
+    columns = guarded(owner.control_columns)
+    return "control_columns", select_columns(
+        X, columns, feature_names=names, argument="control_columns"
     )
 
 

@@ -22,6 +22,7 @@ def verdicts(model):
     """
     metric = get_metric(model.metric, model._task)
     return [
+        *_promise(model, metric),
         *_gain(model, metric),
         *_price(model, metric),
         *_constant(model, metric),
@@ -46,11 +47,30 @@ def _on_training_rows(model):
     return model.evaluated_on_ == "training data"
 
 
+def _promise(model, metric):
+    """Tell what is promised of new rows, where a confidence was asked for."""
+    if model.confidence is None:
+        return []
+    sign = ">=" if metric.greater_is_better else "<="
+    side = "lower" if metric.greater_is_better else "upper"
+    limit = f"the {side} {model.confidence:g} confidence limit is {model.metric_upper_:.4f}"
+    if model.bound_met_:
+        return [
+            f"Promised of new rows from the same population: {model.metric_name_} {sign} "
+            f"{model.bound:g}, with confidence {model.confidence:g} ({limit})."
+        ]
+    return [
+        f"Nothing is promised of new rows: {limit}, which misses the bound {model.bound:g}. The "
+        "model is the one whose limit misses it by least."
+    ]
+
+
 def _gain(model, metric):
     sign = -1.0 if metric.greater_is_better else 1.0
     gain = sign * (model.baseline_metric_value_ - model.metric_value_)
     bound = bound_of(model, metric)
-    excess = 0.0 if bound is None else sign * (model.metric_value_ - bound)
+    bounded = model.metric_value_ if model.confidence is None else model.metric_upper_
+    excess = 0.0 if bound is None else sign * (bounded - bound)
     baseline = np.array_equal(model.results_["cell_weights"][0], model.cell_weights_)
     if baseline and bound is not None and excess <= 0:
         return [
@@ -63,7 +83,7 @@ def _gain(model, metric):
             f"was asked for.{_cures(model)}"
         ]
     sentences = []
-    if excess > 0:
+    if excess > 0 and model.confidence is None:
         sentences.append(
             f"The bound {bound:g} is missed, by {excess:.4f}: no visited model meets it."
             if metric.own_bound is None

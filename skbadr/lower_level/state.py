@@ -30,6 +30,8 @@ class LinearState:
         Factorised Hessian, near this solution or at it.
     left : float or None
         Share of a step's length that is left to go after it, where that is known of `factor`.
+    left_out : ndarray of shape (n, m) or None
+        Scores of each row by the model of all others, where these were asked for.
     """
 
     cell_weights: FloatArray
@@ -39,6 +41,7 @@ class LinearState:
     n_iter: int = 0
     factor: Any = None
     left: float | None = None
+    left_out: Array | None = None
 
     def moved_to(self, level: LinearLowerLevel) -> LinearState:
         """Return these parameters as a starting point on other rows."""

@@ -50,6 +50,14 @@ class Comparisons:
         """Whether the metric is the largest of its comparisons."""
         return self.transform in ("difference", "group_max")
 
+    def centers(self):
+        """Return the comparisons of the estimates themselves, of shape (T, m, K)."""
+        center = self.estimates.center[:, :, None]
+        first, second = (self.first * center).sum(axis=-1), (self.second * center).sum(axis=-1)
+        if self.transform != "ratio":
+            return first - second
+        return np.divide(first, second, out=np.full(first.shape, np.nan), where=second > 0)
+
     def limit(self, z, *, upper):
         """Return the upper, or lower, limits of all comparisons at one z, of shape (T, m, K)."""
         below, above = self._offsets(z)

@@ -313,16 +313,31 @@ def comparisons(metric, data, statistics=None, response=None):
     return None
 
 
-def _of_rates(metric, data, statistics):
+def compare_rates(metric, data, statistics):
+    """Return the `Comparisons` of each rate of a `RateMetric`, for tables of T models.
+
+    Parameters
+    ----------
+    metric : RateMetric
+    data : EvaluationSet
+    statistics : ndarray of shape (T, n_statistics)
+    """
     n_classes, present = data.n_classes, data.present
     tables = statistics.reshape(len(statistics), -1, n_classes, n_classes)[:, present]
     parts = []
     for rate in metric.rates_for(data):
         columns = metric.positive_columns(data) if RATES[rate][1] else slice(None)
         estimates, sizes = rate_estimates(data, tables, rate, columns)
-        total = sizes.sum(axis=-1)
-        shares = divide(sizes, total[..., None])
+        shares = total = None
+        if metric.method == "to_overall":
+            total = sizes.sum(axis=-1)
+            shares = divide(sizes, total[..., None])
         parts.append(compare_groups(estimates, metric.transform, metric.method, shares, total))
+    return parts
+
+
+def _of_rates(metric, data, statistics):
+    parts = compare_rates(metric, data, statistics)
     return Parts(
         parts,
         metric.from_many_statistics(data, statistics),

@@ -65,6 +65,41 @@ def rows_needed(metric, data, bound, statistics=None, confidence=0.9, *, respons
     return _result(data, factor)
 
 
+def rows_for_limit(metric, data, bound, evaluation):
+    """Return how many rows would bring the limit of a chosen model within the bound.
+
+    Limits shrink towards the value with the root of the number of rows, and the value errs as
+    much itself: at the number returned about two in three samples would do.
+
+    Parameters
+    ----------
+    metric : ConfidentMetric
+        Whose value is within the bound, and whose limit is not.
+    data : EvaluationSet
+    bound : float
+    evaluation : Evaluation
+        Of the model.
+
+    Returns
+    -------
+    needed : RowsNeeded or None
+        None where a million times the rows would not do, or nothing can be told.
+    """
+    limit, value = evaluation.metric, evaluation.value
+    z = float(ndtri(metric.confidence))
+    room = abs(bound - value)
+    if not (np.isfinite(limit) and room > 0):
+        return None
+    # Not less than one standard error, of which there is none at a confidence of one half.
+    error = abs(limit - value) / max(z, 0.5)
+    factor = (error * (z + float(ndtri(CHANCE))) / room) ** 2
+    group = None
+    if metric.uses_confusion:
+        parts = comparisons(metric.of, data, evaluation.statistics)
+        group = np.flatnonzero(data.present)[parts.weakest_group(max(z, 0.5))]
+    return _result(data, factor, group)
+
+
 def _result(data, factor, group=None):
     if not factor <= LARGEST_FACTOR:
         return None

@@ -23,6 +23,7 @@ from skbadr.metrics.responses import get_response
 from skbadr.metrics.sample_size import rows_needed
 from skbadr.metrics.sliced import sliced
 from skbadr.pareto.audit_result import AuditResult
+from skbadr.partition import check_sizes, make_groups
 
 # Seed of models that predict at random.
 SEED = 0
@@ -79,7 +80,8 @@ def audit(
     TypeError
         If the model cannot predict.
     ValueError
-        If an argument is out of range, lengths differ, or there are fewer than two groups.
+        If an argument is out of range, lengths differ, there are fewer than two groups, or
+        many tiny ones, as a continuous column makes.
 
     Warns
     -----
@@ -125,6 +127,8 @@ def audit(
                 "bound at None."
             )
         bound = metric.own_bound
+    # All pairs of groups are compared: those of a continuous column would take all memory.
+    check_sizes(np.bincount(make_groups(sensitive_features).codes), "sensitive_features")
     outputs = {
         name: _respond(model, X, sensitive_features, name, task) for name in metric.response_methods
     }

@@ -51,6 +51,7 @@ def pareto_path(
     metric: MetricLike = "demographic_parity",
     n_points: Int = 10,
     bounds: Numbers | None = None,
+    confidence: Float | None = None,
     partition: Partition = "auto",
     solver: SolverName | UpperSolver = "auto",
     scoring: Scoring | None = None,
@@ -93,6 +94,9 @@ def pareto_path(
     bounds : array-like of shape (n_points,), default=None
         Bounds on the metric (from below, for one that is better when greater). None: evenly
         spaced, from the baseline estimator's value to the best there is or was found.
+    confidence : float, default=None
+        With which bounds are to hold on new rows, as in `BADRClassifier`: bounds are then on the
+        confidence limits. ``cv=None`` then stands for "auto".
     partition : {"auto", "group", "group_target"} or callable, default="auto"
         As in `BADRClassifier` and `BADRRegressor` with a bound.
     solver, scoring, cv, sensitive_columns, tol, min_weight, n_target_bins
@@ -149,7 +153,8 @@ def pareto_path(
         partition=partition,
         solver=solver,
         scoring=scoring,
-        cv=cv,
+        cv="auto" if cv is None and confidence is not None else cv,
+        confidence=confidence,
         sensitive_columns=sensitive_columns,
         control_columns=control_columns,
         intersectional=intersectional,
@@ -206,8 +211,10 @@ def path_of(
         )
     visited = _evaluations(model.results_, setup.cells.order)
     if bounds is None:
-        optimal = model.results_["pareto_optimal"]
-        bounds = np.unique(model.results_["metric"][optimal])
+        optimal, bounded = model.results_["pareto_optimal"], "metric"
+        if "metric_upper" in model.results_:
+            bounded = "metric_upper"
+        bounds = np.unique(model.results_[bounded][optimal])
     return ParetoPath._make(setup, visited, _in_order(setup.metric, _check_bounds(bounds, None)))
 
 
@@ -310,6 +317,8 @@ def _evaluations(results, order):
     evaluations = []
     for i in range(len(results["metric"])):
         fields = {name: values[i] for name, values in results.items() if name in known}
+        if "metric_upper" in results:
+            fields |= {"metric": results["metric_upper"][i], "value": results["metric"][i]}
         evaluation = Evaluation(**fields)
         if results["failed"][i]:
             evaluation.error = RuntimeError("the refit failed during the search.")

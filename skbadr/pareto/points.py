@@ -54,6 +54,8 @@ class ParetoPath(Bunch):
         Weights of the cells, on the simplex.
     scores, metric : ndarray of shape (n_points,)
         On the training data, or on held-out data where `cv` was given.
+    metric_upper : ndarray of shape (n_points,) or None
+        The metric's confidence limits, which the bounds are on, where a confidence was given.
     cell_losses : ndarray of shape (n_points, K)
         Mean loss of each cell.
     met : ndarray of shape (n_points,), bool
@@ -79,6 +81,7 @@ class ParetoPath(Bunch):
     cell_weights: FloatArray
     scores: FloatArray
     metric: FloatArray
+    metric_upper: FloatArray | None
     cell_losses: FloatArray
     met: BoolArray
     pareto_optimal: BoolArray
@@ -154,7 +157,7 @@ class ParetoPath(Bunch):
             loss_name=setup.loss,
             score_name=getattr(scoring, "__name__", str(scoring)),
             greater_is_better=bool(metric.greater_is_better),
-            baseline_metric=visited[0].metric,
+            baseline_metric=archive.as_dict()["metric"][0],
             baseline_score=visited[0].score,
             results=archive.as_dict(setup.cells.order),
             n_refits=archive.n_refits,
@@ -176,10 +179,13 @@ class ParetoPath(Bunch):
         vars(self)["_chosen"] = chosen
         self.cell_weights = by_label(np.array([e.cell_weights for e in chosen]), self._order)
         self.scores = np.array([e.score for e in chosen])
-        self.metric = np.array([e.metric for e in chosen])
+        bounded = self.metric = np.array([e.metric for e in chosen])
+        values, self.metric_upper = np.array([e.value for e in chosen]), None
+        if not np.isnan(values).all():
+            self.metric, self.metric_upper = values, bounded
         self.cell_losses = by_label(np.array([e.cell_losses for e in chosen]), self._order)
         objective = UpperObjective(self._metric)
-        self.pareto_optimal = non_dominated(objective.cost(self.metric), -self.scores)
+        self.pareto_optimal = non_dominated(objective.cost(bounded), -self.scores)
         pairs = zip(chosen, self.bounds, strict=True)
         self.met = np.array([self._objective(bound).is_met(e) for e, bound in pairs])
 

@@ -13,6 +13,8 @@ from skbadr.problem.dask_evaluator import (
 from skbadr.problem.evaluator import Evaluator as Evaluator
 from skbadr.problem.folds import make_folds as make_folds
 from skbadr.problem.folds import takes_groups as takes_groups
+from skbadr.problem.left_out import LeftOutEvaluator as LeftOutEvaluator
+from skbadr.problem.left_out import left_out_level as left_out_level
 from skbadr.problem.objective import UpperObjective
 from skbadr.problem.smooth import (
     SmoothProblem as SmoothProblem,

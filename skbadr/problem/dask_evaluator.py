@@ -17,7 +17,7 @@ from skbadr.metrics import EvaluationSet, FairnessMetric
 from skbadr.metrics.joint_response import pick
 from skbadr.metrics.responses import log_odds
 from skbadr.partition import Groups
-from skbadr.problem.coded_responses import code_response, known_of
+from skbadr.problem.coding import code_response, known_of
 from skbadr.problem.evaluator import Evaluator, Fold
 
 if TYPE_CHECKING:

@@ -17,10 +17,11 @@ from skbadr._typing import Array, FloatArray
 from skbadr._warnings import record_warnings
 from skbadr.losses import LOSSES
 from skbadr.lower_level import is_shared_map, release, respond_on_blocks
+from skbadr.metrics.confident import ConfidentMetric
 from skbadr.metrics.joint_response import pick
 from skbadr.metrics.responses import get_response, predicts_likeliest
 from skbadr.partition import settled
-from skbadr.problem.coded_responses import code_response, known_of
+from skbadr.problem.coding import code_response, known_of
 from skbadr.problem.fold_fit import FoldFit
 from skbadr.result import Evaluation
 
@@ -77,6 +78,8 @@ class Evaluator:
     scoring: Callable[..., Any] | None
     score: CountedScore | None
     family: LinearFamily | None
+    # Whether each row is judged by the model of all others.
+    leaves_out = False
 
     def __init__(
         self,
@@ -227,6 +230,8 @@ class Evaluator:
             statistics = settled(statistics, np.maximum(np.abs(statistics), 1.0))
         evaluation.statistics = statistics
         evaluation.metric = float(self.metric.from_statistics(data, statistics))
+        if isinstance(self.metric, ConfidentMetric):
+            evaluation.value = self.metric.value_of(statistics)
 
     def default_score(self, predicted: Array) -> float:
         """Return accuracy of class codes, or negative mean squared error of real predictions.

@@ -59,7 +59,7 @@ def in_order(X: Any, cells: Cells, single: bool, *, n_parts: int = 1) -> tuple[A
         Which row of X each one is; None: as they come.
     """
     given, X = X, as_numbers(X)
-    if sparse.issparse(X) and _suits_dense(X, n_parts):
+    if sparse.issparse(X) and suits_dense(X, n_parts):
         X = X.toarray()
     if not single or not isinstance(X, np.ndarray) or not _suits_single(X, cells):
         return X, None
@@ -83,12 +83,13 @@ def _as_single(X, cells):
     return X
 
 
-def _suits_dense(X, n_parts):
+def suits_dense(X: Any, n_parts: int) -> bool:
+    """Whether sparse data take little more room when they are dense."""
     size = X.shape[0] * X.shape[1]
     stored = X.nnz * (X.dtype.itemsize + np.dtype(np.int32).itemsize)
     # In single precision, after double.
     few = 12 * size * n_parts <= MOST_BYTES
-    return X.shape[1] <= DENSE_LIMIT and few and 4 * size <= DENSER * stored
+    return bool(X.shape[1] <= DENSE_LIMIT and few and 4 * size <= DENSER * stored)
 
 
 def _suits_single(X, cells):

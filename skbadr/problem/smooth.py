@@ -13,6 +13,7 @@ from skbadr.lower_level import (
     known_estimators,
     make_design,
 )
+from skbadr.lower_level.leave_one_out import left_out_scores, leverages
 from skbadr.problem.moved_scores import MovedScores
 from skbadr.problem.numbers import as_numbers
 from skbadr.problem.smooth_folds import read_folds
@@ -51,6 +52,8 @@ class SmoothProblem:
         self.levels, self.held_out = [f.level for f in folds], [f.held_out for f in folds]
         self._spaces = [fold.space for fold in folds]
         self.large, self.rough = folds[-1].large, folds[-1].rough
+        # Whether each row is judged by the model of all others, and what that takes.
+        self.leaves_out, self._leverage = problem.evaluator.leaves_out, None
         self.family = self.levels[0].family
         self.min_weight = problem.min_weight
         # Weights from which on the estimator's own solver is sure to see every cell.
@@ -67,7 +70,7 @@ class SmoothProblem:
             return None
         rows = self.levels[0].cells.ordered[::step]
         smaller = copy.copy(self)
-        smaller._model_rows = None
+        smaller._model_rows = smaller._leverage = None
         smaller.levels = [self.levels[0].subset(rows)]
         smaller.data = self.data.take(rows)
         cells = smaller.levels[0].cells
@@ -86,7 +89,8 @@ class SmoothProblem:
             Rows of each fold's held-out data; None where evaluation is on the training rows.
         """
         smaller = copy.copy(self)
-        smaller._model_rows = None
+        # A row that stands for many has no model without it.
+        smaller._model_rows, smaller.leaves_out = None, False
         smaller.levels = [level.sample(r) for level, r in zip(self.levels, rows, strict=True)]
         positions = rows[0]
         if evaluated is not None:
@@ -136,11 +140,20 @@ class SmoothProblem:
 
     def scores(self, states):
         """Return the scores of the evaluated rows, of shape (n, m)."""
+        if self.leaves_out:
+            return self._left_out_scores(*states)
         parts = [
             state.scores if X is None else level.forward(state.coef, X)
             for level, state, X in zip(self.levels, states, self.held_out, strict=True)
         ]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _left_out_scores(self, state):
+        if state.left_out is None:
+            if self._leverage is None:  # weights move it little, and it moves scores little
+                self._leverage = leverages(self.levels[0], state)
+            state.left_out = left_out_scores(self.levels[0], state, self._leverage)
+        return state.left_out
 
     def sensitivities(self, states, directions=None):
         """Return how scores move with log weights: one tensor of shape (n, m, K).

@@ -101,7 +101,7 @@ def _gain(change, task):
     what = "share of wrong predictions" if task == "classification" else "error (RMSE)"
     before, after = change["error_before"], change["error_after"]
     moves = "rises" if after > before else "falls" if after < before else "stays"
-    values = f"at {after:.3g}" if after == before else f"from {before:.3g} to {after:.3g}"
+    values = f"at {after:.4g}" if after == before else f"from {before:.4g} to {after:.4g}"
     error = f"the {what} {moves} {values}."
     if change["gained"] is None:
         return f"{change['group']}: {error}"

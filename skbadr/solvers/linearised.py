@@ -278,7 +278,7 @@ class LinearisedSearch:
         scores = smooth.scores(states)
         sensitivities, parameters = smooth.sensitivities(states, self._directions)
         trials = Trials(smooth, scores, sensitivities)
-        return trials, parameters, (scores, sensitivities) if alone else None
+        return trials, parameters, (states[0].scores, sensitivities) if alone else None
 
     def _start(self, states, parameters, move, known):
         shares = self.problem.shares
@@ -292,5 +292,5 @@ class LinearisedSearch:
                 starts.append(state)
                 continue
             new_scores = level.forward(coef) if known is None else known[0] + known[1] @ move
-            starts.append(replace(state, coef=coef, scores=new_scores))
+            starts.append(replace(state, coef=coef, scores=new_scores, left_out=None))
         return weights, starts

@@ -206,10 +206,10 @@ def near_trials(smooth, states, radius, sample=None, directions=None):
     else:
         moved, _ = _derivatives(sample, state, directions)
     sensitivities = level.forward(moved[:, 0])
-    rows = np.flatnonzero(np.abs(state.scores[:, 0]) <= radius * _sizes(sensitivities))
-    counts = _confusion(smooth, state)
+    scores = smooth.scores(states)
+    rows = np.flatnonzero(np.abs(scores[:, 0]) <= radius * _sizes(sensitivities))
     own = sensitivities.take(rows, axis=0)[:, None]
-    return Trials(smooth, state.scores[rows], own, (rows, counts)), [moved]
+    return Trials(smooth, scores[rows], own, (rows, _confusion(smooth, scores))), [moved]
 
 
 def sampled_trials(smooth, states, sample, directions=None):
@@ -233,7 +233,7 @@ def sampled_trials(smooth, states, sample, directions=None):
     parameters : list of ndarray of shape (p, m, K) or (p, m, D)
         Derivatives of the parameters in the log weights, by the sample, or along the directions.
     """
-    level, counts = sample.levels[0], _confusion(smooth, states[0])
+    level, counts = sample.levels[0], _confusion(smooth, smooth.scores(states))
     moved, own = _derivatives(sample, states[0], directions)
     sensitivities = level.forward(moved[:, 0])[:, None]
     return Trials(sample, own.scores, sensitivities, (np.arange(level.n), counts)), [moved]
@@ -247,8 +247,8 @@ def _derivatives(sample, state, directions):
     return moved if directions is None else moved @ directions, own
 
 
-def _confusion(smooth, state):
-    return smooth.data.confusion((state.scores[:, 0] > 0).astype(np.intp))
+def _confusion(smooth, scores):
+    return smooth.data.confusion((scores[:, 0] > 0).astype(np.intp))
 
 
 def _sizes(sensitivities):

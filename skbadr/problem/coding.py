@@ -1,4 +1,4 @@
-"""What models respond, as metrics take it: class codes, and a column for every class."""
+"""What models respond, checked and coded as metrics take it."""
 
 from __future__ import annotations
 
@@ -44,6 +44,11 @@ def code_response(
     ValueError
         If the response is not finite, of other rows, or no labels of y where it has to be.
     """
+    if response.ndim == 0:
+        raise ValueError(
+            f"{method} of {name} returns {type(response.item()).__name__}: it must return an array "
+            "of one label or number per sample."
+        )
     if len(response) != n_rows:
         raise ValueError(f"{method} of {name} has {len(response)} rows for {n_rows} samples.")
     _check_defined(response, name, method)
@@ -53,7 +58,7 @@ def code_response(
             "per sample."
         )
     if classes is None:
-        return response.astype(float).ravel()
+        return _as_numbers(response, name)
     if method == "predict":
         return _code_labels(response.ravel(), classes, name)
     known = classes if known is None else np.asarray(known)
@@ -65,6 +70,24 @@ def code_response(
     full = np.zeros((len(response), len(classes)), dtype=response.dtype)
     full[:, np.searchsorted(classes, known)] = response
     return full
+
+
+def _as_numbers(response, name):
+    """Return real predictions as floats.
+
+    Raises
+    ------
+    ValueError
+        If they are no numbers, or missing.
+    """
+    try:
+        numbers = response.astype(float).ravel()
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"predict of {name} returns {response.ravel()[0]!s}, which is no number."
+        ) from None
+    _check_defined(numbers, name, "predict")
+    return numbers
 
 
 def _check_defined(response, name, method):
