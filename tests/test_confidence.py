@@ -220,3 +220,33 @@ def test_that_comparisons_say_what_holds():
     assert len(lines) == len(result.rows)
     assert lines[0].split() == ["baseline", "estimator", "violated"]
     assert "verdict" not in format_table(result)
+
+
+GOALS = {
+    "two bounds": {"metric": {"demographic_parity": 0.1, "equalized_odds": 0.15}},
+    "columns by themselves": {"bound": 0.1, "intersectional": False},
+    "harm": {"metric": {"demographic_parity": 0.1, "group_harm": 0.05}},
+}
+
+
+@pytest.mark.parametrize("goal", GOALS)
+@pytest.mark.parametrize("estimator", [LogisticRegression(), DecisionTreeClassifier(max_depth=3)])
+def test_several_comparisons_are_promised_at_once(estimator, goal):
+    """The limit of the worst is at least that of each alone."""
+    rng = np.random.default_rng(0)
+    groups = np.column_stack([rng.integers(0, 2, 2000), rng.integers(0, 2, 2000)])
+    X = rng.normal(size=(2000, 3)) + groups[:, :1]
+    y = (X[:, 0] + rng.normal(size=2000) > 0.8).astype(int)
+    model = BADRClassifier(estimator, confidence=0.8, random_state=0, **GOALS[goal])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X, y, sensitive_features=groups)
+    assert model.metric_value_ < model.metric_upper_
+    bound = model.bound or 1.0
+    assert model.bound_met_ == (model.metric_upper_ <= bound)
+    assert ("Promised" in model.summary()) == model.bound_met_
+    if goal == "two bounds":
+        values = model.metric_values_
+        assert model.metric_value_ == pytest.approx(
+            max(values["demographic_parity"] / 0.1, values["equalized_odds"] / 0.15)
+        )

@@ -1,6 +1,7 @@
 """Refusals: bad arguments get one sentence each, before any refit."""
 
 import os
+from collections.abc import Mapping
 from numbers import Integral, Real
 
 import numpy as np
@@ -290,7 +291,8 @@ def check_confidence(params, walks_bounds=False):
         raise ValueError(
             f"confidence must be None, or at least .5 and below 1, got {confidence!r}."
         )
-    if params["bound"] is None and not walks_bounds:
+    has_bounds = isinstance(params["metric"], (Mapping, CombinedMetric))
+    if params["bound"] is None and not (walks_bounds or has_bounds):
         raise ValueError(
             f"confidence={confidence} says how sure a bound is on new rows, but bound=None: set a "
             "bound, or leave confidence=None."

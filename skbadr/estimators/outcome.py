@@ -11,7 +11,7 @@ from skbadr.estimators.promise import broken_promise, store_promise
 from skbadr.estimators.report import compared_in_words, small_groups
 from skbadr.estimators.verdicts import score_in_view
 from skbadr.metrics import CombinedMetric
-from skbadr.metrics.confident import ConfidentMetric
+from skbadr.metrics.confident import ConfidentMetric, measured
 from skbadr.partition import by_label
 from skbadr.problem import pareto_residual
 
@@ -59,10 +59,11 @@ def store_outcome(model, archive, evaluator, setup):
     model.loss_name_ = evaluator.loss
     for name in ("metric_values_", "baseline_metric_values_"):  # of an earlier fit
         vars(model).pop(name, None)
-    if isinstance(evaluator.metric, CombinedMetric):
-        own = partial(evaluator.metric.values_by_label, evaluator.evaluation_set)
-        model.metric_values_ = own(best.statistics)
-        model.baseline_metric_values_ = own(baseline.statistics)
+    metric, statistics = measured(evaluator.metric, best.statistics)
+    if isinstance(metric, CombinedMetric):
+        own = partial(metric.values_by_label, evaluator.evaluation_set)
+        model.metric_values_ = own(statistics)
+        model.baseline_metric_values_ = own(measured(evaluator.metric, baseline.statistics)[1])
     model.scoring_value_, model.baseline_scoring_value_ = best.score, baseline.score
     model.constant_scoring_value_ = evaluator.constant_score()
     judged = held_out or evaluator.leaves_out
@@ -74,8 +75,8 @@ def store_outcome(model, archive, evaluator, setup):
     model.metric_name_ = evaluator.metric.name
     model.weight_response_ = archive.response
     model.weights_move_ = archive.moved
-    model.small_groups_ = small_groups(evaluator.evaluation_set, evaluator.metric)
-    model._compared = compared_in_words(evaluator.metric, evaluator.evaluation_set)
+    model.small_groups_ = small_groups(evaluator.evaluation_set, metric)
+    model._compared = compared_in_words(metric, evaluator.evaluation_set)
     data = evaluator.evaluation_set
     residual = pareto_residual(lower, final, data.classes, None if held_out else data.y)
     if residual is not None:

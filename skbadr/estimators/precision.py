@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 
 from skbadr._warnings import record_warnings
+from skbadr.metrics.confident import measured
 from skbadr.metrics.standard_error import standard_error
 
 
@@ -22,7 +23,7 @@ def store_precision(model, archive, evaluator, final, on_all_rows):
     on_all_rows : callable
         Makes the evaluator of all training rows, where `evaluator` is on held-out ones.
     """
-    metric, data = getattr(evaluator.metric, "of", evaluator.metric), evaluator.evaluation_set
+    metric, data = measured(evaluator.metric, archive.best.statistics)[0], evaluator.evaluation_set
     held_out = evaluator.folds[0].rows is not None
     model.metric_standard_error_ = model.baseline_metric_standard_error_ = np.nan
     vars(model).pop("training_metric_value_", None)  # of an earlier fit
@@ -44,7 +45,7 @@ def store_precision(model, archive, evaluator, final, on_all_rows):
             error = standard_error(
                 metric,
                 data,
-                statistics=evaluation.statistics,
+                statistics=measured(evaluator.metric, evaluation.statistics)[1],
                 response=response if evaluation is archive.best else None,
             )
             setattr(model, f"{name}_standard_error_", error)

@@ -42,9 +42,8 @@ def broken_promise(best: Any, objective: Any, data: Any) -> str:
         Rows that models were judged on.
     """
     metric, value = objective.metric, best.value
-    sign = ">=" if metric.greater_is_better else "<="
     told = (
-        f"no visited model promises {metric.name} {sign} {objective.bound:g} on new rows with "
+        f"no visited model promises {metric.bound_text(objective.bound)} on new rows with "
         f"confidence {metric.confidence:g}: the nearest has {value:.4g} with the limit "
         f"{best.metric:.4g}; "
     )

@@ -51,25 +51,25 @@ def _promise(model, metric):
     """Tell what is promised of new rows, where a confidence was asked for."""
     if model.confidence is None:
         return []
-    sign = ">=" if metric.greater_is_better else "<="
+    bound = metric.bound_text(bound_of(model, metric))
     side = "lower" if metric.greater_is_better else "upper"
     limit = f"the {side} {model.confidence:g} confidence limit is {model.metric_upper_:.4f}"
     if model.bound_met_:
         return [
-            f"Promised of new rows from the same population: {model.metric_name_} {sign} "
-            f"{model.bound:g}, with confidence {model.confidence:g} ({limit})."
+            f"Promised of new rows from the same population: {bound}, with confidence "
+            f"{model.confidence:g} ({limit})."
         ]
     return [
-        f"Nothing is promised of new rows: {limit}, which misses the bound {model.bound:g}. The "
-        "model is the one whose limit misses it by least."
+        f"Nothing is promised of new rows: {limit}, which misses {bound}. The model is the one "
+        "whose limit misses it by least."
     ]
 
 
 def _gain(model, metric):
     sign = -1.0 if metric.greater_is_better else 1.0
     gain = sign * (model.baseline_metric_value_ - model.metric_value_)
-    bound = bound_of(model, metric)
     bounded = model.metric_value_ if model.confidence is None else model.metric_upper_
+    bound = bound_of(model, metric)
     excess = 0.0 if bound is None else sign * (bounded - bound)
     baseline = np.array_equal(model.results_["cell_weights"][0], model.cell_weights_)
     if baseline and bound is not None and excess <= 0:

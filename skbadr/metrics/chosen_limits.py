@@ -14,7 +14,8 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from skbadr.metrics.intervals import UNKNOWN, Averaged, Proportions, Transformed
-from skbadr.metrics.limits import compare_rates, comparisons
+from skbadr.metrics.limits import compare_rates, comparisons, worst_limit
+from skbadr.metrics.rates import RateMetric
 
 # Steps of Newton's method on the log of the chances, which is nearly a parabola.
 STEPS = 5
@@ -66,12 +67,17 @@ def chosen_limits(metric, data, response, confidence=0.9):
 
     Returns
     -------
-    limit : float or None
-        None where the metric is no comparison of groups' rates or means.
+    limit : float
+        Of a metric that is no comparison of groups' rates or means, that of a given model.
     """
+    pieces = metric.pieces(data, response=response)
+    if pieces is not None:
+        each = _level_of_each(confidence, pieces)
+        found = [chosen_limits(piece.metric, piece.data, piece.response, each) for piece in pieces]
+        return float(metric.worst_of(np.array(found)))
     parts = comparisons(metric, data, response=response)
     if parts is None:
-        return None
+        return worst_limit(metric, data, confidence=confidence, response=response)
     (limit,) = _limits(parts.all, confidence, parts.mean_over_rates, parts.mean_over_classes)
     return float(np.divide(1.0, limit) if parts.turned else limit)
 
@@ -81,7 +87,8 @@ def many_chosen_limits(metric, data, statistics, confidence=0.9):
 
     Parameters
     ----------
-    metric : RateMetric
+    metric : FairnessMetric
+        That `is_of_rates`.
     data : EvaluationSet
     statistics : ndarray of shape (T, n_statistics)
         Confusion matrices of each.
@@ -92,9 +99,27 @@ def many_chosen_limits(metric, data, statistics, confidence=0.9):
     limits : ndarray of shape (T,)
         NaN where the metric has no value.
     """
+    pieces = metric.pieces(data, statistics)
+    if pieces is not None:
+        each = _level_of_each(confidence, pieces)
+        found = [many_chosen_limits(*piece[:3], each) for piece in pieces]
+        return metric.worst_of(np.stack(found, axis=-1))
     parts = compare_rates(metric, data, statistics)
     mean_over_rates = metric.agg == "mean" and len(parts) > 1
     return _limits(parts, confidence, mean_over_rates, metric.class_agg == "mean")
+
+
+def is_of_rates(metric, data):
+    """Whether a metric compares rates of groups, or is the worst of several that do."""
+    pieces = metric.pieces(data)
+    if pieces is None:
+        return isinstance(metric, RateMetric)
+    return all(is_of_rates(piece.metric, piece.data) for piece in pieces)
+
+
+def _level_of_each(confidence, pieces):
+    """Return Bonferroni's level: of several pieces near their bounds, each may be the worst."""
+    return 1.0 - (1.0 - confidence) / len(pieces)
 
 
 def _limits(parts, confidence, mean_over_rates, mean_over_classes):

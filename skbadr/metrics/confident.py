@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from skbadr._typing import Array, Float, FloatArray
 from skbadr.metrics.base import FairnessMetric
-from skbadr.metrics.chosen_limits import chosen_limits, many_chosen_limits
+from skbadr.metrics.chosen_limits import chosen_limits, is_of_rates, many_chosen_limits
 from skbadr.metrics.evaluation_set import EvaluationSet
-from skbadr.metrics.limits import worst_limit
-from skbadr.metrics.rates import RateMetric
 
 
 class ConfidentMetric(FairnessMetric):
@@ -45,12 +45,27 @@ class ConfidentMetric(FairnessMetric):
         )
         self.of, self.confidence, self._whole = metric, float(confidence), data
         self.pos_label, self.slow = metric.pos_label, metric.slow
-        self.uses_confusion = isinstance(metric, RateMetric)
+        self.uses_confusion = is_of_rates(metric, data)
         self._distance = 0.0
 
     @property
     def ideal(self) -> float | None:  # noqa: D102
         return self.of.ideal
+
+    @property
+    def own_bound(self) -> float | None:  # noqa: D102
+        return self.of.own_bound
+
+    @property
+    def response_methods(self) -> Any:  # noqa: D102
+        return self.of.response_methods
+
+    @property
+    def references(self) -> Any:  # noqa: D102
+        return self.of.references
+
+    def bound_text(self, bound: Float) -> str:  # noqa: D102
+        return self.of.bound_text(bound)
 
     def surrogate(  # noqa: D102
         self, temperature: Float = 1.0, *, rho: Float | None = None
@@ -67,15 +82,12 @@ class ConfidentMetric(FairnessMetric):
     def statistics(self, evaluation_set: EvaluationSet, response: Array) -> FloatArray:  # noqa: D102
         if self.uses_confusion:
             return self.of.statistics(evaluation_set, response)
-        value = float(self.of.value(evaluation_set, response))
+        own = np.ravel(self.of.statistics(evaluation_set, response))
+        value = float(self.of.from_statistics(evaluation_set, own))
         limit = chosen_limits(self.of, evaluation_set, response, self.confidence)
-        if limit is None:
-            limit = worst_limit(
-                self.of, evaluation_set, confidence=self.confidence, response=response
-            )
         if np.isfinite(limit - value):
             self._distance = limit - value
-        return np.array([limit, value])
+        return np.array([limit, value, *own])
 
     def from_many_statistics(  # noqa: D102
         self, evaluation_set: EvaluationSet, statistics: FloatArray
@@ -100,6 +112,10 @@ class ConfidentMetric(FairnessMetric):
             return float(statistics[1])
         return float(self.of.from_statistics(self._whole, statistics))
 
+    def own_statistics(self, statistics: FloatArray) -> FloatArray:
+        """Return those of the metric itself, of statistics that were measured."""
+        return statistics if self.uses_confusion else statistics[2:]
+
     def _on_all_rows(self, statistics):
         """Return tables of some rows, or predicted ones, with the totals of all rows."""
         whole, n_classes = self._whole, self._whole.n_classes
@@ -109,3 +125,10 @@ class ConfidentMetric(FairnessMetric):
             whole.class_totals[None, :, :, None], totals, out=np.ones_like(totals), where=totals > 0
         )
         return (tables * factor).reshape(len(statistics), -1)
+
+
+def measured(metric: FairnessMetric, statistics: FloatArray) -> tuple[FairnessMetric, FloatArray]:
+    """Return the metric itself and its statistics, where one by its limit was searched with."""
+    if isinstance(metric, ConfidentMetric):
+        return metric.of, metric.own_statistics(statistics)
+    return metric, statistics

@@ -94,7 +94,7 @@ def rows_for_limit(metric, data, bound, evaluation):
     error = abs(limit - value) / max(z, 0.5)
     factor = (error * (z + float(ndtri(CHANCE))) / room) ** 2
     group = None
-    if metric.uses_confusion:
+    if metric.uses_confusion and metric.of.pieces(data) is None:
         parts = comparisons(metric.of, data, evaluation.statistics)
         group = np.flatnonzero(data.present)[parts.weakest_group(max(z, 0.5))]
     return _result(data, factor, group)
