@@ -183,6 +183,14 @@ def test_a_bound_that_is_missed_is_said_first():
     assert said in text and text.index(said) < text.index("The question")
 
 
+def test_a_bound_with_a_confidence_is_said():
+    X, y, group = make_rows(2000)
+    model = BADRClassifier(LogisticRegression(), bound=0.15, confidence=0.9)
+    model.fit(X[:1000], y[:1000], sensitive_features=group[:1000])
+    text = check_page(model.report(X[1000:], y[1000:], sensitive_features=group[1000:]).html).text
+    assert "on people not yet seen, with a confidence of 90 %." in text
+
+
 def test_groups_in_columns_of_X_and_labels_that_are_texts():
     X, y, group = make_rows(1500)
     table = pd.DataFrame(X, columns=list("pqr")).assign(g=(group == "a") * 1.0, h=y[::-1] * 1.0)

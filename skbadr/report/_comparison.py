@@ -191,6 +191,7 @@ def _model(model):
         "name": type(model).__name__,
         "estimator": " ".join(str(model.estimator).split()),
         "evaluated_on": model.evaluated_on_,
+        "confidence": model.confidence,
         "partition": model.partition_ if isinstance(model.partition_, str) else "given cells",
         "summary": model.summary(),
     }
