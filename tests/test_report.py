@@ -220,11 +220,26 @@ def test_a_model_worse_than_a_single_prediction_is_said():
     model.scoring_value_ = share - 0.01
     assert f"below the {share:.4f} of predicting the same" in model.summary()
     assert "or set a larger bound." in model.summary()
-    other = BADRClassifier(bound=0.3, scoring="balanced_accuracy", max_iter=2)
+    other = BADRClassifier(bound=0.3, scoring="roc_auc", max_iter=2)
     assert np.isnan(other.fit(X, y, sensitive_features=group).constant_scoring_value_)
+    other = BADRClassifier(bound=0.3, scoring="balanced_accuracy", max_iter=2)
+    assert other.fit(X, y, sensitive_features=group).constant_scoring_value_ == 0.5
     wages, amount, groups = make_wages()
     fair = regressor(max_iter=1).fit(wages, amount, sensitive_features=groups)
     assert fair.constant_scoring_value_ == pytest.approx(-np.var(amount))
+
+
+def test_a_single_prediction_that_misses_the_bound_is_no_alternative():
+    """A floor under the groups' true positive rates, which nobody meets who says no to all."""
+    rng = np.random.default_rng(0)
+    group = rng.integers(0, 2, 900)
+    X = rng.normal(size=(900, 2)) + 0.8 * group[:, None]
+    y = (X[:, 0] + 2 * rng.logistic(size=900) > 3.5).astype(int)
+    model = BADRClassifier(metric="true_positive_rate_group_min", bound=0.7, cv=None)
+    report = model.fit(X, y, sensitive_features=group).summary()
+    assert model.scoring_value_ < 1 - y.mean()
+    assert np.isnan(model.constant_scoring_value_)
+    assert "predicting the same" not in report
 
 
 class Majority(ClassifierMixin, BaseEstimator):

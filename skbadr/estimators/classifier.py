@@ -155,8 +155,8 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
     scoring_value_, baseline_scoring_value_ : float
         The score of the chosen and of the baseline model.
     constant_scoring_value_ : float
-        The score of the best single prediction for everybody; NaN where `scoring` is not the
-        default one.
+        The score of the best single prediction for everybody. NaN where `scoring` is not counted
+        from the confusion matrix, and where that prediction is better but misses `bound`.
     evaluated_on_ : {"training data", "held-out data"}
         Where these values were measured.
     n_iter_ : int

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 
-from skbadr._warnings import warn_user
+from skbadr._warnings import record_warnings, warn_user
 from skbadr.estimators.precision import store_precision
 from skbadr.estimators.promise import broken_promise, store_promise
 from skbadr.estimators.report import compared_in_words, small_groups
@@ -65,7 +65,7 @@ def store_outcome(model, archive, evaluator, setup):
         model.metric_values_ = own(statistics)
         model.baseline_metric_values_ = own(measured(evaluator.metric, baseline.statistics)[1])
     model.scoring_value_, model.baseline_scoring_value_ = best.score, baseline.score
-    model.constant_scoring_value_ = evaluator.constant_score()
+    model.constant_scoring_value_ = _constant_score(evaluator, archive)
     judged = held_out or evaluator.leaves_out
     model.evaluated_on_ = "held-out data" if judged else "training data"
     model.n_iter_, model.converged_ = archive.n_iter, archive.converged
@@ -84,6 +84,16 @@ def store_outcome(model, archive, evaluator, setup):
     store_precision(
         model, archive, evaluator, final, lambda: setup.evaluator(None, lower_level=lower)
     )
+
+
+def _constant_score(evaluator, archive):
+    """Return the best single prediction's score, NaN if it is better but misses the bound."""
+    objective, score = archive.objective, evaluator.constant_score()
+    if objective.bound is not None and archive.best.score < score:
+        with record_warnings():
+            if objective.excess(evaluator.constant_metric()) > 0:
+                return np.nan
+    return score
 
 
 def _fit_on_all(lower, archive, cells):

@@ -110,8 +110,8 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
     scoring_value_, baseline_scoring_value_ : float
         Their scores.
     constant_scoring_value_ : float
-        The score of the best single prediction for everybody; NaN where `scoring` is not the
-        default one.
+        The score of the best single prediction for everybody. NaN where `scoring` is not the
+        default one, and where that prediction has the better score but misses `bound`.
     results_ : dict of ndarrays
         Every visited point.
 

@@ -102,6 +102,9 @@ class DaskEvaluator(Evaluator):
             return -float(self.rows.totals.variance)
         return super().constant_score()
 
+    def constant_metric(self) -> float:  # noqa: D102
+        return np.nan  # the rows are elsewhere
+
     def response_of(self, model: Any, rows: Array | None = None) -> Array:
         """Return what the metric takes of a model, on (some of) the rows of the sample."""
         import dask.array as da

@@ -266,12 +266,23 @@ class Evaluator:
         """Return the default score of the best single prediction, NaN where it is another one."""
         if self.scoring is not None:
             return np.nan
+        return self.default_score(self._best_constant())
+
+    def constant_metric(self) -> float:
+        """Return the metric of the best single prediction, NaN where it takes more than labels."""
+        data = self.evaluation_set
+        metric = getattr(self.metric, "of", self.metric)  # the metric itself, of one by its limit
+        if metric.response_methods != ("predict",):
+            return np.nan
+        return float(metric.value(data, np.full(len(data.y), self._best_constant())))
+
+    def _best_constant(self):
         data = self.evaluation_set
         if data.classes is None:
-            return self.default_score(np.average(data.y, weights=data.sample_weight))
+            return np.average(data.y, weights=data.sample_weight)
         if self.score is not None:
-            return max(self.default_score(np.array(c)) for c in range(data.n_classes))
-        return self.default_score(data.class_totals.sum(axis=0).argmax())
+            return max(range(data.n_classes), key=lambda c: self.default_score(np.array(c)))
+        return data.class_totals.sum(axis=0).argmax()
 
     def response_of(self, model: Any, rows: Array | None = None) -> Array:
         """Return what the metric takes of a model, on (some of) the rows of the first fold."""
