@@ -321,6 +321,7 @@ def test_last_fit_that_fails_is_followed_by_the_next_best():
 )
 def test_interrupted_path_keeps_what_it_visited(monkeypatch, estimator, phase, call, bounds):
     options = {"sensitive_features": GROUP, "bounds": bounds, "n_points": 3, "max_iter": 8}
+    options["cv"] = None  # each call of `fit` is a refit of all rows
     with monkeypatch.context() as patch:
         later = interrupt(patch, *PHASES[phase], call)
         paths = []

@@ -166,6 +166,7 @@ def run_path(split, metric, partition, baseline_seconds, overall):
             y,
             sensitive_features=group,
             metric=own,
+            cv=None,
             partition=partition,
             bounds=bounds,
         ).at(constrained(metric, BOUNDS, overall)[1])

@@ -134,6 +134,7 @@ class Split(BaseSplit):
             self.y[self.train],
             sensitive_features=self.group[self.train],
             metric=metric,
+            cv=None,
             bounds=bounds,
             partition="group_target",
             min_weight=1e-9,

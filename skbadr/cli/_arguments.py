@@ -85,6 +85,8 @@ def _bounds(text):
 
 
 def _cv(text):
+    if text in ("auto", "none"):
+        return None if text == "none" else text
     # As for the estimators: a whole number is a number of folds, a fraction a held-out share.
     if "." in text:
         return _number(float, lambda value: 0 < value < 1, "a share between 0 and 1")(text)
@@ -216,8 +218,9 @@ def make_parser():
         "--cv",
         metavar="K",
         type=_cv,
-        help="evaluate the metric on K folds or on a held-out share, for models that fit their "
-        "training data perfectly (default: on the training data)",
+        default="auto",
+        help="evaluate the metric on K folds, on a held-out share, or on the training data (none); "
+        "default: on folds where the model may memorise its rows (auto)",
     )
 
     run = parser.add_argument_group("the run")

@@ -50,8 +50,7 @@ class Badr(Method):
     def _options(self):
         if self.confidence is None or not self.use_bound:
             return self.options
-        cv = "auto" if self.options["cv"] is None else self.options["cv"]
-        return self.options | {"confidence": self.confidence, "cv": cv}
+        return self.options | {"confidence": self.confidence}
 
     def fit(self, problem: Problem) -> Fitted:
         badr = BADRClassifier if problem.is_classification else BADRRegressor

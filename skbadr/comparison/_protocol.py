@@ -67,7 +67,7 @@ def compare(
     partitions: Items[PartitionName] = ("group", "auto"),
     peers: bool | Iterable[str] = False,
     test_size: Float = 0.3,
-    cv: CV | None = None,
+    cv: CV | None = "auto",
     max_iter: Int | None = None,
     n_jobs: Int | None = None,
     random_state: RandomState | None = 0,
@@ -102,8 +102,7 @@ def compare(
         estimator's unfairness on the training data, because minimising it alone over finer cells
         may end in a constant predictor.
     confidence : float, default=None
-        With which BADR is to keep the bound on new rows, see :class:`skbadr.BADRClassifier`;
-        ``cv=None`` then stands for "auto".
+        With which BADR is to keep the bound on new rows, see :class:`skbadr.BADRClassifier`.
     partitions : sequence of {"auto", "group", "group_target"}, default=("group", "auto")
         The cells that BADR re-weights, one line of the table for each. "auto" stands for those
         that `BADRClassifier` and `BADRRegressor` choose for the metric with this bound; a line
@@ -113,7 +112,7 @@ def compare(
         "exponentiated_gradient", "grid_search" and "threshold_optimizer".
     test_size : float, default=0.3
         Share of the rows to test on.
-    cv : None, float, int or splitter, default=None
+    cv : "auto", None, float, int or splitter, default="auto"
         Where BADR evaluates the metric, see :class:`skbadr.BADRClassifier`.
     max_iter : int, default=None
         Upper-level iterations of BADR.
@@ -268,7 +267,10 @@ def compare(
         "chance_level": chance,
         "bound_is_default": has_default_bound,
         "condition": _condition(fairness, problem.metric_name, bound),
-        "held_out": cv is not None or confidence is not None,
+        "held_out": any(
+            getattr(model, "evaluated_on_", "training data") != "training data"
+            for model in result.models.values()
+        ),
         "confidence": confidence,
         "groups": _group_sizes(groups_train, groups_test),
         "constant_error": {

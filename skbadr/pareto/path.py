@@ -55,7 +55,7 @@ def pareto_path(
     partition: Partition = "auto",
     solver: SolverName | UpperSolver = "auto",
     scoring: Scoring | None = None,
-    cv: CV | None = None,
+    cv: CV | None = "auto",
     sensitive_columns: Columns | None = None,
     control_features: Features | None = None,
     control_columns: Columns | None = None,
@@ -96,7 +96,7 @@ def pareto_path(
         spaced, from the baseline estimator's value to the best there is or was found.
     confidence : float, default=None
         With which bounds are to hold on new rows, as in `BADRClassifier`: bounds are then on the
-        confidence limits. ``cv=None`` then stands for "auto".
+        confidence limits.
     partition : {"auto", "group", "group_target"} or callable, default="auto"
         As in `BADRClassifier` and `BADRRegressor` with a bound.
     solver, scoring, cv, sensitive_columns, tol, min_weight, n_target_bins
@@ -153,7 +153,7 @@ def pareto_path(
         partition=partition,
         solver=solver,
         scoring=scoring,
-        cv="auto" if cv is None and confidence is not None else cv,
+        cv=cv,
         confidence=confidence,
         sensitive_columns=sensitive_columns,
         control_columns=control_columns,
