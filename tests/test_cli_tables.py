@@ -299,6 +299,16 @@ def test_thousands_or_decimals(load_table):
     assert set(load_table(to_text(indian)).X["pay"]) == {123456.5, 12345.25}
 
 
+@pytest.mark.parametrize("unit", ["SGD {}", "{} eur", "{} kg", "￥{}", "руб. {}", "Room {}", "A{}"])
+def test_numbers_of_an_unknown_unit_are_said_to_be_text(load_table, unit):
+    texts = [unit.format(n // 3) for n in range(len(PEOPLE))]
+    table = load_table(to_text(PEOPLE.assign(fee=texts)))
+    assert "fee" in table.categories
+    assert ("is text, because the unit of" in " ".join(table.notes)) == (unit != "A{}")
+    grades = [unit.format(n % 5) for n in range(len(PEOPLE))]
+    assert "the unit of" not in " ".join(load_table(to_text(PEOPLE.assign(fee=grades))).notes)
+
+
 def test_numbers_that_are_text_are_said_to_be(load_table):
     people = PEOPLE.astype({"income": str})
     people.loc[3, "income"] = "ca. 500"

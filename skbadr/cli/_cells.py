@@ -3,7 +3,7 @@
 import numpy as np
 
 from ._missing import Column, find_missing
-from ._numbers import is_plain, mix_units, read_number, read_numbers
+from ._numbers import is_plain, mix_units, read_number, read_numbers, unknown_unit
 from ._rows import n_rows
 
 _TRUTH = {"True": True, "TRUE": True, "true": True, "False": False, "FALSE": False, "false": False}
@@ -135,6 +135,11 @@ def _note_texts(columns, by_name, notes):
             notes.append(
                 f"column {column.name!r} is text because of {_some(map(repr, no_numbers))}: its "
                 "other values are numbers."
+            )
+        if len(no_numbers) == len(answers) and (example := unknown_unit(answers)):
+            notes.append(
+                f"column {column.name!r} is text, because the unit of {example!r} is not known: "
+                "write the numbers alone to have them read."
             )
         if not no_numbers and mix_units(answers):
             notes.append(f"column {column.name!r} is text because it has several units.")

@@ -23,6 +23,22 @@ _DECIMAL = {
 _GROUPED = re.compile(r"[1-9]\d{0,2}(?P<mark>[ '])\d{3}(?:(?P=mark)\d{3})*(?![\d '])")
 
 
+_WITH_UNIT = re.compile(
+    r"(?P<before>[^\W\d]*\.?[^\w.,'-]+)?\d[\d.,' ]*?(?P<behind>[^\w.,'-]+[^\W\d]*\.?)?"
+)
+# Fewer distinct values are categories, such as grade 1 and grade 2.
+_FEWEST_NUMBERS = 10
+
+
+def unknown_unit(texts):
+    """Return a text that writes a number with a unit that is not read, if all do with the same."""
+    if len(set(texts)) < _FEWEST_NUMBERS:
+        return None
+    found = [_WITH_UNIT.fullmatch(text) for text in texts]
+    units = {match and (match["before"], match["behind"]) for match in found}
+    return texts[0] if len(units) == 1 and not units & {None, (None, None)} else None
+
+
 def is_plain(text):
     """Whether a text is a number as Python writes it."""
     return _PLAIN.fullmatch(text) is not None
