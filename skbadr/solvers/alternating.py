@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from contextlib import closing
-from numbers import Integral, Real
 from typing import TYPE_CHECKING
 
-from sklearn.exceptions import ConvergenceWarning
-
 from skbadr._typing import Float, Int
-from skbadr._warnings import warn_user
-from skbadr.result import Archive
-from skbadr.solvers.base import UpperSolver
-from skbadr.solvers.proposals import GUIDES, Candidate, Proposals
+from skbadr.solvers.proposals import GUIDES, Proposals
+from skbadr.solvers.refits import RefitSolver
 
 if TYPE_CHECKING:
     from skbadr.problem import BilevelProblem
+    from skbadr.result import Archive
 
 
-class AlternatingSolver(UpperSolver):
+class AlternatingSolver(RefitSolver):
     """Alternate weighted refits of any estimator with guided upper-level steps.
 
     The baseline estimator is refitted first. Guides then predict for free what any weights would
@@ -66,85 +60,23 @@ class AlternatingSolver(UpperSolver):
         time_limit: Float | None = None,
         min_gain: Float = 1e-3,
     ) -> None:
-        super().__init__(max_iter)
         self.batch_size = batch_size
         self.guides = guides
-        self.time_limit = time_limit
-        self.min_gain = min_gain
-        self._check()
+        super().__init__(max_iter, time_limit=time_limit, min_gain=min_gain)
 
     def _check(self):
-        for name in ("max_iter", "batch_size"):
-            value = getattr(self, name)
-            allowed = isinstance(value, Integral) and not isinstance(value, bool) and value >= 1
-            if not allowed and (name != "max_iter" or value is not None):
-                raise ValueError(f"{name} must be an integer >= 1, got {value!r}.")
+        super()._check()
+        self._check_counts("batch_size")
         known = list(GUIDES)
         if isinstance(self.guides, str) or any(name not in known for name in self.guides):
             raise ValueError(f"guides must be a sequence of names of {known}, got {self.guides!r}.")
-        for name in ("time_limit", "min_gain"):
-            value = getattr(self, name)
-            if value is None and name == "time_limit":
-                continue
-            if not isinstance(value, Real) or isinstance(value, bool) or not value >= 0:
-                raise ValueError(f"{name} must be a number >= 0, got {value!r}.")
 
     def budget(self, problem: BilevelProblem) -> Int | None:  # noqa: D102
         if self.max_iter is not None:
             return self.max_iter
         return 9 if problem.n_cells <= 4 else 11 if problem.n_cells <= 6 else 13
 
-    def solve(self, problem: BilevelProblem) -> Archive:  # noqa: D102
-        archive = Archive(problem.objective)
-        budget = self.budget(problem)
-        try:
-            self._run(problem, archive, budget)
-        except KeyboardInterrupt:
-            if not archive.evaluations:
-                raise
-            archive.interrupted = True
-            warn_user(
-                f"the search was interrupted after {len(archive.evaluations)} of {budget} refits; "
-                "the best model so far is kept.",
-                ConvergenceWarning,
-            )
-        return archive
-
-    def _run(self, problem, archive, budget):
-        begin = time.perf_counter()
-        # Alone, so that an estimator that cannot be fitted fails before anything else starts.
-        if self._visit(problem, archive, [Candidate(problem.shares, "baseline")], 1):
-            return
-        if archive.best.failed:
-            raise archive.best.error
-        proposals = Proposals(problem, archive, self.guides)
-        try:
-            self._search(problem, archive, budget, proposals, begin)
-        finally:
-            archive.response = proposals.response()
-
-    def _search(self, problem, archive, budget, proposals, begin):
-        iteration = 1
-        while len(archive.evaluations) < budget and not problem.objective.is_ideal(archive.best):
-            if self.time_limit is not None and time.perf_counter() - begin >= self.time_limit:
-                return
-            iteration += 1
-            size = min(self.batch_size, budget - len(archive.evaluations))
-            batch = proposals.next_batch(size, self.min_gain)
-            if not batch:
-                break
-            if self._visit(problem, archive, batch, iteration):
-                return
-        archive.converged = True
-
-    def _visit(self, problem, archive, candidates, iteration):
-        """Evaluate candidates; return whether a monitor asked to stop."""
-        tasks = [(candidate.weights, candidate.origin) for candidate in candidates]
-        with closing(problem.evaluate(tasks, iteration)) as evaluations:
-            for candidate, evaluation in zip(candidates, evaluations, strict=False):
-                evaluation.predicted_metric = candidate.metric
-                evaluation.predicted_score = candidate.score
-                archive.add(evaluation)
-                if problem.monitor is not None and problem.monitor(evaluation, archive):
-                    return True
-        return False
+    def begin(self, problem: BilevelProblem, archive: Archive) -> Proposals:  # noqa: D102
+        return Proposals(
+            problem, archive, self.guides, batch_size=self.batch_size, min_gain=self.min_gain
+        )

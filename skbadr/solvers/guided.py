@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from contextlib import closing
-from numbers import Integral, Real
 from typing import TYPE_CHECKING
 
-import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-
-from skbadr._typing import Float, Int
-from skbadr._warnings import warn_user
+from skbadr._typing import Int
 from skbadr.guides import make_guide
-from skbadr.result import Archive
-from skbadr.solvers.base import UpperSolver
-from skbadr.solvers.guided_search import Candidate, GuidedSearch
+from skbadr.solvers.guided_search import GuidedSearch
+from skbadr.solvers.refits import RefitSolver
 
 # Refits by default, the baseline included: on training rows, on one held-out part, on folds (each
 # counts once for every fold).
@@ -23,9 +15,10 @@ ON_TRAINING_ROWS, HELD_OUT, ON_FOLDS = 6, 5, 3
 
 if TYPE_CHECKING:
     from skbadr.problem import BilevelProblem
+    from skbadr.result import Archive
 
 
-class GuidedSolver(UpperSolver):
+class GuidedSolver(RefitSolver):
     """Refit any estimator at the weights that a guide predicts to be best.
 
     The baseline is fitted first. A guide then predicts for free what any weights would make of it
@@ -51,28 +44,7 @@ class GuidedSolver(UpperSolver):
     and Dobriban (2024), arXiv 2402.02817, for what weights do to the best classifier.
     """
 
-    def __init__(
-        self,
-        max_iter: Int | None = None,
-        *,
-        time_limit: Float | None = None,
-        min_gain: Float = 1e-3,
-    ) -> None:
-        super().__init__(max_iter)
-        self.time_limit = time_limit
-        self.min_gain = min_gain
-        self._check()
-
-    def _check(self):
-        allowed = isinstance(self.max_iter, Integral) and not isinstance(self.max_iter, bool)
-        if self.max_iter is not None and not (allowed and self.max_iter >= 1):
-            raise ValueError(f"max_iter must be an integer >= 1, got {self.max_iter!r}.")
-        for name in ("time_limit", "min_gain"):
-            value = getattr(self, name)
-            if value is None and name == "time_limit":
-                continue
-            if not isinstance(value, Real) or isinstance(value, bool) or not value >= 0:
-                raise ValueError(f"{name} must be a number >= 0, got {value!r}.")
+    _keeps_responses = True
 
     def budget(self, problem: BilevelProblem) -> Int | None:  # noqa: D102
         if self.max_iter is not None:
@@ -82,66 +54,5 @@ class GuidedSolver(UpperSolver):
             return ON_TRAINING_ROWS
         return HELD_OUT if len(folds) == 1 else ON_FOLDS
 
-    def solve(self, problem: BilevelProblem) -> Archive:  # noqa: D102
-        archive = Archive(problem.objective, keeps_responses=True)
-        budget = self.budget(problem)
-        try:
-            self._run(problem, archive, budget)
-        except KeyboardInterrupt:
-            if not archive.evaluations:
-                raise
-            archive.interrupted = True
-            warn_user(
-                f"the search was interrupted after {len(archive.evaluations)} of {budget} refits; "
-                "the best model so far is kept.",
-                ConvergenceWarning,
-            )
-        archive.forget_responses()
-        return archive
-
-    def _run(self, problem, archive, budget):
-        begin = time.perf_counter()
-        # Alone, so that an estimator that cannot be fitted fails before anything else starts.
-        if visit(problem, archive, Candidate(problem.shares, "baseline")):
-            return
-        baseline = archive.best
-        if baseline.failed:
-            raise baseline.error
-        if budget == 1 or problem.objective.is_ideal(baseline):
-            archive.converged = True
-            return
-        guide = make_guide(problem)
-        guide.learn(baseline)
-        search = GuidedSearch(problem, guide)
-        while len(archive.evaluations) < budget and not problem.objective.is_ideal(archive.best):
-            if self.time_limit is not None and time.perf_counter() - begin >= self.time_limit:
-                return
-            candidate = self._candidate(problem, archive, search)
-            if candidate is None:
-                break
-            if visit(problem, archive, candidate):
-                return
-            guide.learn(archive.evaluations[-1])
-            archive.response = guide.measured_response
-        archive.converged = True
-
-    def _candidate(self, problem, archive, search):
-        """Return where to refit next, or None where nothing more is to be gained."""
-        visited = archive.evaluations
-        given = not np.array_equal(problem.initial, problem.shares)
-        if len(visited) == 1 and given:
-            return Candidate(problem.project(problem.initial), "init")
-        candidate = search.next(problem.objective, visited)
-        return candidate if candidate.gain >= self.min_gain else None
-
-
-def visit(problem, archive, candidate):
-    """Evaluate a candidate; return whether a monitor asked to stop."""
-    iteration = len(archive.evaluations) + 1
-    task = candidate.weights, candidate.origin
-    with closing(problem.evaluate([task], iteration)) as evaluations:
-        evaluation = next(evaluations)
-    evaluation.predicted_metric = candidate.metric
-    evaluation.predicted_score = candidate.score
-    archive.add(evaluation)
-    return problem.monitor is not None and problem.monitor(evaluation, archive)
+    def begin(self, problem: BilevelProblem, archive: Archive) -> GuidedSearch:  # noqa: D102
+        return GuidedSearch(problem, archive, make_guide(problem), min_gain=self.min_gain)

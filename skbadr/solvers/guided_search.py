@@ -1,11 +1,10 @@
 """Where to refit next: the best point that a guide predicts."""
 
-from typing import NamedTuple
-
 import numpy as np
 
 from skbadr._simplex import from_log_coordinates, log_coordinates, project_simplex
 from skbadr.solvers.cross_entropy import CrossEntropy
+from skbadr.solvers.refits import Candidate
 
 # Searches of predictions that are counted, and of those that call a user's function.
 COUNTED, CALLED = CrossEntropy(rounds=10, draws=200), CrossEntropy(rounds=8, draws=48)
@@ -26,53 +25,44 @@ LARGEST, RADIUS, GROW, SHRINK = 6.0, 1.5, 1.5, 0.6
 MARGIN = 0.5
 
 
-class Candidate(NamedTuple):
-    """Weights to refit at, where they come from, and what is expected of them.
-
-    Attributes
-    ----------
-    weights : ndarray of shape (K,)
-    origin : str
-    metric, score : float
-        Predictions; NaN where there are none.
-    gain : float
-        Predicted improvement on the best visited point, in units of `GuidedSearch.loss`.
-    """
-
-    weights: np.ndarray
-    origin: str
-    metric: float = np.nan
-    score: float = np.nan
-    gain: float = np.inf
-
-
 class GuidedSearch:
     """Search what a guide predicts for the best point to refit at.
 
     Parameters
     ----------
     problem : BilevelProblem
+    archive : Archive
+        Of which the first evaluation is the baseline's.
     guide : Guide
-        That has learnt the baseline.
+    min_gain : float
+        Predicted improvement below which nothing more is to be gained.
     """
 
-    def __init__(self, problem, guide):
-        self.problem, self.guide = problem, guide
-        self._round = 0
+    def __init__(self, problem, archive, guide, *, min_gain):
+        self.problem, self.archive, self.guide = problem, archive, guide
+        self.min_gain = min_gain
+        self._round = self._n_learnt = 0
 
-    def next(self, objective, visited):
-        """Return the `Candidate` that promises most.
+    def next_batch(self, n_left):
+        """Return the candidate that promises most, alone; none where that is too little."""
+        self._learn()
+        given = not np.array_equal(self.problem.initial, self.problem.shares)
+        if len(self.archive.evaluations) == 1 and given:
+            return [Candidate(self.problem.project(self.problem.initial), "init")]
+        candidate = self._best(self.problem.objective, self.archive.evaluations)
+        return [candidate] if candidate.gain >= self.min_gain else []
 
-        Parameters
-        ----------
-        objective : UpperObjective
-        visited : list of Evaluation
-            The first is the baseline's.
+    def response(self):
+        """Return how far refits moved along what theory says, NaN before any."""
+        self._learn()
+        return self.guide.measured_response
 
-        Returns
-        -------
-        candidate : Candidate
-        """
+    def _learn(self):
+        for evaluation in self.archive.evaluations[self._n_learnt :]:
+            self.guide.learn(evaluation)
+        self._n_learnt = len(self.archive.evaluations)
+
+    def _best(self, objective, visited):
         self._round += 1
         usable = [e for e in visited if not e.failed and np.isfinite(e.metric)]
         best = min(usable, key=objective.key) if usable else visited[0]

@@ -10,7 +10,6 @@ from skbadr.result import Archive
 from skbadr.solvers.alternating import AlternatingSolver
 from skbadr.solvers.finals import NotTheEstimators, agree
 from skbadr.solvers.linearised import LinearisedSearch
-from skbadr.solvers.proposals import Proposals
 from skbadr.solvers.starts import tilts
 
 # Refits that one bound may cost; where it is missed, as many again.
@@ -152,7 +151,7 @@ class AlternatingPath:
         """Fit the baseline estimator and return its evaluation."""
         self.baseline = _fit_baseline(self.problem)
         self.archive.add(self.baseline)
-        self.proposals = Proposals(self.problem, self.archive, self._solver.guides)
+        self.proposals = self._solver.begin(self.problem, self.archive)
         return self.baseline
 
     def lowest(self):
@@ -189,8 +188,7 @@ class AlternatingPath:
             return False
         self._iteration += 1
         self.proposals.restart()
-        size = int(min(self._solver.batch_size, budget - len(archive.evaluations)))
-        batch = self.proposals.next_batch(size, self._solver.min_gain)
+        batch = self.proposals.next_batch(budget - len(archive.evaluations))
         self._visit(batch)
         return bool(batch)
 

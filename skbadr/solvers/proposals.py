@@ -1,13 +1,12 @@
 """Where to refit next: expected improvement under guided predictions."""
 
-from typing import NamedTuple
-
 import numpy as np
 
 from skbadr._simplex import from_log_coordinates, log_coordinates, project_simplex
 from skbadr.solvers.density import density_shift
 from skbadr.solvers.guide import score_shift
 from skbadr.solvers.proxy import convex_proxy
+from skbadr.solvers.refits import Candidate
 from skbadr.solvers.starts import group_moves, tilts
 from skbadr.solvers.surrogate import (
     Surrogate,
@@ -31,23 +30,6 @@ TIE = 0.1
 N_JUDGED = 96
 
 
-class Candidate(NamedTuple):
-    """Weights to refit at, where they come from, and what is expected of them.
-
-    Attributes
-    ----------
-    weights : ndarray of shape (K,)
-    origin : str
-    metric, score : float
-        Predictions; NaN where there are none.
-    """
-
-    weights: np.ndarray
-    origin: str
-    metric: float = np.nan
-    score: float = np.nan
-
-
 class Proposals:
     """Choose the weights of the next refits.
 
@@ -58,10 +40,14 @@ class Proposals:
         Of which the first evaluation is the baseline estimator's.
     guides : sequence of str
         Names of guides.
+    batch_size : int
+    min_gain : float
+        Expected improvement below which the search may end, in units of accuracy.
     """
 
-    def __init__(self, problem, archive, guides):
+    def __init__(self, problem, archive, guides, *, batch_size, min_gain):
         self.problem, self.archive = problem, archive
+        self.batch_size, self.min_gain = batch_size, min_gain
         made = {name: GUIDES[name](problem, archive.evaluations[0]) for name in guides}
         self.guides = {name: guide for name, guide in made.items() if guide is not None}
         self._waiting = self._first()
@@ -83,15 +69,9 @@ class Proposals:
         """Forget which region was trusted, where another objective follows."""
         self._radius, self._center = 1.5, None
 
-    def next_batch(self, size, min_gain):
-        """Return up to `size` candidates, fewer where no more is to be gained.
-
-        Parameters
-        ----------
-        size : int
-        min_gain : float
-            Expected improvement below which the search may end, in units of accuracy.
-        """
+    def next_batch(self, n_left):
+        """Return a batch of at most `n_left` candidates, fewer where no more is to be gained."""
+        size = min(self.batch_size, n_left)
         self._round += 1
         batch, self._waiting = self._waiting[:size], self._waiting[size:]
         batch += self._opposite()[: size - len(batch)]
@@ -113,7 +93,7 @@ class Proposals:
         settled = self.problem.objective.is_met(self.archive.best) and enough
         for slot in range(len(batch), size):
             weights, gain = self._best(surrogate, batch, slot)
-            if weights is None or (settled and gain < min_gain):
+            if weights is None or (settled and gain < self.min_gain):
                 break
             weights = self.problem.project(_rounded(weights))
             metric, score = surrogate.predict(weights[None])
