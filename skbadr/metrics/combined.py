@@ -35,6 +35,7 @@ class CombinedMetric(FairnessMetric):
     Parameters
     ----------
     parts : sequence of FairnessMetric
+        All of them are bounded at once.
     bounds : sequence of float
         One for each: the largest value, of ratios and floors the smallest.
     labels : sequence of str or None, default=None

@@ -95,6 +95,7 @@ class CalibrationMetric(_ScoreMetric):
     pos_label : label or None, default=None
         None: the greater of two.
     name : str, default="calibration"
+        In messages.
 
     References
     ----------
@@ -171,6 +172,7 @@ class AUCMetric(_ScoreMetric):
     pos_label : label or None, default=None
         None: the greater of two.
     name : str or None, default=None
+        In messages; None: the name that it has in `get_metric`.
 
     References
     ----------
@@ -267,6 +269,7 @@ class ScoreParityMetric(_ScoreMetric):
     pos_label : label or None, default=None
         None: the greater of two.
     name : str or None, default=None
+        In messages; None: the name that it has in `get_metric`.
 
     References
     ----------

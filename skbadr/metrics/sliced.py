@@ -28,6 +28,7 @@ class SlicedMetric(FairnessMetric):
     Parameters
     ----------
     metric : FairnessMetric
+        What is computed of each part.
     intersectional : bool, default=True
         Whether several sensitive columns are crossed; False: each is compared by itself.
 
