@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
-from functools import partial
 from typing import Any, Self
 
-import numpy as np
-from scipy.sparse import issparse
-from sklearn import get_config
 from sklearn.base import BaseEstimator, MetaEstimatorMixin
-from sklearn.utils import check_random_state, indexable
 from sklearn.utils.metadata_routing import MetadataRouter
 from sklearn.utils.validation import (
     check_is_fitted,
-    validate_data,
 )
 
-from skbadr._dask import is_dask_array
 from skbadr._sklearn import CallbackSupportMixin, with_callbacks
 from skbadr._typing import (
     CV,
@@ -40,28 +33,20 @@ from skbadr._warnings import hold_warnings, warn_user
 from skbadr.bargaining import bargain_first
 from skbadr.estimators import checks
 from skbadr.estimators.attributes import FittedAttributes
-from skbadr.estimators.auto_cv import FOLDS, choose_cv
-from skbadr.estimators.auto_partition import choose_partition
-from skbadr.estimators.inputs import check_X, inner_tags
+from skbadr.estimators.inputs import inner_tags
 from skbadr.estimators.monitor import Monitor
 from skbadr.estimators.outcome import outcome_so_far, store_outcome, warn_about
 from skbadr.estimators.persistence import restored_state, state_to_save
+from skbadr.estimators.prepare import prepare
 from skbadr.estimators.report import describe
 from skbadr.estimators.reporting import Reporting
-from skbadr.estimators.routing import router_of, split_fit_params
-from skbadr.estimators.scoring import check_scorer
-from skbadr.estimators.setup import Setup, seeded
+from skbadr.estimators.routing import router_of
 from skbadr.estimators.table import read_table
-from skbadr.estimators.verdicts import bound_of
-from skbadr.estimators.warm_start import last_weights, solve_from
+from skbadr.estimators.warm_start import solve_from
 from skbadr.losses import get_loss
-from skbadr.lower_level import PeeledEstimator, find_family
 from skbadr.metrics import get_metric
-from skbadr.metrics.own_loss import with_own_loss
-from skbadr.metrics.sliced import sliced
-from skbadr.partition import from_labels
-from skbadr.problem import implicit_obstacle, make_folds
-from skbadr.solvers import UpperSolver, get_solver, takes_guide
+from skbadr.problem import implicit_obstacle
+from skbadr.solvers import UpperSolver
 
 
 class BaseBADR(
@@ -223,108 +208,9 @@ class BaseBADR(
             )
         return self
 
-    def _set_up(
-        self,
-        X,
-        y,
-        sensitive_features,
-        sample_weight,
-        fit_params,
-        *,
-        control_features=None,
-        walks_bounds=False,
-    ):
-        """Check all arguments of fit and return what they amount to, as a `Setup`.
-
-        A front `walks_bounds` where no single one is given.
-        """
-        estimator = self._estimator()
-        checks.check_inner_estimator(estimator, self._task, type(self).__name__)
-        check_X(X, estimator)
-        validate_data(self, X, y, skip_check_array=True)
-        params = self.get_params(deep=False)
-        checks.check_numbers(params)
-        checks.check_warm_start(params)
-        checks.check_confidence(params, walks_bounds)
-        memory = checks.check_memory(self.memory)
-        metric = get_metric(self.metric, self._task)
-        checks.check_bound(self.bound, metric, self.trade_off)
-        checks.check_response(metric, estimator)
-        bound = bound_of(self, metric)
-        goal = walks_bounds or bound is not None or bool(self.trade_off)
-        partition = choose_partition(self.partition, metric, self._task, has_goal=goal)
-        given = sensitive_features, control_features
-        table = read_table(self, metric, partition, X, y, given, sample_weight)
-        y, cells, classes = table.y, table.cells, table.data.classes
-        metric = with_own_loss(metric, estimator, table.data.y, self._task)
-        metric = sliced(metric, table.data.groups, intersectional=self.intersectional)
-        checks.check_numbers(params, cells.n_cells)
-        initial, last = checks.initial_weights(self.init, cells), last_weights(self, cells)
-        table = table.in_canonical_order(X)
-        cells, weight = table.cells, table.data.sample_weight
-        scoring, score = check_scorer(self.scoring, self._task, estimator, y, weight, classes)
-        fit_params, groups = split_fit_params(self, fit_params)
-        family = find_family(PeeledEstimator(estimator).final, classes)
-        cv, obstacle = self._choose_cv(X, estimator, table, scoring, fit_params)
-        alone = bound is None and not self.trade_off and cv is None
-        size = (cells.n_seen, cells.n_cells) if alone and not issparse(X) else None
-        known = {"obstacle": obstacle, "metric": metric, "size": size, "held_out": cv is not None}
-        solver = get_solver(self.solver, self.max_iter, **known)
-
-        seed = 0
-        if self.random_state is not None:
-            seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-            estimator = seeded(estimator, seed)
-        if cv is not None or self.confidence is not None:
-            (X,) = indexable(X)
-        options = {"classes": classes, "random_state": seed, "groups": groups}
-        folds_of = partial(make_folds, X=X, y=y, cells=cells, targets=table.data.y, **options)
-        return Setup(
-            owner=self,
-            estimator=estimator,
-            X=X,
-            table=table,
-            partition=partition,
-            metric=metric,
-            loss=self._loss(estimator),
-            scoring=scoring,
-            score=score,
-            family=None if isinstance(family, str) else family,
-            solver=solver,
-            initial=from_labels(initial, cells.order),
-            last_weights=None if last is None else from_labels(last, cells.order),
-            folds=None if cv is None else folds_of(cv),
-            confidence=self.confidence,
-            spare_folds=partial(folds_of, FOLDS),
-            seed=seed,
-            fit_params=fit_params,
-            routing=get_config()["enable_metadata_routing"],
-            memory=memory,
-        )
-
-    def _choose_cv(self, X, estimator, table, scoring, fit_params):
-        """Return where the upper level is evaluated, and why the problem there is not smooth."""
-
-        def obstacle_of(held_out):
-            return implicit_obstacle(
-                estimator,
-                table.data.classes,
-                loss=self._loss(estimator),
-                scoring=scoring,
-                fit_params=fit_params,
-                held_out=held_out,
-            )
-
-        cv = choose_cv(
-            self.cv,
-            n_rows=table.cells.n_seen,
-            n_columns=getattr(self, "n_features_in_", 1),
-            smooth=obstacle_of(False) is None,
-            guided=takes_guide(self.solver),
-            refits=not is_dask_array(X) and (self.max_iter is None or self.max_iter > 1),
-            confident=self.confidence is not None,
-        )
-        return cv, obstacle_of(cv is not None)
+    def _set_up(self, *data, **options):
+        """Check all arguments of fit and return what they amount to, as a `Setup`."""
+        return prepare(self, *data, **options)
 
     def _search(self, problem, setup, fit_params):
         """Run the solver, after the groups have bargained where `init` asks for it."""

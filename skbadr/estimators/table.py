@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_consistent_length
 from skbadr._dask import is_dask, is_dask_array
 from skbadr._guard import guarded
 from skbadr.estimators import checks
+from skbadr.estimators.given_groups import check_groups, check_several, select_features
 from skbadr.estimators.scoring import DEFAULTS
 from skbadr.lower_level import PeeledEstimator, is_solved_on_blocks
 from skbadr.metrics import EvaluationSet
@@ -108,7 +109,7 @@ def read_table(owner, metric, partition, X, y, given, sample_weight):
     base_weight = checks.check_weight(_here(sample_weight), X)
     argument, features = _features(owner, X, given[0])
     features = _here(features)
-    groups = checks.check_groups(features, argument, X, owner.sensitive_columns, owner._estimator())
+    groups = check_groups(features, argument, X, owner.sensitive_columns, owner._estimator())
     if control is not None:
         groups = cross_with_control(groups, _here(control), control_argument)
     if not callable(partition):  # which may merge groups
@@ -151,7 +152,7 @@ def _read_blocks(owner, partition, X, y, sensitive_features, sample_weight, n_bi
     argument, features = _features(owner, X, sensitive_features)
     lengths, classify = X.chunks[0], owner._task == "classification"
     groups, codes = read_groups(features, lengths, argument)
-    checks.check_several(groups, argument, X, owner.sensitive_columns, owner._estimator())
+    check_several(groups, argument, X, owner.sensitive_columns, owner._estimator())
     rows = read_rows(
         y,
         groups,
@@ -181,7 +182,7 @@ def _control(owner, X, control_features):
 
 
 def _features(owner, X, sensitive_features):
-    return checks.select_features(
+    return select_features(
         X,
         sensitive_features,
         owner.sensitive_columns,
