@@ -108,8 +108,8 @@ def guide_of(model, X=X, y=Y, group=GROUP):
     made = []
 
     class Recorded(module.Proposals):
-        def __init__(self, *args):
-            super().__init__(*args)
+        def __init__(self, *args, **options):
+            super().__init__(*args, **options)
             made.append(self)
 
     with pytest.MonkeyPatch.context() as patch:
