@@ -15,7 +15,6 @@ from skbadr.partition import make_groups
 from skbadr.problem import UpperObjective
 from skbadr.problem.coding import encode_predictions
 
-
 # Of two values that differ by less, neither is preferred: 1/3 as 1 - 2/3, say.
 ROUNDING = 1e-12
 
