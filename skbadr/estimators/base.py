@@ -274,7 +274,8 @@ class BaseBADR(
     ) -> FloatArray:
         """Return the sample weights that `cell_weights_` stand for on data as given to fit.
 
-        ``clone(estimator).fit(X, y, sample_weight=...)`` with them is `estimator_`.
+        ``clone(estimator).fit(X, y, sample_weight=...)`` with them is `estimator_`. Where the
+        baseline model was chosen, `estimator_` is the call without these weights.
 
         Parameters
         ----------
