@@ -13,6 +13,7 @@ from skbadr.metrics.aggregate import largest
 from skbadr.metrics.base import FairnessMetric
 from skbadr.metrics.joint_response import methods_of, part_of
 from skbadr.metrics.pieces import Piece
+from skbadr.metrics.stand_in import StandIn
 from skbadr.metrics.surrogates import SoftPredictions, TableSurrogate
 
 if TYPE_CHECKING:
@@ -267,7 +268,7 @@ class CombinedMetric(FairnessMetric):
         ]
 
 
-class CombinedSurrogate(FairnessMetric):
+class CombinedSurrogate(StandIn):
     """The largest of several surrogates, each in units of its bound, with its gradient.
 
     Parameters
@@ -279,30 +280,15 @@ class CombinedSurrogate(FairnessMetric):
         Softens the largest by log-sum-exp, in units of 1 over the combination's; None: it is exact.
     """
 
-    differentiable = True
-
     def __init__(
         self, exact: CombinedMetric, parts: Sequence[FairnessMetric], rho: Float | None
     ) -> None:
-        self.exact, self.parts, self.rho = exact, tuple(parts), rho
-        super().__init__(exact.name, response_method="decision_function", tasks=exact.tasks)
-        self.pos_label = exact.pos_label
+        self.parts = tuple(parts)
+        super().__init__(exact, rho)
 
     @property
     def kinked(self) -> bool:  # type: ignore[override]  # noqa: D102
         return self.rho is None or any(part.kinked for part in self.parts)
-
-    def surrogate(  # noqa: D102
-        self, temperature: Float = 1.0, *, rho: Float | None = None
-    ) -> FairnessMetric | None:
-        return self.exact.surrogate(temperature, rho=rho)
-
-    def undefined(self, evaluation_set: EvaluationSet) -> list[str]:  # noqa: D102
-        return self.exact.undefined(evaluation_set)
-
-    def value(self, evaluation_set: EvaluationSet, response: Array) -> float:  # noqa: D102
-        scores = np.reshape(response, (len(evaluation_set.y), -1))
-        return self.value_and_gradient(evaluation_set, scores)[0]
 
     def value_and_gradient(  # noqa: D102
         self, evaluation_set: EvaluationSet, scores: Array

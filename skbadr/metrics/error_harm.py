@@ -118,20 +118,8 @@ class ErrorHarmSurrogate(TableSurrogate):
     ) -> None:
         check_positive("temperature", temperature)
         check_positive("rho", rho, optional=True)
-        self.exact, self.temperature, self.rho = metric, temperature, rho
-        super().__init__(metric.name, response_method="decision_function", tasks=metric.tasks)
-
-    @property
-    def kinked(self) -> bool:  # type: ignore[override]  # noqa: D102
-        return self.rho is None
-
-    def surrogate(  # noqa: D102
-        self, temperature: Float = 1.0, *, rho: Float | None = None
-    ) -> FairnessMetric | None:
-        return ErrorHarmSurrogate(self.exact, temperature, rho)
-
-    def undefined(self, evaluation_set: EvaluationSet) -> list[str]:  # noqa: D102
-        return self.exact.undefined(evaluation_set)
+        self.temperature = temperature
+        super().__init__(metric, rho)
 
     def value_of_tables(  # noqa: D102
         self, evaluation_set: EvaluationSet, tables: Array

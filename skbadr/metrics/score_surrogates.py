@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.signal import fftconvolve
@@ -10,8 +10,8 @@ from scipy.special import expit, logit, softmax
 
 from skbadr._typing import Array, Float
 from skbadr.metrics.aggregate import aggregate_with_gradient, combine
-from skbadr.metrics.base import FairnessMetric
 from skbadr.metrics.predictions import KolmogorovSmirnovMetric
+from skbadr.metrics.stand_in import StandIn
 from skbadr.metrics.surrogates import KolmogorovSmirnovSurrogate, check_positive
 
 if TYPE_CHECKING:
@@ -22,35 +22,14 @@ if TYPE_CHECKING:
 FINENESS, MOST_NODES = 8, 1 << 16
 
 
-class _ScoreSurrogate(FairnessMetric):
-    differentiable = True
-    exact: Any
+class _ScoreSurrogate(StandIn):
     temperature: Float
-    rho: Float | None
 
     def __init__(self, exact, temperature, rho):
         check_positive("temperature", temperature)
         check_positive("rho", rho, optional=True)
-        self.exact, self.temperature, self.rho = exact, temperature, rho
-        super().__init__(
-            exact.name,
-            greater_is_better=exact.greater_is_better,
-            response_method="decision_function",
-            tasks=exact.tasks,
-        )
-        self.pos_label = exact.pos_label
-
-    def surrogate(  # noqa: D102
-        self, temperature: Float = 1.0, *, rho: Float | None = None
-    ) -> FairnessMetric | None:
-        return self.exact.surrogate(temperature, rho=rho)
-
-    def undefined(self, evaluation_set: EvaluationSet) -> list[str]:  # noqa: D102
-        return self.exact.undefined(evaluation_set)
-
-    def value(self, evaluation_set: EvaluationSet, response: Array) -> float:  # noqa: D102
-        scores = np.reshape(response, (len(evaluation_set.y), -1))
-        return self.value_and_gradient(evaluation_set, scores)[0]
+        self.temperature = temperature
+        super().__init__(exact, rho)
 
     def value_and_gradient(  # noqa: D102
         self, evaluation_set: EvaluationSet, scores: Array
@@ -140,10 +119,6 @@ class AUCSurrogate(_ScoreSurrogate):
         self, exact: AUCMetric, temperature: Float = 1.0, rho: Float | None = None
     ) -> None:
         super().__init__(exact, temperature, rho)
-
-    @property
-    def kinked(self) -> bool:  # type: ignore[override]  # noqa: D102
-        return self.rho is None
 
     def _of_class(self, data, scores, column):
         if scores.shape[1] == 1:

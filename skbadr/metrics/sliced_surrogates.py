@@ -9,6 +9,7 @@ import numpy as np
 from skbadr._typing import Array, Float
 from skbadr.metrics.aggregate import largest, smallest
 from skbadr.metrics.base import FairnessMetric
+from skbadr.metrics.stand_in import StandIn
 from skbadr.metrics.surrogates import TableSurrogate
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from skbadr.metrics.sliced import SlicedMetric
 
 
-class SlicedSurrogate(FairnessMetric):
+class SlicedSurrogate(StandIn):
     """The worst value of a differentiable metric over parts of the data, with its gradient.
 
     Parameters
@@ -28,34 +29,15 @@ class SlicedSurrogate(FairnessMetric):
         Softens the worst by log-sum-exp; None: it is exact.
     """
 
-    differentiable = True
     smooth: FairnessMetric
 
     def __init__(self, exact: SlicedMetric, smooth: FairnessMetric, rho: Float | None) -> None:
-        self.exact, self.smooth, self.rho = exact, smooth, rho
-        super().__init__(
-            exact.name,
-            greater_is_better=exact.greater_is_better,
-            response_method="decision_function",
-            tasks=exact.tasks,
-        )
-        self.pos_label = exact.pos_label
+        self.smooth = smooth
+        super().__init__(exact, rho)
 
     @property
     def kinked(self) -> bool:  # type: ignore[override]  # noqa: D102
         return self.rho is None or self.smooth.kinked
-
-    def surrogate(  # noqa: D102
-        self, temperature: Float = 1.0, *, rho: Float | None = None
-    ) -> FairnessMetric | None:
-        return self.exact.surrogate(temperature, rho=rho)
-
-    def undefined(self, evaluation_set: EvaluationSet) -> list[str]:  # noqa: D102
-        return self.exact.undefined(evaluation_set)
-
-    def value(self, evaluation_set: EvaluationSet, response: Array) -> float:  # noqa: D102
-        scores = np.reshape(response, (len(evaluation_set.y), -1))
-        return self.value_and_gradient(evaluation_set, scores)[0]
 
     def worst(self, values: list[float]) -> tuple[Array, Array]:
         """Return the worst of the parts' values, and its gradient."""
@@ -86,25 +68,11 @@ class SlicedTables(TableSurrogate):
     def __init__(self, exact: SlicedMetric, smooth: TableSurrogate, rho: Float | None) -> None:
         self.parts, self.smooth = SlicedSurrogate(exact, smooth, rho), smooth
         self.temperature = smooth.temperature
-        super().__init__(
-            exact.name,
-            greater_is_better=exact.greater_is_better,
-            response_method="decision_function",
-            tasks=exact.tasks,
-        )
-        self.pos_label = exact.pos_label
+        super().__init__(exact, rho)
 
     @property
     def kinked(self) -> bool:  # type: ignore[override]  # noqa: D102
         return self.parts.kinked
-
-    def surrogate(  # noqa: D102
-        self, temperature: Float = 1.0, *, rho: Float | None = None
-    ) -> FairnessMetric | None:
-        return self.parts.surrogate(temperature, rho=rho)
-
-    def undefined(self, evaluation_set: EvaluationSet) -> list[str]:  # noqa: D102
-        return self.parts.undefined(evaluation_set)
 
     def value_of_tables(  # noqa: D102
         self, evaluation_set: EvaluationSet, tables: Array

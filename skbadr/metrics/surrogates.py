@@ -12,6 +12,7 @@ from skbadr._typing import Array, Float, FloatArray
 from skbadr.metrics.aggregate import aggregate_with_gradient, combine
 from skbadr.metrics.base import FairnessMetric
 from skbadr.metrics.confusion_rates import rates_with_gradient
+from skbadr.metrics.stand_in import StandIn
 
 if TYPE_CHECKING:
     from skbadr.metrics.evaluation_set import EvaluationSet
@@ -78,13 +79,12 @@ class SoftPredictions:
         return np.stack(columns, axis=-1).reshape(data.n_groups, data.n_classes, data.n_classes)
 
 
-class TableSurrogate(FairnessMetric):
+class TableSurrogate(StandIn):
     """A differentiable function of confusion matrices that are shared out by membership.
 
     A subclass implements `value_of_tables`.
     """
 
-    differentiable = True
     temperature: Float
 
     def value_of_tables(self, evaluation_set: EvaluationSet, tables: Array) -> tuple[float, Array]:
@@ -97,6 +97,10 @@ class TableSurrogate(FairnessMetric):
     def from_statistics(self, evaluation_set: EvaluationSet, statistics: FloatArray) -> float:  # noqa: D102
         shape = (evaluation_set.n_groups, evaluation_set.n_classes, evaluation_set.n_classes)
         return self.value_of_tables(evaluation_set, statistics.reshape(shape))[0]
+
+    def value(self, evaluation_set: EvaluationSet, response: Array) -> float:  # noqa: D102
+        # Without the gradient.
+        return self.from_statistics(evaluation_set, self.statistics(evaluation_set, response))
 
     def value_and_gradient(  # noqa: D102
         self, evaluation_set: EvaluationSet, scores: Array
@@ -133,29 +137,11 @@ class RateSurrogate(TableSurrogate):
     ) -> None:
         check_positive("temperature", temperature)
         check_positive("rho", rho, optional=True)
-        self.exact, self.temperature, self.rho = metric, temperature, rho
-        super().__init__(
-            metric.name,
-            greater_is_better=metric.greater_is_better,
-            response_method="decision_function",
-            tasks=metric.tasks,
-        )
-        self.pos_label = metric.pos_label
+        self.temperature = temperature
+        super().__init__(metric, rho)
 
     def __repr__(self):
         return f"<RateSurrogate {self.name!r}, temperature={self.temperature:g}, rho={self.rho}>"
-
-    @property
-    def kinked(self) -> bool:  # type: ignore[override]  # noqa: D102
-        return self.rho is None
-
-    def surrogate(  # noqa: D102
-        self, temperature: Float = 1.0, *, rho: Float | None = None
-    ) -> FairnessMetric | None:
-        return RateSurrogate(self.exact, temperature, rho)
-
-    def undefined(self, evaluation_set: EvaluationSet) -> list[str]:  # noqa: D102
-        return self.exact.undefined(evaluation_set)
 
     def value_of_tables(  # noqa: D102
         self, evaluation_set: EvaluationSet, tables: Array
