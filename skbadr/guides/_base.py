@@ -13,6 +13,8 @@ from skbadr.problem.sampling import StratifiedSampler
 
 # Evaluation rows that a guide looks at, at most: of metrics that are sums, and of any other.
 MOST_ROWS, MOST_ROWS_OF_CALLS = 20_000, 4_000
+# Entries of a table of points by rows, or by rows by cells, that are computed at a time.
+MOST_ENTRIES = 4_000_000
 # Weight of the response believed before any refit, in units of how refits scatter around it.
 PRIOR = 100.0
 # Decimals of scores and of the response that count.

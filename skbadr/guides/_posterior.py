@@ -8,7 +8,7 @@ from skbadr._warnings import record_warnings
 from skbadr.guides._features import row_encoder, take_rows
 
 # Training rows of a fold that small classifiers see, at most.
-MOST_ROWS = 20_000
+MOST_SEEN = 20_000
 
 
 class FoldPosteriors:
@@ -35,7 +35,7 @@ class FoldPosteriors:
     def __init__(self, X, classes, cells, weight, *, n_classes, n_cells):
         # What weighs as much as so many copies is as many rows.
         weight = weight / weight_unit(weight)
-        rows = _spread(np.flatnonzero(weight > 0), classes, MOST_ROWS)
+        rows = _spread(np.flatnonzero(weight > 0), classes, MOST_SEEN)
         X = take_rows(X, rows) if len(rows) < len(weight) else X
         self._encode = row_encoder(X, weight[rows])
         self._encoded = None if self._encode is None else self._encode(X)

@@ -9,7 +9,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit, softmax
 
 from skbadr._typing import Array, FloatArray
-from skbadr.guides._base import Anchor, Guide
+from skbadr.guides._base import MOST_ENTRIES, Anchor, Guide
 from skbadr.guides._features import take_rows
 from skbadr.guides._posterior import cross_fitted
 
@@ -17,8 +17,6 @@ from skbadr.guides._posterior import cross_fitted
 TINY = 1e-9
 # How far estimators other than smooth linear models followed the guide, on generated problems.
 RESPONSE = 0.8
-# Entries of a table of points by rows that are computed at a time.
-MOST_ENTRIES = 4_000_000
 
 if TYPE_CHECKING:
     from skbadr.problem import BilevelProblem

@@ -8,14 +8,12 @@ import numpy as np
 from scipy.stats import norm
 
 from skbadr._typing import Array, FloatArray
-from skbadr.guides._base import Anchor, Guide
+from skbadr.guides._base import MOST_ENTRIES, Anchor, Guide
 from skbadr.guides._features import take_rows
 from skbadr.guides._posterior import cross_fitted
 
 # Smallest probability of a bin.
 TINY_BIN = 1e-12
-# Entries of a table of points by rows by cells that are computed at a time.
-MOST_ENTRIES = 4_000_000
 
 if TYPE_CHECKING:
     from skbadr.problem import BilevelProblem
