@@ -26,9 +26,9 @@ from skbadr.metrics import get_metric
 
 METRICS = ("demographic_parity", "equalized_odds",
            "demographic_parity_ratio", "equalized_odds_ratio")  # fmt: skip
-# Bounds, as shares of the plain model's unfairness in the population.
+# Bounds, as shares of the baseline model's unfairness in the population.
 SHARES = (0.3, 0.5, 0.7)
-# A plain model that is fairer than this has nothing to be repaired.
+# A baseline model that is fairer than this has nothing to be repaired.
 LEAST = 0.04
 ESTIMATORS = {
     "logistic": LogisticRegression(),
@@ -61,7 +61,7 @@ def cases(split, estimator, n_fits, seed=100):
 
 
 def plain_values(problem, estimator):
-    """Return each metric of the plain model of a large sample, on the population."""
+    """Return each metric of the baseline model of a large sample, on the population."""
     X, y, _ = problem.sample(20_000, seed=99)
     predicted = problem.predictions(problem.pipeline(ESTIMATORS[estimator]).fit(X, y))
     return {metric: problem.population_value(predicted, metric) for metric in METRICS}
