@@ -126,7 +126,7 @@ class Objective(Protocol):
 # Names. Scripts keep them in variables, which a type checker takes for any str: so every str
 # passes. Editors propose the literals, and a misspelt name is refused before any fit.
 TaskName: TypeAlias = Literal["classification", "regression"] | str
-SolverName: TypeAlias = Literal["auto", "implicit", "alternating", "guided", "gd", "sgd"] | str
+SolverName: TypeAlias = Literal["auto", "implicit", "alternating", "gd", "sgd"] | str
 PartitionName: TypeAlias = Literal["auto", "group", "group_target"] | str
 # Names that are seldom in variables: no other str passes.
 Task: TypeAlias = Literal["classification", "regression"]

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from estimator_data import classifier, make_people, make_wages
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -14,17 +14,16 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from skbadr import BADRClassifier, BADRRegressor
 from skbadr.estimators.report import small_groups
-from skbadr.metrics import EvaluationSet, get_metric
-from skbadr.partition import make_cells, make_groups
+from skbadr.metrics import EvaluationSet
+from skbadr.partition import make_groups
 from skbadr.solvers import AlternatingSolver
-from skbadr.solvers.density import DensityShiftGuide
 
 X, Y, GROUP = make_people(1500)
 
 
 def searched(estimator=None, **params):
     estimator = GaussianNB() if estimator is None else estimator
-    settings = {"solver": "alternating", "partition": "group_target", "bound": 0.05}
+    settings = {"solver": "alternating", "partition": "group_target", "bound": 0.05, "cv": None}
     return BADRClassifier(estimator, **(settings | params)).fit(X, Y, sensitive_features=GROUP)
 
 
@@ -42,10 +41,10 @@ def first_met(model):
 def test_guide_meets_the_bound_in_few_refits(estimator):
     model = searched(estimator, bound=0.1, random_state=2)
     assert model.metric_value_ <= 0.1 < 0.2 < model.baseline_metric_value_
-    assert first_met(model) <= 6  # of 9; boosting differs between versions of scikit-learn
+    assert first_met(model) <= 5  # of 6; boosting differs between versions of scikit-learn
     assert model.baseline_scoring_value_ - model.scoring_value_ < 0.08
     assert model.results_["origin"][0] == "baseline"
-    assert set(model.results_["origin"][1:]) <= {"score_shift", "proxy", "surrogate"}
+    assert set(model.results_["origin"][1:]) == {"guide"}
     errors = np.abs(model.results_["metric"] - model.results_["predicted_metric"])[1:]
     assert np.nanmedian(errors) < 0.08
     assert 0.5 < model.weight_response_ < 1.5
@@ -63,79 +62,11 @@ def test_regression():
     XR, yr, group = make_wages(1500)
     model = BADRRegressor(
         DecisionTreeRegressor(min_samples_leaf=20, random_state=0),
-        solver="alternating", partition="group_target", bound=0.15, n_target_bins=3, random_state=1,
+        solver="alternating", partition="group_target", bound=0.15, n_target_bins=3, cv=None,
     ).fit(XR, yr, sensitive_features=group)  # fmt: skip
     assert model.metric_value_ <= 0.15 < 0.3 < model.baseline_metric_value_
-    assert "density_shift" in model.results_["origin"]
+    assert "guide" in model.results_["origin"]
     assert model.scoring_value_ > 1.5 * model.baseline_scoring_value_
-
-
-def test_density_guide_starts_from_the_baseline_model_and_moves_as_told():
-    XR, yr, group = make_wages(800)
-    groups, weight = make_groups(group), np.linspace(0.5, 1.5, 800)
-    cells = make_cells("group_target", yr, groups, weight, n_target_bins=3)
-    data = EvaluationSet(yr, groups, None, weight)
-    predicted = yr + 0.5 * np.random.default_rng(0).normal(size=800)
-    metric = get_metric("demographic_parity", "regression")
-    guide = DensityShiftGuide(data, cells, cells.shares, metric, predicted)
-    # Weighting the upper bins of a group raises its mean, and no other group's.
-    raised = np.where((cells.group_of_cell == 0) & (cells.target_of_cell == 2), 3.0, 1.0)
-    lowered = np.where((cells.group_of_cell == 0) & (cells.target_of_cell == 2), 0.3, 1.0)
-    weights = cells.shares * np.array([np.ones(6), raised, lowered])
-    statistics, score = guide.predict(weights / weights.sum(axis=1, keepdims=True))
-    np.testing.assert_allclose(statistics[0], metric.statistics(data, predicted))
-    assert score[0] == pytest.approx(-np.average((yr - predicted) ** 2, weights=weight))
-    assert statistics[2, 0] < statistics[0, 0] < statistics[1, 0]
-    np.testing.assert_allclose(statistics[:, 1], statistics[0, 1])
-
-
-def test_density_guide_knows_that_models_follow_their_training_targets():
-    XR, yr, group = make_wages(1500)
-    groups, ones = make_groups(group), np.ones(1500)
-    cells = make_cells("group_target", yr, groups, ones, n_target_bins=3)
-    metric = get_metric("demographic_parity", "regression")
-    tree = DecisionTreeRegressor(min_samples_leaf=3, random_state=0)
-    predicted = clone(tree).fit(XR, yr).predict(XR)
-    data = EvaluationSet(yr, groups)
-    guide = DensityShiftGuide(data, cells, cells.shares, metric, predicted)
-    # Whole groups do not compete with each other, and their weights change nothing.
-    scaled = cells.shares * np.where(cells.group_of_cell == 0, 5.0, 1.0)
-    baseline = guide.predict(cells.shares[None])
-    for found, expected in zip(guide.predict(scaled[None]), baseline, strict=True):
-        np.testing.assert_allclose(found, expected)
-    strength = np.where(cells.group_of_cell == 0, 0.8, -0.8)
-    tilted = cells.shares * np.exp(strength * cells.target_of_cell)
-    weight = cells.sample_weight(tilted / tilted.sum())
-    actual = clone(tree).fit(XR, yr, sample_weight=weight).predict(XR)
-    actual = np.mean((yr - actual) ** 2) - np.mean((yr - predicted) ** 2)
-    loss = {}
-    for width in (1.0, 2.0):
-        guide._set_width(width)
-        _, score = guide.predict(tilted[None])
-        loss[width] = -score[0] - np.mean((yr - predicted) ** 2)
-    assert abs(loss[2.0] - actual) < abs(loss[1.0] - actual)
-
-
-def test_density_guide_by_integration():
-    """One row: the mean of a normal density re-weighted by bins."""
-    y = np.array([0.0, 1.0, 2.0, 3.0])
-    groups, ones = make_groups([0, 0, 1, 1]), np.ones(4)
-    cells = make_cells(lambda y, g: (y % 2).astype(int), y, groups, ones)
-    cells = type(cells)(np.array([0, 1, 2, 3]), list(range(4)), ones, ones,
-                        np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]))  # fmt: skip
-    data = EvaluationSet(np.array([0.0, 3.0, 1.0, 4.0]), groups)
-    predicted = np.array([1.0, 2.5, 0.5, 2.5])
-    metric = get_metric("demographic_parity", "regression")
-    guide = DensityShiftGuide(data, cells, cells.shares, metric, predicted)
-    factor = np.array([0.4, 1.7, 0.9, 1.0])
-    guide._set_width(1.0)
-    mass = np.where(guide._cell_of >= 0, factor[guide._cell_of], 1.0)
-    found = (mass * guide._moment).sum(axis=1) / (mass * guide._mass).sum(axis=1)
-    grid = np.linspace(-30, 30, 200_001)
-    for row in range(4):
-        density = np.exp(-0.5 * ((grid - predicted[row]) / guide._spread[row]) ** 2)
-        density *= np.where(grid > guide._edges[0], mass[row, 1], mass[row, 0])
-        assert found[row] == pytest.approx((grid * density).sum() / density.sum(), abs=1e-3)
 
 
 class Deaf(ClassifierMixin, BaseEstimator):
@@ -190,7 +121,7 @@ def test_summary_tells_what_was_predicted_and_what_came_of_it():
     report = model.summary()
     assert "demographic_parity (less is fairer) on the training data" in report
     assert f"metric {model.baseline_metric_value_:.4f}" in report
-    assert report.count("score_shift") >= 2
+    assert report.count("guide") >= 2
     chosen = [line for line in report.splitlines() if line.endswith("chosen")]
     assert len(chosen) == 1
     assert f"{model.metric_value_:.4f}" in chosen[0]
@@ -247,7 +178,7 @@ def test_many_cells():
 
 
 def test_time_limit_ends_the_search_between_batches():
-    model = searched(solver=AlternatingSolver(20, time_limit=0.0, batch_size=3), bound=0.5)
+    model = searched(solver=AlternatingSolver(20, time_limit=0.0), bound=0.5)
     assert model.n_refits_ == 1
     assert model.metric_value_ == model.baseline_metric_value_
 
@@ -258,13 +189,6 @@ def test_search_ends_where_nothing_is_to_be_gained():
     assert eager.n_refits_ == 14
     assert content.n_refits_ < 14
     assert content.metric_value_ <= 0.05
-
-
-def test_search_without_guides():
-    model = searched(solver=AlternatingSolver(12, guides=()))
-    assert model.metric_value_ <= 0.05
-    assert set(model.results_["origin"]) <= {"baseline", "tilt", "group", "surrogate"}
-    assert np.isnan(model.weight_response_)
 
 
 def test_fits_and_batches_are_the_same_each_time():

@@ -7,6 +7,7 @@ from estimator_data import make_people, make_wages
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, get_scorer, roc_auc_score
 
@@ -14,6 +15,7 @@ from skbadr._guard import Guard
 from skbadr.estimators.scoring import FoldScorer
 from skbadr.guides import DensityGuide, PosteriorGuide, make_guide
 from skbadr.guides._features import row_encoder
+from skbadr.guides._response import Prior, Response
 from skbadr.guides.regression import _truncated
 from skbadr.lower_level import RefitLowerLevel
 from skbadr.metrics import EvaluationSet, get_metric
@@ -56,6 +58,10 @@ def make_problem(
         evaluator, UpperObjective(metric), cells,
         initial=cells.shares, min_weight=1e-6, tol=1e-4, n_jobs=None, seed=0,
     )  # fmt: skip
+
+
+# Refits go all the way that theory says, and rows no way toward their own targets.
+THEORY = Prior(along=1.0, toward=0.0)
 
 
 def learnt(problem, **options):
@@ -103,7 +109,7 @@ def test_guides_are_exact_at_visited_points(n_classes, weighted, metric):
 def test_predictions_are_the_definition(n_classes, partition):
     X, y, group = people(n_classes=n_classes)
     problem = make_problem(X, y, group, LogisticRegression(), partition=partition)
-    guide, baseline = learnt(problem, response=1.0)
+    guide, baseline = learnt(problem, prior=THEORY)
     codes, posterior = problem.cells.codes, np.zeros((len(y), n_classes, problem.n_cells))
     for c in range(n_classes):
         model = LogisticRegression(max_iter=100, tol=1e-3)
@@ -134,7 +140,7 @@ def test_guide_foresees_refits_on_new_rows(told):
     rows = np.arange(n)
     folds = [(rows[rows % 2 == 0], rows[rows % 2 == 1]), (rows[rows % 2 == 1], rows[rows % 2 == 0])]
     problem = make_problem(X, y, group, LogisticRegression(C=100), "equalized_odds", folds=folds)
-    guide, _ = learnt(problem, response=1.0)
+    guide, _ = learnt(problem, prior=THEORY)
     weights = random_weights(problem, 0, spread=0.5)
     metric, score = guide.predict(weights)
     for i, own in enumerate(weights):
@@ -154,22 +160,57 @@ def test_response_is_learnt_from_refits():
     X, y, group = people(2000)
     problem = make_problem(X, y, group, Timid())
     guide, _ = learnt(problem)
-    assert guide.response == 0.8
-    assert np.isnan(guide.measured_response)
+    assert guide.response.along == 0.8
+    assert np.isnan(guide.response.measured)
     (weights,) = random_weights(problem, 3, n=1)
     guide.learn(problem.evaluator(weights))
-    assert guide.response < 0.6
-    assert guide.measured_response < 0.6
+    assert guide.response.along.mean() < 0.6
+    assert guide.response.measured < 0.6
     (other,) = random_weights(problem, 4, n=1)
     refit = problem.evaluator(other)
     assert guide.predict(other[None])[0][0] == pytest.approx(refit.metric, abs=0.03)
+
+
+def test_responses_are_least_squares_of_what_happened():
+    rng = np.random.default_rng(0)
+    moves, pulls = rng.normal(size=(2, 5, 400))
+    truth = rng.uniform(0.2, 0.8, 400)
+    changes = truth * moves + 0.4 * pulls
+    seen, blind = (Response(Prior(), memorises=memorises) for memorises in (True, False))
+    for each in zip(moves, pulls, changes, strict=True):
+        seen.learn(*each)
+        blind.learn(*each)
+    assert seen.toward == pytest.approx(0.4, abs=0.03)
+    assert np.abs(seen.along - truth).mean() < 0.06
+    assert blind.toward == 0.0
+    assert np.abs(blind.along - truth).mean() > np.abs(seen.along - truth).mean()
+    # Where weights move nothing, nothing is learnt.
+    idle = Response(Prior(), memorises=True)
+    idle.learn(np.zeros(3), np.ones(3), np.ones(3))
+    assert idle.along == 1.0
+    assert np.isnan(idle.measured)
+
+
+def test_models_that_memorise_are_foreseen_on_their_training_rows():
+    """A fully grown forest goes toward the targets of rows that weigh more."""
+    X, y, group = people(1500)
+    forest = RandomForestClassifier(20, max_depth=8, random_state=0)
+    problem = make_problem(X, y, group, forest, "accuracy_parity")
+    guide, _ = learnt(problem)
+    first, *others = random_weights(problem, 5, spread=0.7, n=6)
+    guide.learn(problem.evaluator(first))
+    assert guide.response.toward > 0.05
+    metric, score = guide.predict(np.array(others))
+    refits = [problem.evaluator(weights) for weights in others]
+    assert np.abs(metric - [refit.metric for refit in refits]).mean() < 0.05
+    assert np.abs(score - [refit.score for refit in refits]).mean() < 0.04
 
 
 @pytest.mark.parametrize("scoring", ["balanced_accuracy", "f1", "roc_auc"])
 def test_any_score_is_predicted(scoring):
     X, y, group = people(1500)
     problem = make_problem(X, y, group, LogisticRegression(), scoring=scoring)
-    guide, baseline = learnt(problem, response=1.0)
+    guide, baseline = learnt(problem, prior=THEORY)
     assert guide.calls == (scoring == "roc_auc")
     assert guide.predict(problem.shares[None])[1][0] == pytest.approx(baseline.score)
     for weights in random_weights(problem, 2, spread=0.5):
@@ -203,7 +244,7 @@ def test_a_callable_metric_is_predicted():
         return 1.0 - min(y_pred[groups == g].mean() for g in np.unique(groups))
 
     named = make_problem(X, y, group, LogisticRegression(), lowest_rate)
-    guide, _ = learnt(named, response=1.0)
+    guide, _ = learnt(named, prior=THEORY)
     assert guide.calls
     for weights in random_weights(named, 2, spread=0.5):
         refit = named.evaluator(weights)

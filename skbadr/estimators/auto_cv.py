@@ -8,7 +8,7 @@ FOLDS = 5
 MANY_ROWS, HELD_OUT = 100_000, 0.25
 
 
-def choose_cv(cv, *, n_rows, n_columns, smooth, guided, refits, confident=False):
+def choose_cv(cv, *, n_rows, n_columns, smooth, may_refit, splits, confident=False):
     """Return the `cv` that is meant.
 
     Parameters
@@ -18,9 +18,9 @@ def choose_cv(cv, *, n_rows, n_columns, smooth, guided, refits, confident=False)
         Of the training data.
     smooth : bool
         Whether the estimator is a linear model with exact derivatives on its training rows.
-    guided : bool
-        Whether the solver, or what it may choose, judges refits by a guide for new rows.
-    refits : bool
+    may_refit : bool
+        Whether the solver refits the estimator at every step, or may choose to.
+    splits : bool
         Whether folds are of use: not to Dask arrays, for instance.
     confident : bool, default=False
         Whether models must be judged on rows that they have not seen. Smooth linear models are,
@@ -43,6 +43,6 @@ def choose_cv(cv, *, n_rows, n_columns, smooth, guided, refits, confident=False)
         )
     if smooth and n_rows >= ROWS_PER_COLUMN * n_columns:
         return None
-    if not confident and (not (refits and guided) or n_rows < 2 * FOLDS):
+    if not confident and (not (splits and may_refit) or n_rows < 2 * FOLDS):
         return None
     return HELD_OUT if n_rows >= MANY_ROWS else FOLDS

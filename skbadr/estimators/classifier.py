@@ -63,16 +63,16 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
         Where the upper level is evaluated. None: on the training data, as in the paper; otherwise
         on data that the refit has not seen, stratified by cell and class: a held-out part, folds,
         or a splitter of your own. "auto": the training data for linear models with exact
-        derivatives and 20 rows or more for each column, and for ``solver="alternating"``; else 5
-        folds, or a held-out quarter from 100,000 rows on. With `confidence` those linear models
+        derivatives and 20 rows or more for each column; else 5 folds, or a held-out quarter from
+        100,000 rows on. With `confidence` those linear models
         are judged on held-out rows as well: each row by the model without it, which one Newton step
         tells (approximate leave-one-out), and None is refused. `evaluated_on_` says which. A
         splitter that keeps groups of samples together gets the ``groups`` that are passed to fit.
     solver : str or UpperSolver, default="auto"
         "implicit": exact derivatives, for linear models with a smooth objective, a few baseline
-        fits in all; "alternating": refits of any estimator; "guided": fewer refits of any
-        estimator, for held-out rows; "gd", "sgd": single loops, for millions of rows; "auto": what
-        fits estimator, metric, size and `cv`.
+        fits in all; "alternating": refits of any estimator, where a guide predicts that they are
+        best; "gd", "sgd": single loops, for millions of rows; "auto": what fits estimator, metric
+        and size.
     sensitive_columns : str, int, list or callable, default=None
         Column(s) of X that define the groups, or a callable ``X -> labels``, so that nothing
         needs routing; the estimator still sees X whole.

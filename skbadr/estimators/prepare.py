@@ -25,7 +25,7 @@ from skbadr.metrics.own_loss import with_own_loss
 from skbadr.metrics.sliced import sliced
 from skbadr.partition import from_labels
 from skbadr.problem import implicit_obstacle, make_folds
-from skbadr.solvers import get_solver, takes_guide
+from skbadr.solvers import get_solver, may_refit
 
 
 def prepare(
@@ -73,8 +73,7 @@ def prepare(
     cv, obstacle = _choose_cv(owner, X, estimator, table, scoring, fit_params)
     alone = bound is None and not owner.trade_off and cv is None
     size = (cells.n_seen, cells.n_cells) if alone and not issparse(X) else None
-    known = {"obstacle": obstacle, "metric": metric, "size": size, "held_out": cv is not None}
-    solver = get_solver(owner.solver, owner.max_iter, **known)
+    solver = get_solver(owner.solver, owner.max_iter, obstacle=obstacle, metric=metric, size=size)
 
     seed = 0
     if owner.random_state is not None:
@@ -126,8 +125,8 @@ def _choose_cv(owner, X, estimator, table, scoring, fit_params):
         n_rows=table.cells.n_seen,
         n_columns=getattr(owner, "n_features_in_", 1),
         smooth=obstacle_of(False) is None,
-        guided=takes_guide(owner.solver),
-        refits=not is_dask_array(X) and (owner.max_iter is None or owner.max_iter > 1),
+        may_refit=may_refit(owner.solver),
+        splits=not is_dask_array(X) and (owner.max_iter is None or owner.max_iter > 1),
         confident=owner.confidence is not None,
     )
     return cv, obstacle_of(cv is not None)

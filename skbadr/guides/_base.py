@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from skbadr._typing import Array, FloatArray
+from skbadr.guides._response import Prior, Response
 from skbadr.guides._values import Values
 from skbadr.problem.sampling import StratifiedSampler
 
@@ -15,12 +16,8 @@ from skbadr.problem.sampling import StratifiedSampler
 MOST_ROWS, MOST_ROWS_OF_CALLS = 20_000, 4_000
 # Entries of a table of points by rows, or by rows by cells, that are computed at a time.
 MOST_ENTRIES = 4_000_000
-# Weight of the response believed before any refit, in units of how refits scatter around it.
-PRIOR = 100.0
-# Decimals of scores and of the response that count.
-DIGITS_OF_SCORES, DIGITS_OF_RESPONSE = 5, 3
-# Refits are not believed to go further along the guide's way than this, or against it.
-LARGEST_RESPONSE = 2.0
+# Decimals of scores that count.
+DIGITS_OF_SCORES = 5
 
 
 if TYPE_CHECKING:
@@ -51,39 +48,34 @@ class Guide(ABC):
     """Predict metric and score of a refit at any weights, without a refit.
 
     Theory says how weights move the best response to each row. The estimator goes a part of that
-    way, its response: one number, which refits teach by least squares. Each prediction starts from
-    the nearest visited point, where the guide is exact.
+    way, its response, which refits teach by least squares. Training rows also go toward their own
+    targets, as a model that memorises fits rows of more weight more closely. Each prediction
+    starts from the nearest visited point, where the guide is exact.
 
     Parameters
     ----------
     problem : BilevelProblem
-    response : float
-        Believed before any refit.
+    prior : Prior
+        What is believed of the response before any refit.
 
     Attributes
     ----------
-    response : float
-        How far refits move along what theory says: 1 as far, 0 not at all.
-    measured_response : float
-        What refits alone say of it, NaN before any.
+    response : Response
     first : tuple (metric, score)
         What was measured of the baseline.
     """
 
-    response: float
-    measured_response: float
     first: tuple[float, float]
 
-    def __init__(self, problem: BilevelProblem, *, response: float) -> None:
+    def __init__(self, problem: BilevelProblem, *, prior: Prior) -> None:
         evaluator = problem.evaluator
         self.shares = problem.shares
         rows, factor = _choose_rows(problem)
         self.values, self._rows = Values(evaluator, rows, factor), rows
-        self.response = self._prior = response
-        self.measured_response = np.nan
+        self.response = Response(prior, memorises=evaluator.folds[0].rows is None)
         self.first = np.nan, np.nan
         self.anchors: list[Anchor] = []
-        self._moves: list[tuple[FloatArray, FloatArray]] = []
+        self._codes = evaluator.cells.codes[rows]
 
     @abstractmethod
     def scores_of(self, responses: dict[str, Array]) -> FloatArray:
@@ -92,6 +84,10 @@ class Guide(ABC):
     @abstractmethod
     def moves(self, ratios: FloatArray) -> FloatArray:
         """Return how far theory moves the scores from the baseline's, at one point's ratios."""
+
+    @abstractmethod
+    def pulls(self, ratios: FloatArray) -> FloatArray:
+        """Return how far rows' own targets pull the scores, at one point's ratios."""
 
     @abstractmethod
     def values_near(self, anchor: Anchor, ratios: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -113,21 +109,9 @@ class Guide(ABC):
         if not self.anchors:
             self.first = evaluation.metric, evaluation.score
         else:
-            self._moves.append((self.moves(ratios), scores - self.anchors[0].scores))
-            self._fit_response()
+            change = scores - self.anchors[0].scores
+            self.response.learn(self.moves(ratios), self.pulls(ratios), change)
         self.anchors.append(Anchor(ratios, scores, evaluation.metric, evaluation.score))
-
-    def _fit_response(self):
-        across = sum(float(np.vdot(move, change)) for move, change in self._moves)
-        square = sum(float(np.vdot(move, move)) for move, _ in self._moves)
-        if not square > 0:
-            return
-        self.measured_response = slope = across / square
-        scatter = np.mean([np.mean((change - slope * move) ** 2) for move, change in self._moves])
-        prior = PRIOR * float(scatter)
-        response = (across + prior * self._prior) / (square + prior)
-        response = np.clip(response, -LARGEST_RESPONSE, LARGEST_RESPONSE)
-        self.response = float(np.round(response, DIGITS_OF_RESPONSE))
 
     def predict(self, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Predict refits.

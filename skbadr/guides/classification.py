@@ -12,11 +12,12 @@ from skbadr._typing import Array, FloatArray
 from skbadr.guides._base import MOST_ENTRIES, Anchor, Guide
 from skbadr.guides._features import take_rows
 from skbadr.guides._posterior import cross_fitted
+from skbadr.guides._response import Prior
 
 # Smallest probability that counts as more than none.
 TINY = 1e-9
-# How far estimators other than smooth linear models followed the guide, on generated problems.
-RESPONSE = 0.8
+# Estimators other than smooth linear models went eight tenths of the way.
+PRIOR = Prior(along=0.8)
 
 if TYPE_CHECKING:
     from skbadr.problem import BilevelProblem
@@ -35,8 +36,8 @@ class PosteriorGuide(Guide):
     ----------
     problem : BilevelProblem
         Of classification.
-    response : float, default=0.8
-        How far refits are believed to follow, before there are any.
+    prior : Prior, default=Prior(along=0.8)
+        What is believed of the response before any refit.
 
     References
     ----------
@@ -45,8 +46,8 @@ class PosteriorGuide(Guide):
     this form).
     """
 
-    def __init__(self, problem: BilevelProblem, *, response: float = RESPONSE) -> None:
-        super().__init__(problem, response=response)
+    def __init__(self, problem: BilevelProblem, *, prior: Prior = PRIOR) -> None:
+        super().__init__(problem, prior=prior)
         evaluator, rows = problem.evaluator, self._rows
         n_classes, n_cells = evaluator.evaluation_set.n_classes, problem.n_cells
         self._posterior = np.empty((n_classes, len(rows), n_cells), dtype=np.float32)
@@ -65,6 +66,7 @@ class PosteriorGuide(Guide):
                 classes[own] = small.classes(encoded, int(own.sum()))
             self._classes = np.log(np.maximum(classes, TINY))
         self._temperature = None
+        self._targets = _contrasts(np.eye(n_classes, dtype=np.float32)[self.values.data.y])
 
     def scores_of(self, responses: dict[str, Array]) -> FloatArray:
         """Return log odds of two classes, or centred log probabilities of more."""
@@ -103,6 +105,9 @@ class PosteriorGuide(Guide):
     def moves(self, ratios: FloatArray) -> FloatArray:  # noqa: D102
         return _contrasts(self._log_masses(ratios[None])[:, 0].T)
 
+    def pulls(self, ratios: FloatArray) -> FloatArray:  # noqa: D102
+        return (np.log(ratios)[self._codes] * self._targets.T).T
+
     def values_near(self, anchor: Anchor, ratios: FloatArray) -> tuple[FloatArray, FloatArray]:  # noqa: D102
         size = max(1, MOST_ENTRIES // self._posterior[:, :, 0].size)
         found = [
@@ -113,14 +118,21 @@ class PosteriorGuide(Guide):
         return np.concatenate(metric), np.concatenate(score)
 
     def _values_near(self, anchor, ratios):
+        along = np.asarray(self.response.along, dtype=np.float32)
         start = _contrasts(self._log_masses(anchor.ratios[None])[:, 0].T)
-        fixed = (anchor.scores - self.response * start).astype(np.float32)
+        fixed = (anchor.scores - (along * start.T).T).astype(np.float32)
         masses = self._log_masses(ratios)
+        moved = masses[1] - masses[0] if len(masses) == 2 else masses - masses.mean(axis=0)
+        moved *= along
+        if self.response.toward:
+            logs = (np.log(ratios) - np.log(anchor.ratios)).astype(np.float32)[:, self._codes]
+            targets = self._targets if len(masses) == 2 else self._targets.T[:, None]
+            moved += self.response.toward * logs * targets
         if len(masses) == 2:
-            odds = fixed + self.response * (masses[1] - masses[0])
+            odds = fixed + moved
             predicted = (odds > 0).astype(np.int8)
             return self.values.of_classes(predicted, lambda i: _two_classes(odds[i]))
-        logs = fixed.T[:, None] + self.response * (masses - masses.mean(axis=0))
+        logs = fixed.T[:, None] + moved
         return self.values.of_classes(
             logs.argmax(axis=0), lambda i: softmax(logs[:, i].T.astype(float), axis=1)
         )

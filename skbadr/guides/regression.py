@@ -11,9 +11,12 @@ from skbadr._typing import Array, FloatArray
 from skbadr.guides._base import MOST_ENTRIES, Anchor, Guide
 from skbadr.guides._features import take_rows
 from skbadr.guides._posterior import cross_fitted
+from skbadr.guides._response import Prior
 
 # Smallest probability of a bin.
 TINY_BIN = 1e-12
+# No pull toward own targets is expected of regressors before refits tell of one.
+PRIOR = Prior(toward=0.0)
 
 if TYPE_CHECKING:
     from skbadr.problem import BilevelProblem
@@ -36,12 +39,12 @@ class DensityGuide(Guide):
     ----------
     problem : BilevelProblem
         Of regression.
-    response : float, default=1.0
-        How far refits are believed to follow, before there are any.
+    prior : Prior, default=Prior(toward=0.0)
+        What is believed of the response before any refit.
     """
 
-    def __init__(self, problem: BilevelProblem, *, response: float = 1.0) -> None:
-        super().__init__(problem, response=response)
+    def __init__(self, problem: BilevelProblem, *, prior: Prior = PRIOR) -> None:
+        super().__init__(problem, prior=prior)
         evaluator, rows = problem.evaluator, self._rows
         cells = self._cells = evaluator.cells
         posterior = np.empty((len(rows), problem.n_cells))
@@ -97,19 +100,30 @@ class DensityGuide(Guide):
         baseline, moved = self._best(np.ones((1, len(ratios)))), self._best(ratios[None])
         return (moved - baseline)[0]
 
+    def pulls(self, ratios: FloatArray) -> FloatArray:  # noqa: D102
+        return np.log(ratios)[self._codes] * (self.values.data.y - self.anchors[0].scores)
+
     def _best(self, ratios):
         """Return the best predictions for weighted rows, of shape (m, n)."""
         return (ratios @ (self._posterior * self._means).T) / (ratios @ self._posterior.T)
 
     def values_near(self, anchor: Anchor, ratios: FloatArray) -> tuple[FloatArray, FloatArray]:  # noqa: D102
-        start = anchor.scores - self.response * self._best(anchor.ratios[None])[0]
-        size = max(1, MOST_ENTRIES // len(start))
+        size = max(1, MOST_ENTRIES // len(anchor.scores))
         found = [
-            self.values.of_numbers(start + self.response * self._best(ratios[i : i + size]))
+            self.values.of_numbers(self._near(anchor, ratios[i : i + size]))
             for i in range(0, len(ratios), size)
         ]
         metric, score = zip(*found, strict=True)
         return np.concatenate(metric), np.concatenate(score)
+
+    def _near(self, anchor, ratios):
+        """Return predictions, of shape (m, n), at the ratios of points near an anchor."""
+        response = self.response
+        moved = response.along * (self._best(ratios) - self._best(anchor.ratios[None]))
+        if response.toward:
+            logs = np.log(ratios)[:, self._codes] - np.log(anchor.ratios)[self._codes]
+            moved += response.toward * logs * (self.values.data.y - self.anchors[0].scores)
+        return anchor.scores + moved
 
 
 def _truncated(mean, spread, edges):

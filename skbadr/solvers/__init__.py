@@ -12,7 +12,6 @@ from skbadr._typing import Int, SolverName
 from skbadr.solvers.alternating import AlternatingSolver
 from skbadr.solvers.base import UpperSolver
 from skbadr.solvers.gradient_descent import GDSolver
-from skbadr.solvers.guided import GuidedSolver
 from skbadr.solvers.implicit import ImplicitSolver
 from skbadr.solvers.smooth import SmoothSolver
 from skbadr.solvers.stochastic import SGDSolver
@@ -25,7 +24,6 @@ SOLVERS: dict[str, type[UpperSolver]] = {
     "gd": GDSolver,
     "sgd": SGDSolver,
     "alternating": AlternatingSolver,
-    "guided": GuidedSolver,
 }
 
 # Rows from which, for dense X, a single loop took less time than exact solutions at every step, for
@@ -42,7 +40,6 @@ def get_solver(
     obstacle: str | None = None,
     metric: FairnessMetric | None = None,
     size: tuple[int, int] | None = None,
-    held_out: bool = False,
 ) -> UpperSolver:
     """Return the solver behind a name, or the solver object itself.
 
@@ -60,9 +57,6 @@ def get_solver(
     size : tuple (rows, cells) or None, default=None
         Where the metric alone is searched on the training data: by it "auto" decides whether to
         solve the lower level at every step. None: it does.
-    held_out : bool, default=False
-        Whether refits are judged on rows that they have not seen, which is where "auto" follows
-        the guide.
 
     Returns
     -------
@@ -77,7 +71,7 @@ def get_solver(
     """
     if isinstance(solver, str):
         if solver == "auto":
-            solver = _automatic(obstacle, metric, size, held_out)
+            solver = _automatic(obstacle, metric, size)
         kind = _solver_class(solver)
         if kind is None:
             raise ValueError(
@@ -107,11 +101,11 @@ def get_solver(
     return solver
 
 
-def takes_guide(solver: SolverName | UpperSolver) -> bool:
-    """Return whether a solver is guided, or may be."""
+def may_refit(solver: SolverName | UpperSolver) -> bool:
+    """Return whether a solver refits the estimator at every step, or may choose to."""
     if not isinstance(solver, str):
-        return isinstance(solver, GuidedSolver)
-    return solver == "auto" or issubclass(_solver_class(solver) or UpperSolver, GuidedSolver)
+        return isinstance(solver, AlternatingSolver)
+    return solver == "auto" or issubclass(_solver_class(solver) or UpperSolver, AlternatingSolver)
 
 
 def _names():
@@ -129,10 +123,8 @@ def _solver_class(name) -> type[UpperSolver] | None:
     return kind
 
 
-def _automatic(obstacle, metric, size, held_out) -> SolverName:
+def _automatic(obstacle, metric, size) -> SolverName:
     """Return the name of the solver for a problem."""
-    if obstacle is not None and held_out:
-        return "guided"
     if obstacle is not None or (metric is not None and metric.slow):
         return "alternating"
     if size is None or metric is None or not metric.differentiable or metric.kinked:
@@ -146,7 +138,6 @@ def _automatic(obstacle, metric, size, held_out) -> SolverName:
 __all__ = [
     "AlternatingSolver",
     "GDSolver",
-    "GuidedSolver",
     "ImplicitSolver",
     "SGDSolver",
     "UpperSolver",

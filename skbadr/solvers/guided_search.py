@@ -1,5 +1,7 @@
 """Where to refit next: the best point that a guide predicts."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from skbadr._simplex import from_log_coordinates, log_coordinates, project_simplex
@@ -8,21 +10,43 @@ from skbadr.solvers.refits import Candidate
 
 # Searches of predictions that are counted, and of those that call a user's function.
 COUNTED, CALLED = CrossEntropy(rounds=10, draws=200), CrossEntropy(rounds=8, draws=48)
-# Standard deviation of log weights in the first round, from the baseline and from other points.
-SPREAD, NEAR = 1.0, 0.5
-# Price of the mean squared log weight, in units of the score or metric: of two points that promise
-# the same, the one closer to the baseline is the safer.
-RIDGE = 5e-4
-# Worth of the score where the metric alone is minimised: no constant where others are as fair.
-TIE = 0.01
 # Worth of meeting the bound, beyond every score.
 MET = 1e3
-# Trust region around the best point, by the largest change of a log weight: before any refit, after
-# the first, and the factors by which it grows with a refit that is the best, and shrinks with any
-# other.
-LARGEST, RADIUS, GROW, SHRINK = 6.0, 1.5, 1.5, 0.6
-# Share of the last prediction's error by which the next one is to stay inside the bound.
-MARGIN = 0.5
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What steers a guided search; set on the generated problems to tune on.
+
+    Attributes
+    ----------
+    spread, near : float
+        Standard deviation of log weights in the first round, from the baseline and from the best
+        point.
+    ridge : float
+        Price of the mean squared log weight, in units of the score or metric: of two points that
+        promise the same, the one closer to the baseline is the safer.
+    tie : float
+        Worth of the score where the metric alone is minimised: no constant where others are as
+        fair.
+    margin : float
+        By how much of the last prediction's error the next one is to stay inside the bound.
+    first, radius : float
+        Trust region around the best point, by the largest change of a log weight, before any
+        refit and after the first. The way back to the baseline is always part of it.
+    grow, shrink : float
+        Factors by which it grows with a refit that is the best so far, and shrinks with any other.
+    """
+
+    spread: float = 1.0
+    near: float = 0.5
+    ridge: float = 5e-4
+    tie: float = 0.01
+    margin: float = 0.5
+    first: float = 6.0
+    radius: float = 1.5
+    grow: float = 1.5
+    shrink: float = 0.6
 
 
 class GuidedSearch:
@@ -36,11 +60,12 @@ class GuidedSearch:
     guide : Guide
     min_gain : float
         Predicted improvement below which nothing more is to be gained.
+    settings : Settings, default=Settings()
     """
 
-    def __init__(self, problem, archive, guide, *, min_gain):
+    def __init__(self, problem, archive, guide, *, min_gain, settings=Settings()):
         self.problem, self.archive, self.guide = problem, archive, guide
-        self.min_gain = min_gain
+        self.min_gain, self.settings = min_gain, settings
         self._round = self._n_learnt = 0
 
     def next_batch(self, n_left):
@@ -49,41 +74,54 @@ class GuidedSearch:
         given = not np.array_equal(self.problem.initial, self.problem.shares)
         if len(self.archive.evaluations) == 1 and given:
             return [Candidate(self.problem.project(self.problem.initial), "init")]
-        candidate = self._best(self.problem.objective, self.archive.evaluations)
+        candidate = self.best(self.problem.objective)
         return [candidate] if candidate.gain >= self.min_gain else []
 
     def response(self):
         """Return how far refits moved along what theory says, NaN before any."""
         self._learn()
-        return self.guide.measured_response
+        return self.guide.response.measured
 
     def _learn(self):
         for evaluation in self.archive.evaluations[self._n_learnt :]:
             self.guide.learn(evaluation)
+            evaluation.responses = None
         self._n_learnt = len(self.archive.evaluations)
 
-    def _best(self, objective, visited):
+    def best(self, objective):
+        """Return the candidate that promises most under an objective.
+
+        Parameters
+        ----------
+        objective : UpperObjective
+
+        Returns
+        -------
+        candidate : Candidate
+        """
+        self._learn()
         self._round += 1
+        visited, settings = self.archive.evaluations, self.settings
         usable = [e for e in visited if not e.failed and np.isfinite(e.metric)]
         best = min(usable, key=objective.key) if usable else visited[0]
         failed = self._logs([e.cell_weights for e in visited if e.failed])
         known = self._logs([e.cell_weights for e in visited if not e.failed])
-        margin = MARGIN * _last_error(visited)
-        center, radius = self._logs([best.cell_weights])[0], _radius(objective, visited)
+        margin = settings.margin * _last_error(visited)
+        center, radius = self._logs([best.cell_weights])[0], self._radius(objective)
 
         def loss(points):
             found = self.loss(objective, *self.guide.predict(self._weights(points)), margin)
-            found = found + RIDGE * np.square(points).mean(axis=1)
+            found = found + settings.ridge * np.square(points).mean(axis=1)
             if len(failed):
                 found[_distances(points, failed) < _distances(points, known)] = np.inf
             return found
 
         method = CALLED if self.guide.calls else COUNTED
         rng = np.random.default_rng([self.problem.seed, self._round])
-        starts = [(np.zeros(self.problem.n_cells), SPREAD)]
+        starts = [(np.zeros(self.problem.n_cells), settings.spread)]
         if best is not visited[0]:
-            starts.append((center, NEAR))
-        box = center - radius, center + radius
+            starts.append((center, settings.near))
+        box = np.minimum(center - radius, 0.0), np.maximum(center + radius, 0.0)
         runs = [method.minimise(loss, start, spread, box, rng) for start, spread in starts]
         point, _ = min(runs, key=lambda run: run[1])
         weights = self.problem.project(_rounded(self._weights(point[None])[0]))
@@ -111,7 +149,7 @@ class GuidedSearch:
         """
         metric_unit, score_unit = self._units
         if objective.bound is None:
-            worth = objective.trade_off or TIE * metric_unit
+            worth = objective.trade_off or self.settings.tie * metric_unit
             found = objective.cost(metric) - worth * score
             found = found / (metric_unit + objective.trade_off * score_unit)
         else:
@@ -120,6 +158,18 @@ class GuidedSearch:
             found = np.where(excess > 0, MET * (1.0 + excess / metric_unit), -score / score_unit)
             found = np.where(np.isfinite(metric), found, np.nan)
         return np.where(np.isnan(found), np.inf, found)
+
+    def _radius(self, objective):
+        """Return the radius of the trust region."""
+        visited, settings = self.archive.evaluations, self.settings
+        if len(visited) == 1:
+            return settings.first
+        radius, best = settings.radius, visited[0]
+        for evaluation in visited[1:]:
+            better = not evaluation.failed and objective.key(evaluation) < objective.key(best)
+            radius *= settings.grow if better else settings.shrink
+            best = evaluation if better else best
+        return radius
 
     @property
     def _units(self):
@@ -142,18 +192,6 @@ def _distances(points, others):
     """Return the root mean square distance of each point to the nearest of the others."""
     centred = points - points.mean(axis=1, keepdims=True)
     return np.sqrt(np.square(centred[:, None] - others).mean(axis=2).min(axis=1))
-
-
-def _radius(objective, visited):
-    """Return the radius of the trust region."""
-    if len(visited) == 1:
-        return LARGEST
-    radius, best = RADIUS, visited[0]
-    for evaluation in visited[1:]:
-        better = not evaluation.failed and objective.key(evaluation) < objective.key(best)
-        radius *= GROW if better else SHRINK
-        best = evaluation if better else best
-    return radius
 
 
 def _last_error(visited):

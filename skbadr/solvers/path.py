@@ -135,40 +135,39 @@ class AlternatingPath:
     Parameters
     ----------
     problem : BilevelProblem
-        Its objective is replaced on the way.
     max_refits : int or None
-        Budget of the whole walk; None: that of a search for one bound, and two for each bound.
+        Budget of the whole walk; None: that of a search for one bound, and one for each bound.
     """
 
     def __init__(self, problem, *, max_refits=None):
-        self.problem, self.max_refits, self.baseline = problem, max_refits, None
-        self.archive = Archive(problem.objective)
+        self.problem, self.baseline = problem, None
+        self.archive = Archive(problem.objective, keeps_responses=True)
         self._solver = AlternatingSolver()
-        self.proposals = None
-        self._iteration = 1
+        self._max_refits = max_refits
+        self._search = None
 
     def begin(self):
         """Fit the baseline estimator and return its evaluation."""
         self.baseline = _fit_baseline(self.problem)
         self.archive.add(self.baseline)
-        self.proposals = self._solver.begin(self.problem, self.archive)
+        self._search = self._solver.begin(self.problem, self.archive)
         return self.baseline
 
     def lowest(self):
         """Search for the best metric, whatever the score; return its evaluation."""
         objective = UpperObjective(self.problem.objective.metric)
         budget = self._solver.budget(self.problem)
-        if self.max_refits is not None:
-            budget = min(budget, self.max_refits // 2)
+        if self._max_refits is not None:
+            budget = min(budget, self._max_refits // 2)
         while len(self.archive.evaluations) < budget and self._improve(objective):
             pass
         return self._best(objective)
 
     def walk(self, bounds):
-        """Give each bound its turn, until the budget is spent."""
-        budget = self.max_refits
+        """Give each bound its turn, until the budget is spent or none has anything to gain."""
+        budget = self._max_refits
         if budget is None:
-            budget = self._solver.budget(self.problem) + 2 * len(bounds)
+            budget = self._solver.budget(self.problem) + len(bounds)
         # Neighbours serve each other: far ones first.
         order = sorted(range(len(bounds)), key=lambda i: f"{i + 1:b}"[::-1], reverse=True)
         objectives = [UpperObjective(self.problem.objective.metric, bound=bounds[i]) for i in order]
@@ -177,31 +176,29 @@ class AlternatingPath:
             for objective in objectives:
                 if len(self.archive.evaluations) >= budget:
                     return
-                idle = 0 if self._improve(objective, budget) else idle + 1
+                idle = 0 if self._improve(objective) else idle + 1
 
-    def _improve(self, objective, budget=np.inf):
-        """Refit where this objective expects most; return whether anything was left to try."""
-        problem, archive = self.problem, self.archive
-        problem.objective = archive.objective = objective
-        archive.best = self._best(objective)
-        if objective.is_ideal(archive.best):
+    def _improve(self, objective):
+        """Refit where the guide promises most; return whether it promised enough."""
+        archive = self.archive
+        if objective.is_ideal(self._best(objective)):
             return False
-        self._iteration += 1
-        self.proposals.restart()
-        batch = self.proposals.next_batch(budget - len(archive.evaluations))
-        self._visit(batch)
-        return bool(batch)
-
-    def _visit(self, candidates):
-        tasks = [(candidate.weights, candidate.origin) for candidate in candidates]
-        for evaluation in self.problem.evaluate(tasks, self._iteration):
-            self.archive.add(evaluation)
+        candidate = self._search.best(objective)
+        if candidate.gain < self._solver.min_gain:
+            return False
+        task = [(candidate.weights, candidate.origin)]
+        for evaluation in self.problem.evaluate(task, len(archive.evaluations) + 1):
+            evaluation.predicted_metric = candidate.metric
+            evaluation.predicted_score = candidate.score
+            archive.add(evaluation)
+        return True
 
     def _best(self, objective):
         return min((e for e in self.archive.evaluations if not e.failed), key=objective.key)
 
     def visited(self):
         """Return all evaluations, the first being that of the baseline fit."""
+        self.archive.forget_responses()
         return self.archive.evaluations
 
 

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from contextlib import closing
 from itertools import count
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -66,9 +66,6 @@ class RefitSolver(UpperSolver):
         The search ends where the improvement that is expected of another refit is smaller.
     """
 
-    # Whether visited points keep their responses for the length of the search.
-    _keeps_responses: ClassVar[bool] = False
-
     def __init__(
         self,
         max_iter: Int | None = None,
@@ -102,7 +99,7 @@ class RefitSolver(UpperSolver):
         """Return the steps after the baseline, which is the archive's first evaluation."""
 
     def solve(self, problem: BilevelProblem) -> Archive:  # noqa: D102
-        archive = Archive(problem.objective, keeps_responses=self._keeps_responses)
+        archive = Archive(problem.objective, keeps_responses=True)
         budget = self.budget(problem)
         try:
             self._run(problem, archive, budget)
