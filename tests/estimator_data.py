@@ -37,14 +37,17 @@ def make_wages(n=240, seed=0):
     return X, 2 * X[:, 0] + X[:, 1] ** 2 + (group == "b") + noise, group
 
 
+SETTINGS = {"solver": "alternating", "max_iter": 4, "cv": None}
+
+
 def classifier(estimator=None, **params):
     """Return a classifier that is cheap to fit and refits by the estimator's own fit alone."""
-    return BADRClassifier(estimator, **({"solver": "alternating", "max_iter": 4} | params))
+    return BADRClassifier(estimator, **(SETTINGS | params))
 
 
 def regressor(estimator=None, **params):
     """Return the regressor of the same kind."""
-    return BADRRegressor(estimator, **({"solver": "alternating", "max_iter": 4} | params))
+    return BADRRegressor(estimator, **(SETTINGS | params))
 
 
 class Capture(UpperSolver):

@@ -114,7 +114,7 @@ def test_surrogate_becomes_the_metric():
     np.testing.assert_allclose(smooth, exact, atol=1e-3)
 
 
-@pytest.mark.parametrize("solver", ["implicit", "alternating", "guided", "gd", "sgd"])
+@pytest.mark.parametrize("solver", ["implicit", "alternating", "gd", "sgd"])
 @pytest.mark.parametrize("cv", [None, 3])
 def test_every_solver_takes_several_bounds(solver, cv):
     model = BADRClassifier(LogisticRegression(), metric=TWO, solver=solver, cv=cv, random_state=0)

@@ -264,7 +264,7 @@ if __name__ == "__main__":
         grid(2, 2, {folder!r})
     else:
         with parallel_config(backend="threading"):
-            model = classifier(ThreadRecorder({folder!r}), n_jobs=2)
+            model = classifier(ThreadRecorder({folder!r}), n_jobs=2, cv=2)
             model.fit(X, y, sensitive_features=group)
 """
 

@@ -98,7 +98,7 @@ def test_that_other_estimators_are_judged_out_of_fold():
     assert alternating.evaluated_on_ == "held-out data"
 
 
-@pytest.mark.parametrize("solver", ["gd", "sgd", "alternating", "guided", GDSolver()])
+@pytest.mark.parametrize("solver", ["gd", "sgd", "alternating", GDSolver()])
 def test_that_every_solver_takes_the_limit(solver):
     X, y, group = make_people(n=600)
     model = fitted(X, y, group, solver=solver, random_state=0)

@@ -20,9 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.tree import DecisionTreeClassifier
 
-from skbadr.metrics import EvaluationSet, get_metric
-from skbadr.partition import make_cells, make_groups
-from skbadr.solvers.guide import ScoreShiftGuide
+from skbadr.metrics import get_metric
 
 X, Y, GROUP = make_people()
 N = len(Y)
@@ -224,20 +222,6 @@ def test_sample_weights_in_another_unit_mean_the_same(seed, scale):
     second = fitted(classifier(estimator), sample_weight=scale * weight)
     np.testing.assert_allclose(second.cell_weights_, first.cell_weights_, rtol=1e-6)
     assert second.metric_value_ == pytest.approx(first.metric_value_, rel=1e-6)
-
-
-def test_rows_of_weight_zero_do_not_move_the_guide():
-    _, y, group = make_people(n_classes=3)
-    kept = np.random.default_rng(0).random(N) < 0.7
-    proba = LogisticRegression(max_iter=1000).fit(X, y).predict_proba(X)
-    predicted = []
-    for rows, weight in ((slice(None), kept.astype(float)), (kept, np.ones(kept.sum()))):
-        groups = make_groups(group[rows])
-        cells = make_cells("group_target", y[rows], groups, weight, classes=np.arange(3))
-        data = EvaluationSet(y[rows], groups, np.arange(3), weight)
-        guide = ScoreShiftGuide(data, cells, proba[rows], max_rows=50)
-        predicted.append(guide.confusion(np.full((1, 6), 1 / 6)))
-    np.testing.assert_array_equal(*predicted)
 
 
 def spread(y_true, y_pred, *, sensitive_features):

@@ -41,10 +41,10 @@ def assert_usable(model, data=(X, Y, GROUP)):
 
 
 class NotANumber(LogisticRegression):
-    """Its probabilities are NaN for one sample where the first one's weight has grown."""
+    """Its probabilities are NaN for one sample where the first one's weight has grown much."""
 
     def fit(self, X, y, sample_weight=None):
-        self.broken_ = sample_weight is not None and sample_weight[0] > 1
+        self.broken_ = sample_weight is not None and sample_weight[0] > 1.3
         return super().fit(X, y, sample_weight)
 
     def predict_proba(self, X):
@@ -81,7 +81,7 @@ class Diverging(RegressorMixin, BaseEstimator):
 
     def fit(self, X, y, sample_weight=None):
         self.model_ = Ridge().fit(X, y, sample_weight)
-        heavy = sample_weight is not None and sample_weight[0] > 1
+        heavy = sample_weight is not None and sample_weight[0] > 1.3
         self.broken_ = self.when == "always" or heavy
         return self
 
@@ -149,7 +149,7 @@ def test_estimator_that_ignores_weights_is_told():
 
 def test_estimator_that_fits_whatever_the_weights_is_told():
     model = classifier(DecisionTreeClassifier(random_state=0), max_iter=4)
-    with pytest.warns(UserWarning, match="or fits these data whatever the weights are"):
+    with pytest.warns(UserWarning, match="or the estimator fits these data whatever"):
         fitted(model)
 
 
@@ -167,12 +167,13 @@ def test_estimator_that_never_converges_says_so_once():
 class Mortal(LogisticRegression):
     """Kills the process it is fitted in, but not that of the tests, for some weights."""
 
-    def __init__(self, parent=None, how="exit", above=1.0, C=1.0):
+    def __init__(self, parent=None, how="exit", above=1.3, C=1.0):
         super().__init__(C=C)
         self.parent, self.how, self.above = parent, how, above
 
     def fit(self, X, y, sample_weight=None):
-        if os.getpid() != self.parent and sample_weight[0] > self.above:
+        heavy = sample_weight is not None and sample_weight[0] > self.above
+        if os.getpid() != self.parent and heavy:
             os._exit(1) if self.how == "exit" else os.kill(os.getpid(), signal.SIGKILL)
         return super().fit(X, y, sample_weight)
 
@@ -180,7 +181,7 @@ class Mortal(LogisticRegression):
 @pytest.mark.parametrize("how", ["exit", "kill"])
 def test_search_goes_on_where_a_worker_is_killed(how):
     mortal = Mortal(os.getpid(), how)
-    model = classifier(mortal, partition="group_target", max_iter=5, n_jobs=2)
+    model = classifier(mortal, partition="group_target", max_iter=5, n_jobs=2, cv=2)
     with parallel_config(backend="loky"), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         fitted(model)
@@ -314,7 +315,6 @@ def test_last_fit_that_fails_is_followed_by_the_next_best():
         (LogisticRegression(), "solution", 2),
         (LogisticRegression(), "scores", 5),
         (LogisticRegression(), "measurement", 4),
-        (DecisionTreeClassifier(max_depth=2), "solution", 2),
         (DecisionTreeClassifier(max_depth=2), "refit", 2),
         (DecisionTreeClassifier(max_depth=2), "refit", 4),
     ],
@@ -352,7 +352,7 @@ def test_interrupted_metric_keeps_the_best_so_far(n_jobs):
         return abs(rates[0] - rates[1])
 
     model = classifier(metric=gap, partition="group_target", max_iter=8, n_jobs=n_jobs)
-    told = pytest.warns(ConvergenceWarning, match="interrupted after [2-4] of 8 refits")
+    told = pytest.warns(ConvergenceWarning, match="interrupted after [1-4] of 8 refits")
     with parallel_config(backend="threading"), told:
         fitted(model)
     assert_usable(model)

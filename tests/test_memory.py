@@ -185,9 +185,8 @@ def test_warnings_of_a_fit_are_kept_with_it(tmp_path):
 def test_failed_fits_are_made_again(counts, tmp_path):
     for _ in range(2):
         with pytest.raises(ArithmeticError):
-            classifier(CountedTree(str(counts), fails=True), memory=tmp_path).fit(
-                X, y, sensitive_features=group
-            )
+            tree = CountedTree(str(counts), max_depth=3, fails=True)
+            classifier(tree, memory=tmp_path).fit(X, y, sensitive_features=group)
     assert n_fits(counts) == 4 + 3
 
 
@@ -250,7 +249,7 @@ class Mine(GaussianNB):
 X, y, group = make_people()
 if __name__ == "__main__":
     for n_jobs in (2, 1, 2):
-        model = classifier(Mine(), memory={memory!r}, n_jobs=n_jobs, partition="group_target")
+        model = classifier(Mine(), memory={memory!r}, n_jobs=n_jobs, cv=2)
         model.fit(X, y, sensitive_features=group)
         print(model.metric_value_)
 """

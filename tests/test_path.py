@@ -64,7 +64,7 @@ def test_models_are_the_estimators_own_and_keep_their_bounds(metric):
 
 def test_other_points_cost_no_search():
     CountingClassifier.n_fits = 0
-    path, *_ = front(CountingClassifier(), solver="alternating", max_iter=12)
+    path, *_ = front(CountingClassifier(), solver="alternating", max_iter=12, cv=None)
     fits = CountingClassifier.n_fits
     assert fits == path.n_refits == len(path.results["metric"])
     other = path.at([0.3, 0.1])

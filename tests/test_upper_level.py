@@ -266,12 +266,12 @@ def test_metric_is_that_of_the_returned_pipeline():
 
 
 def test_solver_object_sets_its_own_options():
-    model = fitted(searched(solver=AlternatingSolver(5, batch_size=1), max_iter=None))
+    model = fitted(searched(solver=AlternatingSolver(5, min_gain=0.01), max_iter=None))
     assert model.n_refits_ <= 5
     assert fitted(searched(solver=AlternatingSolver(5), max_iter=2)).n_refits_ == 2
     copied = clone(model)
     assert vars(copied.solver) == vars(model.solver)
-    assert "batch_size=1" in repr(model)
+    assert "min_gain=0.01" in repr(model)
 
 
 @pytest.mark.parametrize("metric", ["individual", "demographic_parity"])

@@ -189,6 +189,7 @@ ENSEMBLES = {
 
 
 @pytest.mark.filterwarnings("ignore:Since FrozenEstimator does not appear")
+@pytest.mark.filterwarnings("ignore:the chosen model predicts a single value")
 @pytest.mark.parametrize("random_state", [None, 0])
 @pytest.mark.parametrize("name", ENSEMBLES)
 def test_ensembles_of_classifiers(name, random_state):

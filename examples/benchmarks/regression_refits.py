@@ -64,9 +64,8 @@ def run_split(options, name, seed, estimator):
     baseline = clone(estimator).fit(X, y)
     noise = np.random.default_rng(seed).normal(scale=0.2, size=len(y))
     perturbed = clone(estimator).fit(X, y, sample_weight=np.exp(noise))
-    guides = {} if options.guides is None else {"guides": options.guides}
     model = BADRRegressor(
-        estimator, solver=AlternatingSolver(10, min_gain=0, **guides), partition="group_target",
+        estimator, solver=AlternatingSolver(options.max_iter, min_gain=0), partition="group_target",
         n_target_bins=options.bins, cv=options.cv, random_state=seed,
     )  # fmt: skip
     with warnings.catch_warnings():
@@ -114,7 +113,7 @@ def main(arguments=None):
     parser.add_argument("--bins", type=int, default=4, help="bins of the target")
     parser.add_argument("--leaves", type=int, default=31, help="leaves of a tree")
     parser.add_argument("--iterations", type=int, default=100, help="trees")
-    parser.add_argument("--guides", nargs="*", help="guides of the solver; none: guide-free")
+    parser.add_argument("--max-iter", type=int, default=6, help="refits, the baseline included")
     parser.add_argument("--output", type=Path, default=Path("benchmarks_regression_refits.json"))
     options = parser.parse_args(arguments)
 

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from _estimators import ESTIMATORS, GROUPS, load_frame
 from _reference import Reference
 from _tables import TABLES, load_table, read_table
-from few_refits import ESTIMATORS, GROUPS, load_frame
 from sklearn.base import clone
 from sklearn.model_selection import train_test_split
 

@@ -72,7 +72,9 @@ class Guide(ABC):
         self.shares = problem.shares
         rows, factor = _choose_rows(problem)
         self.values, self._rows = Values(evaluator, rows, factor), rows
-        self.response = Response(prior, memorises=evaluator.folds[0].rows is None)
+        memorises = evaluator.folds[0].rows is None
+        weight = self.values.data.sample_weight
+        self.response = Response(prior, memorises=memorises, weight=weight)
         self.first = np.nan, np.nan
         self.anchors: list[Anchor] = []
         self._codes = evaluator.cells.codes[rows]

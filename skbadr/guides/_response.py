@@ -41,6 +41,8 @@ class Response:
     prior : Prior
     memorises : bool
         Whether rows may go toward their own targets, as training rows do.
+    weight : ndarray of shape (n,) or None, default=None
+        Of the rows; None: ones.
 
     Attributes
     ----------
@@ -52,8 +54,8 @@ class Response:
         What refits alone say of the common part of the way, NaN before any.
     """
 
-    def __init__(self, prior, *, memorises):
-        self.prior, self.memorises = prior, memorises
+    def __init__(self, prior, *, memorises, weight=None):
+        self.prior, self.memorises, self.weight = prior, memorises, weight
         self.along, self.toward = prior.along, prior.toward if memorises else 0.0
         self.measured = np.nan
         self._evidence = []
@@ -66,8 +68,9 @@ class Response:
         moves, pulls, change : ndarray of shape (n, ...)
             How theory moves the scores, how far their own targets pull them, and what happened.
         """
+        root = 1.0 if self.weight is None else np.sqrt(self.weight)[:, None]
         arrays = (np.reshape(array, (len(array), -1)) for array in (moves, pulls, change))
-        self._evidence.append(tuple(arrays))
+        self._evidence.append(tuple(root * array for array in arrays))
         used = 2 if self.memorises else 1
         square, across = np.zeros((used, used)), np.zeros(used)
         for *ways, change in self._evidence:
@@ -92,6 +95,7 @@ class Response:
         for moves, pulls, change in self._evidence:
             across = across + (moves * (change - self.toward * pulls)).sum(axis=1)
             square = square + np.square(moves).sum(axis=1)
-        weight = self.prior.rows * square.mean()
-        own = (across + weight * along) / (square + weight)
+        weight = np.ones(len(square)) if self.weight is None else self.weight
+        mean = self.prior.rows * square.sum() / weight.sum() * weight
+        own = (across + mean * along) / (square + mean)
         return np.clip(own, -self.prior.largest, self.prior.largest)

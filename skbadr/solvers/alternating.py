@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import closing
+from numbers import Integral, Real
 from typing import TYPE_CHECKING
 
-from skbadr._typing import Int
+from sklearn.exceptions import ConvergenceWarning
+
+from skbadr._typing import Float, Int
+from skbadr._warnings import warn_user
 from skbadr.guides import make_guide
-from skbadr.solvers.guided_search import GuidedSearch
-from skbadr.solvers.refits import RefitSolver
+from skbadr.result import Archive
+from skbadr.solvers.base import UpperSolver
+from skbadr.solvers.guided_search import Candidate, GuidedSearch
 
 # Refits by default, the baseline included: on training rows, on one held-out part, on folds (each
 # counts once for every fold).
@@ -15,10 +22,9 @@ ON_TRAINING_ROWS, HELD_OUT, ON_FOLDS = 6, 5, 3
 
 if TYPE_CHECKING:
     from skbadr.problem import BilevelProblem
-    from skbadr.result import Archive
 
 
-class AlternatingSolver(RefitSolver):
+class AlternatingSolver(UpperSolver):
     """Alternate weighted refits of any estimator with steps that a guide predicts to be best.
 
     The baseline is fitted first. A guide then predicts for free what any weights would make of it
@@ -44,6 +50,31 @@ class AlternatingSolver(RefitSolver):
     and Dobriban (2024), arXiv 2402.02817, for what weights do to the best classifier.
     """
 
+    def __init__(
+        self,
+        max_iter: Int | None = None,
+        *,
+        time_limit: Float | None = None,
+        min_gain: Float = 1e-3,
+    ) -> None:
+        super().__init__(max_iter)
+        self.time_limit = time_limit
+        self.min_gain = min_gain
+        self._check()
+
+    def _check(self):
+        value = self.max_iter
+        if value is not None:
+            whole = isinstance(value, Integral) and not isinstance(value, bool)
+            if not whole or value < 1:
+                raise ValueError(f"max_iter must be an integer >= 1, got {value!r}.")
+        for name in ("time_limit", "min_gain"):
+            value = getattr(self, name)
+            if value is None and name == "time_limit":
+                continue
+            if not isinstance(value, Real) or isinstance(value, bool) or not value >= 0:
+                raise ValueError(f"{name} must be a number >= 0, got {value!r}.")
+
     def budget(self, problem: BilevelProblem) -> Int | None:  # noqa: D102
         if self.max_iter is not None:
             return self.max_iter
@@ -54,3 +85,74 @@ class AlternatingSolver(RefitSolver):
 
     def begin(self, problem: BilevelProblem, archive: Archive) -> GuidedSearch:  # noqa: D102
         return GuidedSearch(problem, archive, make_guide(problem), min_gain=self.min_gain)
+
+    def solve(self, problem: BilevelProblem) -> Archive:  # noqa: D102
+        archive = Archive(problem.objective, keeps_responses=True)
+        budget = self.budget(problem)
+        try:
+            self._run(problem, archive, budget)
+        except KeyboardInterrupt:
+            if not archive.evaluations:
+                raise
+            archive.interrupted = True
+            warn_user(
+                f"the search was interrupted after {len(archive.evaluations)} of {budget} refits; "
+                "the best model so far is kept.",
+                ConvergenceWarning,
+            )
+        archive.forget_responses()
+        return archive
+
+    def _run(self, problem, archive, budget):
+        begin = time.perf_counter()
+        # Alone, so that an estimator that cannot be fitted fails before anything else starts.
+        if _visit(problem, archive, Candidate(problem.shares, "baseline")):
+            return
+        if archive.best.failed:
+            raise archive.best.error
+        if budget == 1 or problem.objective.is_ideal(archive.best):
+            archive.converged = True
+            return
+        search = self.begin(problem, archive)
+        try:
+            archive.converged = self._search(problem, archive, search, budget, begin)
+        finally:
+            archive.response = search.response()
+
+    def _search(self, problem, archive, search, budget, begin):
+        """Return whether the search came to its end."""
+        while len(archive.evaluations) < budget and not problem.objective.is_ideal(archive.best):
+            if self.time_limit is not None and time.perf_counter() - begin >= self.time_limit:
+                return False
+            candidate = search.next()
+            if candidate is None:
+                _tell_of_nothing(problem, archive)
+                break
+            if _visit(problem, archive, candidate):
+                return False
+        return True
+
+
+def _tell_of_nothing(problem, archive):
+    """Warn where not even a first refit promises anything, though the goal is not reached."""
+    objective = problem.objective
+    met = objective.bound is not None and objective.is_met(archive.best)
+    if len(archive.evaluations) == 1 and not met:
+        warn_user(
+            "no refit promises any gain on these rows: the metric hardly depends on the weights, "
+            "or the estimator fits these data whatever the weights are (then give it less freedom, "
+            "or set cv)."
+        )
+
+
+def _visit(problem, archive, candidate):
+    """Refit at a candidate; return whether a monitor asked to stop."""
+    task = [(candidate.weights, candidate.origin)]
+    with closing(problem.evaluate(task, len(archive.evaluations) + 1)) as evaluations:
+        for evaluation in evaluations:
+            evaluation.predicted_metric = candidate.metric
+            evaluation.predicted_score = candidate.score
+            archive.add(evaluation)
+            if problem.monitor is not None and problem.monitor(evaluation, archive):
+                return True
+    return False

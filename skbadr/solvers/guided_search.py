@@ -1,12 +1,12 @@
 """Where to refit next: the best point that a guide predicts."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from skbadr._simplex import from_log_coordinates, log_coordinates, project_simplex
 from skbadr.solvers.cross_entropy import CrossEntropy
-from skbadr.solvers.refits import Candidate
 
 # Searches of predictions that are counted, and of those that call a user's function.
 COUNTED, CALLED = CrossEntropy(rounds=10, draws=200), CrossEntropy(rounds=8, draws=48)
@@ -49,6 +49,26 @@ class Settings:
     shrink: float = 0.6
 
 
+class Candidate(NamedTuple):
+    """Weights to refit at, where they come from, and what is expected of them.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (K,)
+    origin : str
+    metric, score : float
+        Predictions; NaN where there are none.
+    gain : float
+        Predicted improvement on the best visited point, in the units of `GuidedSearch.loss`.
+    """
+
+    weights: np.ndarray
+    origin: str
+    metric: float = np.nan
+    score: float = np.nan
+    gain: float = np.inf
+
+
 class GuidedSearch:
     """Search what a guide predicts for the best point to refit at.
 
@@ -68,14 +88,13 @@ class GuidedSearch:
         self.min_gain, self.settings = min_gain, settings
         self._round = self._n_learnt = 0
 
-    def next_batch(self, n_left):
-        """Return the candidate that promises most, alone; none where that is too little."""
-        self._learn()
+    def next(self):
+        """Return the next candidate: the user's first, then the best; None where too little."""
         given = not np.array_equal(self.problem.initial, self.problem.shares)
         if len(self.archive.evaluations) == 1 and given:
-            return [Candidate(self.problem.project(self.problem.initial), "init")]
+            return Candidate(self.problem.project(self.problem.initial), "init")
         candidate = self.best(self.problem.objective)
-        return [candidate] if candidate.gain >= self.min_gain else []
+        return candidate if candidate.gain >= self.min_gain else None
 
     def response(self):
         """Return how far refits moved along what theory says, NaN before any."""
