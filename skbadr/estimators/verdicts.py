@@ -22,7 +22,7 @@ def verdicts(model):
     """
     metric = get_metric(model.metric, model._task)
     return [
-        *_promise(model, metric),
+        *promise(model),
         *_gain(model, metric),
         *_price(model, metric),
         *_constant(model, metric),
@@ -47,21 +47,29 @@ def _on_training_rows(model):
     return model.evaluated_on_ == "training data"
 
 
-def _promise(model, metric):
-    """Tell what is promised of new rows, where a confidence was asked for."""
-    if model.confidence is None:
+def promise(model):
+    """Return a sentence on what is promised of new rows, in a list; empty without a confidence.
+
+    Parameters
+    ----------
+    model : fitted BADR estimator
+
+    Returns
+    -------
+    sentences : list of str
+        At most one.
+    """
+    if getattr(model, "confidence", None) is None:
         return []
+    metric = get_metric(model.metric, model._task)
     bound = metric.bound_text(bound_of(model, metric))
     side = "lower" if metric.greater_is_better else "upper"
-    limit = f"the {side} {model.confidence:g} confidence limit is {model.metric_upper_:.4f}"
+    limit = f"{side} {100 * model.confidence:g} % confidence limit is {model.metric_upper_:.4f}"
     if model.bound_met_:
-        return [
-            f"Promised of new rows from the same population: {bound}, with confidence "
-            f"{model.confidence:g} ({limit})."
-        ]
+        return [f"The fit promises {bound} on new rows of the same population: the {limit}."]
     return [
-        f"Nothing is promised of new rows: {limit}, which misses {bound}. The model is the one "
-        "whose limit misses it by least."
+        f"The fit promises nothing on new rows: the {limit}, which misses {bound}. The model is "
+        "the one whose limit misses the bound by least."
     ]
 
 

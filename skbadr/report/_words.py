@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from skbadr.comparison._words import format_reach
+
 # What the field's names mean, of a rate or mean that is compared between groups.
 _RATES = {
     "demographic_parity": "the share of positive predictions",
@@ -65,7 +67,7 @@ def unknowns(result: Any, key: str, small: int) -> list[str]:
     elif audit.bound is not None and audit.holds is None:
         sentences.append(
             f"Whether {settings['metric']} keeps the bound {audit.bound:.4g} on people not yet "
-            f"seen {audit.verdict}."
+            f"seen {audit.verdict}. {format_reach(result)}"
         )
         if audit.group_needed is not None:
             label, rows = audit.group_needed
