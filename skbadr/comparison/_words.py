@@ -77,9 +77,9 @@ def format_reach(result: Bunch) -> str:
     enough = audit.bound + room
     words = "or more" if audit.greater_is_better else "or less"
     if enough <= 0 and not audit.greater_is_better:
-        return f"With {audit.n_rows:,} rows no value can show that the bound holds."
+        return f"With {audit.n_rows:,} test rows no value can show that the bound holds."
     return (
-        f"With {audit.n_rows:,} rows a value of about {enough:.2g} {words} would show that the "
+        f"With {audit.n_rows:,} test rows a value of about {enough:.2g} {words} would show that the "
         f"bound {audit.bound:.4g} holds."
     )
 

@@ -19,7 +19,7 @@ from skbadr.comparison import format_headline
 
 from ._figures import chosen_groups, draw, draw_rates, draw_test, draw_visited
 from ._page import import_figure, import_jinja2, render
-from ._words import gains, metric_in_words, missed, unknowns
+from ._words import gains, metric_in_words, missed, unknowns, without_addresses
 
 if TYPE_CHECKING:
     from sklearn.utils import Bunch
@@ -189,7 +189,7 @@ def _positives(result, y, positive):
 def _model(model):
     return {
         "name": type(model).__name__,
-        "estimator": " ".join(str(model.estimator).split()),
+        "estimator": without_addresses(model.estimator),
         "evaluated_on": model.evaluated_on_,
         "confidence": model.confidence,
         "partition": model.partition_ if isinstance(model.partition_, str) else "given cells",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from skbadr.comparison._words import format_reach
@@ -40,6 +41,12 @@ _ENDS = {
 }
 # Groups that get a sentence of their own; the table has all.
 _MOST_SENTENCES = 12
+
+
+def without_addresses(estimator: Any) -> str:
+    """Return an estimator's text on one line; objects in it lose their modules and addresses."""
+    text = " ".join(repr(estimator).split())
+    return re.sub(r"<(?:function )?(?:[\w<>]+\.)*(<?\w+>?)(?: object)? at 0x\w+>", r"\1(...)", text)
 
 
 def metric_in_words(name: str, task: str) -> str | None:
