@@ -79,8 +79,8 @@ def format_reach(result: Bunch) -> str:
     if enough <= 0 and not audit.greater_is_better:
         return f"With {audit.n_rows:,} test rows no value can show that the bound holds."
     return (
-        f"With {audit.n_rows:,} test rows a value of about {enough:.2g} {words} would show that the "
-        f"bound {audit.bound:.4g} holds."
+        f"With {audit.n_rows:,} test rows a value of about {enough:.2g} {words} would show that "
+        f"the bound {audit.bound:.4g} holds."
     )
 
 
