@@ -32,7 +32,9 @@ class SlicedMetric(FairnessMetric):
     intersectional : bool, default=True
         Whether several sensitive columns are crossed; False: each is compared by itself.
 
-    Notes ----- A stratum is a level of the control features of fairlearn's ``MetricFrame``. The
+    Notes
+    -----
+    A stratum is a level of the control features of fairlearn's ``MetricFrame``. The
     groups are those of the stratum, and with ``method="to_overall"`` so are all samples.
 
     Examples

@@ -90,7 +90,9 @@ def audit(
     UndefinedMetricWarning
         If a group leaves the metric undefined, naming it.
 
-    Notes ----- Limits of rates are Jeffreys' limits (Cai 2005). Limits of gaps and ratios follow
+    Notes
+    -----
+    Limits of rates are Jeffreys' limits (Cai 2005). Limits of gaps and ratios follow
     from the limits of the groups' rates (Donner and Zou 2012), and hold for the largest of all
     gaps. The upper limit needs no correction for the number of gaps, because the largest gap is one
     of the gaps. The lower limit is corrected by simulation. Means have Hall's correction for
