@@ -66,7 +66,8 @@ print(
 # %%
 # What the groups pay
 # -------------------
-# The same function also makes a scorer: ``fairness_scorer(cost_gap, sensitive_columns="age_band")``.
+# The same function also makes a scorer: ``fairness_scorer(cost_gap,
+# sensitive_columns="age_band")``.
 
 baseline = boosting.fit(X_train, y_train)
 scorer = fairness_scorer(cost_gap, sensitive_columns="age_band")

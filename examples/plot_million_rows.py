@@ -11,8 +11,8 @@ re-weights in one loop. Single precision stays single, and X is never copied. X 
 # %%
 # The table
 # ---------
-# The table has ten features, and three groups whose members differ a little in features, effects and
-# base rate. (The environment variable ``SKBADR_EXAMPLE_ROWS`` makes it smaller.)
+# The table has ten features, and three groups whose members differ a little in features, effects
+# and base rate. (The environment variable ``SKBADR_EXAMPLE_ROWS`` makes it smaller.)
 
 import os
 import time
