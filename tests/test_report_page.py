@@ -206,6 +206,8 @@ def test_a_bound_with_a_confidence_is_said():
     model.fit(X[:1000], y[:1000], sensitive_features=group[:1000])
     text = check_page(model.report(X[1000:], y[1000:], sensitive_features=group[1000:]).html).text
     assert "on people not yet seen, with a confidence of 90 %." in text
+    said = "The fit promises demographic_parity <= 0.15" if model.bound_met_ else "promises nothing"
+    assert said in text
 
 
 def test_groups_in_columns_of_X_and_labels_that_are_texts():
