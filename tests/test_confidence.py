@@ -73,7 +73,7 @@ def test_that_a_linear_model_is_judged_by_rows_left_out(metric):
     best = (model.results_["cell_weights"] == model.cell_weights_).all(axis=1)
     assert model.metric_upper_ in model.results_["metric_upper"][best]
     assert model.metric_value_ in model.results_["metric"][best]
-    assert "The fit promises demographic_parity <= " in model.summary()
+    assert "The fit promises " in model.summary()
 
 
 def test_that_more_confidence_keeps_further_inside():
@@ -220,7 +220,7 @@ def test_that_comparisons_say_what_holds():
     assert len(lines) == len(result.rows)
     assert lines[0].split() == ["baseline", "estimator", "violated"]
     assert "verdict" not in format_table(result)
-    assert "The fit promises demographic_parity <= " in format_headline(result)
+    assert "The fit promises demographic_parity <= 0.05" in format_headline(result)
 
 
 GOALS = {
