@@ -11,9 +11,9 @@ fairness metric then starts from their agreement.
 # %%
 # The largest hospital has the worst instrument
 # ---------------------------------------------
-# Three hospitals measure the same thing with different precision, and most patients are those of
-# the least precise. A baseline fit counts all patients alike, and so listens to the noise;
-# down-weighting it serves all three.
+# Three hospitals measure the same thing with different precision. The least precise hospital has
+# most of the patients. A baseline fit counts all patients alike, and so learns much of its noise.
+# Less weight on its patients serves all three hospitals.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -40,10 +40,9 @@ X, _, y, hospital = draw(300, 0)
 # %%
 # Bargaining, and then a goal
 # ---------------------------
-# The goal of the search is that the hospitals' losses be alike. It is looked for from the baseline
-# model ("one stage"), and after bargaining, with the promise that no hospital loses what was
-# agreed on (``stage2_tolerance``: by how much a loss may rise again). Losses are those of five
-# folds left out.
+# The search makes the hospitals' losses alike. One search starts from the baseline model ("one
+# stage"). The other starts after bargaining, and keeps what was agreed on: ``stage2_tolerance``
+# says by how much a loss may rise again. Losses are those of five folds left out.
 
 options = {"metric": "group_loss_gap", "cv": 5, "random_state": 0}
 models = {
@@ -68,7 +67,7 @@ for label, values in (
 # %%
 # On new patients
 # ---------------
-# For these the true values are known, so that the noise of measurement does not hide the errors of
+# The true values of new patients are known, so the noise of measurement does not hide the errors of
 # the models.
 
 X_new, truth, _, new_hospital = draw(20_000, 1)

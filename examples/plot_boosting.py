@@ -49,8 +49,8 @@ print(fair.summary())
 # %%
 # The search, refit by refit
 # --------------------------
-# The summary lists where each refit came from, and what was expected of it. The picture shows the
-# same: the metric against its bound above, the accuracy below.
+# The summary lists every model that the search visited, with its predicted and its actual metric
+# and score. The picture shows the same: the metric against its bound above, the accuracy below.
 
 ConvergenceDisplay.from_estimator(fair)
 plt.gcf().set_size_inches(6.5, 4.5)

@@ -50,8 +50,8 @@ def penalised(strength):
 # %%
 # Four models, and their certificates
 # -----------------------------------
-# BADR weighs the groups, or groups and targets. In the first case what is efficient is efficient
-# between groups, in the second between the cells that carry weights.
+# BADR weighs the groups, or groups and targets. Models over groups are efficient between groups.
+# Models over groups and targets are efficient between the cells that carry weights.
 
 groups = BADRClassifier(LogisticRegression(), metric="covariance", partition="group")
 cells = BADRClassifier(
@@ -121,5 +121,5 @@ ax.grid(color="0.92")
 # with weights of the groups alone, is better for women and men at once. BADR over groups stays on
 # the curve. It hardly changes the rates, because nearly the same model is best for both groups.
 # BADR over groups x targets also leaves that curve, for a smaller difference at the baseline
-# model's accuracy. It wastes nothing between its cells, which are those who repay and those who do
-# not of either sex.
+# model's accuracy. It wastes nothing between its four cells: women and men who repay, and women
+# and men who do not.

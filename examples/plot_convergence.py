@@ -33,7 +33,7 @@ shares = np.array([(clinic == c).mean() for c in clinics])
 metric = get_metric("group_loss_variance", loss="log_loss")
 
 # %%
-# The variance of the clinics' mean losses is zero where the model serves all of them equally well.
+# The variance of the clinics' mean losses is zero if the model serves all clinics equally well.
 # Each point of the triangle below is one choice of weights, and one trained model.
 
 
@@ -140,6 +140,7 @@ right.grid(color="0.92")
 
 # %%
 # Exact derivatives and the single loops find the weights under which all three clinics are served
-# alike; "implicit" looks around from several starts, in case there is more than one valley. "sgd"
-# ends a little beside the minimum, as each of its steps sees part of the rows, and "alternating"
-# further off: it ends when refits gain less than ``tol=1e-4``, and needs no derivative at all.
+# alike. "implicit" looks around from several starts, in case there is more than one valley. "sgd"
+# ends a little beside the minimum, because each of its steps sees only part of the rows.
+# "alternating" ends further off. It stops when refits gain less than ``tol=1e-4``, and needs no
+# derivative at all.

@@ -41,9 +41,9 @@ def cost_gap(y_true, y_pred, *, sensitive_features):
 # %%
 # Pass it as it is
 # ----------------
-# ``metric=cost_gap`` is all there is to it, with any estimator. ``make_fairness_metric`` says more
-# where there is more to say, as scikit-learn's ``make_scorer`` does: that greater is better, or
-# that the function wants probabilities.
+# ``metric=cost_gap`` is enough, with any estimator. ``make_fairness_metric`` works like
+# scikit-learn's ``make_scorer``: it says that greater is better, or that the function wants
+# probabilities.
 
 X, y = make_applicants(8000, random_state=2)
 X = X.astype({"sex": "category", "age_band": "category"})
@@ -66,7 +66,8 @@ print(
 # %%
 # What the groups pay
 # -------------------
-# The same function is a scorer, too: ``fairness_scorer(cost_gap, sensitive_columns="age_band")``.
+# The same function also makes a scorer: ``fairness_scorer(cost_gap,
+# sensitive_columns="age_band")``.
 
 baseline = boosting.fit(X_train, y_train)
 scorer = fairness_scorer(cost_gap, sensitive_columns="age_band")

@@ -50,8 +50,7 @@ predictions["baseline model"] = baseline.predict(X_test)
 # %%
 # BADR: one walk along all bounds
 # -------------------------------
-# ``path.predictions`` answers with the dict of arrays that fairlearn's ``plot_model_comparison``
-# takes.
+# ``path.predictions`` returns the dict of arrays that fairlearn's ``plot_model_comparison`` takes.
 
 path = timed(
     "BADR",
@@ -66,8 +65,8 @@ for bound, predicted in zip(path.bounds, path.predictions(X_test).values(), stri
 # %%
 # fairlearn
 # ---------
-# Its ``difference_bound`` compares each group with all rows, not groups with each other: half of
-# our bound is meant to be the same.
+# fairlearn's ``difference_bound`` compares each group with all rows, and BADR compares groups with
+# each other. fairlearn therefore gets half of BADR's bound.
 
 for bound in BOUNDS:
     reduction = ExponentiatedGradient(
@@ -138,6 +137,6 @@ for name, predicted in predictions.items():
 # %%
 # BADR and ``ExponentiatedGradient`` find the same curve, within half a point of accuracy. BADR
 # finds single models in a fraction of the time. The reduction finds mixtures, which may answer the
-# same applicant differently tomorrow. ``ThresholdOptimizer`` does better than both: it is told
+# same applicant differently tomorrow. ``ThresholdOptimizer`` does better than both. It knows
 # everybody's sex when it predicts, and holds men to a stricter threshold. If that is lawful, it is
 # the simplest cure.

@@ -41,8 +41,9 @@ print(f"{path.n_refits} fits of the estimator, {len(path.results['metric'])} mod
 # %%
 # Look at it
 # ----------
-# On the left every model that the walk visited, and those that no other beats in both respects. On
-# the right what they mean for each group of applicants: whose losses grow as the bound tightens.
+# The left side shows every model that the walk visited. A line joins the models that no other model
+# beats in both respects. The right side shows each group's loss along the front: whose losses grow
+# as the bound tightens.
 
 fig, (left, right) = plt.subplots(1, 2, figsize=(10.5, 4), layout="constrained")
 ParetoFrontDisplay.from_path(path, ax=left)
@@ -53,9 +54,9 @@ right.set_title("who pays", fontsize="medium")
 # %%
 # Choose on rows the walk has not seen
 # ------------------------------------
-# A point of the front was chosen for the training rows, and looks a little better there than it
-# is. So let other rows decide, by a rule that is stated beforehand: *the fairest model that gives
-# up at most one point of accuracy*. A third part of the rows then tells what to expect.
+# A point of the front was chosen on the training rows, and looks a little better there than it is.
+# Let other rows decide, by a rule that is stated beforehand: *the fairest model that gives up at
+# most one point of accuracy*. A third part of the rows then shows what to expect.
 
 X_valid, X_test, y_valid, y_test, sex_valid, sex_test = train_test_split(
     X_rest, y_rest, sex_rest, test_size=0.5, random_state=0
@@ -78,8 +79,8 @@ chosen = np.flatnonzero(allowed)[disparity[allowed].argmin()]
 print(f"chosen: the model under the bound {path.bounds[chosen - 1]:.3f}")
 
 # %%
-# The standard error of a rate is about one to two points with a thousand rows per group:
-# neighbours on the front cannot be told apart on the validation rows, and need not be.
+# With a thousand rows per group the standard error of a rate is about one to two points. Neighbours
+# on the front cannot be told apart on the validation rows, and need not be.
 
 test = measure(X_test, y_test, sex_test)
 fig, ax = plt.subplots(figsize=(6.5, 4.2), layout="constrained")
@@ -100,5 +101,5 @@ for name, i in (("baseline", 0), ("chosen", chosen)):
     print(f"{name:8} on test rows: accuracy {test[0][i]:.3f}, equalized odds {test[1][i]:.3f}")
 
 # %%
-# On the test rows the chosen model also gives up less than a point of accuracy, for some five
+# On the test rows the chosen model also gives up less than a point of accuracy, for about five
 # points of equalized odds.

@@ -37,7 +37,7 @@ grid = {
 parity = fairness_scorer("demographic_parity", sensitive_columns="sex")
 
 # %%
-# Scores are better the greater, so that the scorer returns the difference with its sign changed.
+# Greater scores are better, so the scorer returns the difference with its sign changed.
 # The rule for the final choice is a function of ``cv_results_``: the most accurate of the models
 # whose groups differ by at most 8 points *on the folds left out*.
 

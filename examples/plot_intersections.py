@@ -30,8 +30,8 @@ X_train[columns].value_counts(sort=False)
 # %%
 # Repair one attribute, or both
 # -----------------------------
-# What is bounded is the largest difference of true positive rates: of those who would repay, who
-# gets a loan? The first model looks at sex alone, the second at sex and age together.
+# The bound is on the largest difference of true positive rates: the share of loans among applicants
+# who would repay. The first model looks at sex alone, the second at sex and age together.
 
 model = make_pipeline(loan_encoder(), LogisticRegression())
 options = {"metric": "equal_opportunity", "bound": 0.08}
@@ -87,5 +87,5 @@ for names in (["sex"], ["age_band"], columns):
 
 # %%
 # Fairness by sex alone brought women and men together on average, and left young women where they
-# had been: the six groups differ even more than before. Weights for all six bring them within a
-# few points of each other, at the price of some four points of accuracy.
+# had been. The six groups differ even more than before. Weights for all six groups bring them
+# within a few points of each other, at the price of about four points of accuracy.

@@ -11,8 +11,8 @@ re-weights in one loop. Single precision stays single, and X is never copied. X 
 # %%
 # The table
 # ---------
-# Ten features, three groups whose members differ a little in features, effects and base rate. (The
-# environment variable ``SKBADR_EXAMPLE_ROWS`` makes it smaller.)
+# The table has ten features, and three groups whose members differ a little in features, effects
+# and base rate. (The environment variable ``SKBADR_EXAMPLE_ROWS`` makes it smaller.)
 
 import os
 import time
@@ -91,6 +91,6 @@ ax.legend(frameon=False)
 ax.spines[["top", "right"]].set_visible(False)
 
 # %%
-# A fair model for a million rows takes two to six times as long as the baseline model, its own last
-# fit included. ``solver="auto"`` chooses "gd" here for metrics with a gradient, and
+# With its last fit, a fair model for a million rows takes two to six times as long as the baseline
+# model. ``solver="auto"`` chooses "gd" here for metrics with a gradient, and
 # "implicit" for bounds.

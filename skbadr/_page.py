@@ -16,7 +16,7 @@ class Report:
     html : str
         The page.
     title : str
-        Of the page.
+        Title of the page.
     """
 
     html: str
@@ -28,7 +28,7 @@ class Report:
         Parameters
         ----------
         path : str or path
-            Of the file; one that is there is replaced.
+            Path of the file; an existing file is replaced.
 
         Returns
         -------

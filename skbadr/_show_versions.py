@@ -30,8 +30,8 @@ _OPTIONAL = (
 def show_versions() -> None:
     """Print the versions of Python, skbadr and the packages it works with, for a report of a bug.
 
-    Also printed are the system, the number of processors, the libraries for linear algebra and
-    threads, and the names that other packages offer. Nothing printed names a user or a folder.
+    It also prints the system, the number of processors, the libraries for linear algebra and
+    threads, and the names that other packages offer. It prints no name of a user or a folder.
 
     Examples
     --------

@@ -18,23 +18,23 @@ __all__ = ["Loss", "get_loss"]
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss per sample, with what the fairness metrics of it need.
+    """A loss per sample, with all that fairness metrics need from it.
 
     Parameters
     ----------
     name : str
-        As ``loss=`` takes it.
+        Name that ``loss=`` takes.
     function : callable ``(y, response) -> ndarray of shape (n,)``
         `response` is the output of `response_method`: class codes, probabilities of shape (n, C),
         decision functions of shape (n,) or (n, m), or real predictions.
     response_method : {"predict", "predict_proba", "decision_function"}
     task : {"classification", "regression"}
     gradient : callable ``(y, scores) -> (loss, gradient)`` or None, default=None
-        In decision functions (or real predictions) of shape (n, m).
+        Gradient in decision functions (or real predictions) of shape (n, m).
     kinked : bool, default=False
-        Whether that gradient jumps.
+        Whether the gradient jumps.
     constant : callable ``(y, weight, n_classes) -> response`` or None, default=None
-        What a model that knows nothing of X responds, of shape () or (C,).
+        Response of the best model that knows nothing of X, of shape () or (C,).
     lowest_target : float, default=-inf
         Targets are at least this.
     excluded : bool, default=False
@@ -340,8 +340,8 @@ def get_loss(name: str, **options: Any) -> Loss:
     Parameters
     ----------
     name : str
-        Of labels: "zero_one"; of probabilities: "log_loss"; of decision functions:
-        "squared_hinge", "least_squares" (to targets -1 and 1); of real predictions:
+        Losses of labels: "zero_one"; of probabilities: "log_loss"; of decision functions:
+        "squared_hinge", "least_squares" (with targets -1 and 1); of real predictions:
         "squared_error", "absolute_error", "huber", "squared_epsilon_insensitive",
         "poisson_deviance", "gamma_deviance", "tweedie_deviance".
     **options

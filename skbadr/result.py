@@ -36,18 +36,18 @@ class Evaluation:
     ----------
     cell_weights : ndarray of shape (K,)
     metric, score : float
-        NaN where the refit failed or the metric is undefined.
+        NaN if the refit failed or the metric is undefined.
     value : float
-        Where `metric` is a confidence limit, the metric itself; else NaN.
+        The metric itself if `metric` is a confidence limit; else NaN.
     cell_losses : ndarray of shape (K,)
     losses_by_group : ndarray of shape (S,) or None
-        Mean loss of each sensitive group; NaN where no sample of it was evaluated.
+        Mean loss of each sensitive group; NaN if no sample of the group was evaluated.
     statistics : ndarray or None
         The metric's statistics, which surrogates model.
     origin : str
-        Where the candidate came from.
+        What proposed the candidate.
     iteration : int
-        Upper-level iteration in which it was visited.
+        Upper-level iteration in which the point was visited.
     refit_time : float
         Seconds spent in the wrapped estimator's fit.
     n_refits : int
@@ -61,9 +61,9 @@ class Evaluation:
     model : object or None
         The fitted last step, dropped as soon as a better point is known.
     responses : dict of ndarray or None
-        What the estimator responded to the evaluated rows, by method, where a guide learns of it.
+        Responses of the estimator to the evaluated rows, by method, if a guide learns from them.
     predicted_metric, predicted_score : float
-        What the search expected of the refit; NaN where it expected nothing.
+        What the search expected of the refit; NaN if it expected nothing.
     """
 
     cell_weights: FloatArray
@@ -90,12 +90,12 @@ class Evaluation:
 
     @property
     def proba(self) -> Array | None:
-        """Probabilities on the evaluated samples, where they were kept."""
+        """Probabilities on the evaluated samples, if they were kept."""
         return None if self.responses is None else self.responses.get("predict_proba")
 
     @property
     def predicted(self) -> Array | None:
-        """Predictions on the evaluated samples, where they were kept."""
+        """Predictions on the evaluated samples, if they were kept."""
         return None if self.responses is None else self.responses.get("predict")
 
     @property
@@ -112,7 +112,7 @@ class Archive:
     objective : UpperObjective
         Ranks evaluations by its ``key``.
     keeps_responses : bool, default=False
-        Whether all evaluations keep their responses, for a guide, not the first alone.
+        Whether all evaluations keep their responses, for a guide, instead of only the first.
     """
 
     objective: Objective
@@ -167,7 +167,7 @@ class Archive:
         ----------
         evaluations : list of Evaluation
         candidates : list of Evaluation
-            Those of them that may be the best: fits of the estimator itself.
+            Evaluations among these that may be the best: fits of the estimator itself.
         """
         seen = {id(evaluation) for evaluation in self.evaluations}
         self.evaluations[1:1] = [e for e in evaluations if id(e) not in seen]
@@ -200,7 +200,8 @@ class Archive:
         Parameters
         ----------
         order : ndarray of shape (K,) or None, default=None
-            Place of each cell in the order of labels, in which the weights and losses are given.
+            Place of each cell in the order of labels. Weights and losses are given in the order of
+            labels.
         """
         visited = self.evaluations
         costs = np.array([self.objective.cost(e.metric) for e in visited])

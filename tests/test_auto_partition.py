@@ -120,14 +120,14 @@ def test_sample_weights_are_of_the_cells_that_were_fitted():
 @pytest.mark.parametrize(
     "options, sentence",
     [
-        ({"bound": 0.1}, "group x target cells, as partition='auto' chooses: a bound is given for "
-         "a metric of decisions, which weights of groups alone hardly move."),
-        ({"trade_off": 9.0}, "group x target cells, as partition='auto' chooses: a trade_off is "
-         "given for a metric of decisions, which weights of groups alone hardly move."),
-        ({}, "groups, as partition='auto' chooses: neither bound nor trade_off is given."),
-        ({"metric": "worst_group_loss", "bound": 9.0}, "groups, as partition='auto' chooses: "
+        ({"bound": 0.1}, "group x target cells. partition='auto' chose them: weights of groups "
+         "alone hardly move a metric of decisions, and you gave a bound."),
+        ({"trade_off": 9.0}, "group x target cells. partition='auto' chose them: weights of groups "
+         "alone hardly move a metric of decisions, and you gave a trade_off."),
+        ({}, "groups. partition='auto' chose them: you gave neither bound nor trade_off."),
+        ({"metric": "worst_group_loss", "bound": 9.0}, "groups. partition='auto' chose them: "
          "worst_group_loss[own] is not known as a metric of decisions."),
-        ({"partition": "group"}, "groups, as partition='group' asks."),
+        ({"partition": "group"}, "groups: you asked for partition='group'."),
         ({"partition": lambda y, groups: groups}, "the cells that partition=<lambda> returns."),
     ],
 )  # fmt: skip
@@ -139,9 +139,9 @@ def test_the_summary_says_which_and_why(options, sentence):
 def test_the_summary_of_a_regressor_says_which_and_why():
     X, y, group = WAGES
     model = regressor(trade_off=0.1).fit(X, y, sensitive_features=group)
-    assert "a trade_off is given for a metric of mean predictions, which" in model.summary()
+    assert "hardly move a metric of mean predictions, and you gave a trade_off." in model.summary()
     model = BADRRegressor(metric="worst_group_loss").fit(X, y, sensitive_features=group)
-    assert "neither bound nor trade_off is given" in model.summary()
+    assert "you gave neither bound nor trade_off" in model.summary()
 
 
 def test_fronts_are_bounds():

@@ -83,6 +83,7 @@ def test_without_options_runs_adult_offline_and_writes_its_folder(capsys, tmp_pa
         "worst group error",
         "On the 9,049 test rows, which no model was trained on, BADR group x target lowers",
         "points of accuracy",
+        "The fit promises demographic_parity <= 0.05 on new rows of the same population",
         "Does the bound hold on new rows?",
     ):
         assert line in out
@@ -97,6 +98,7 @@ def test_without_options_runs_adult_offline_and_writes_its_folder(capsys, tmp_pa
         assert limits[key]["lower"] < row["metric_test"] < limits[key]["upper"]
     lost = rows["baseline"]["accuracy_test"] - rows["badr_group_target"]["accuracy_test"]
     assert 0 < lost < 0.02
+    assert content["settings"]["confidence"] == 0.9
     assert (folder / "skbadr_front.png").read_bytes()[1:4] == b"PNG"
 
 

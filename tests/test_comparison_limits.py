@@ -1,5 +1,7 @@
 """What a comparison says of the test rows: limits, verdicts, sentences, progress."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -10,6 +12,7 @@ from test_comparison import make_data
 from skbadr import audit
 from skbadr.comparison import compare, format_headline, format_table, format_verdicts
 from skbadr.comparison._groups import stratified_split
+from skbadr.comparison._words import format_reach
 from skbadr.plotting import plot_comparison
 
 
@@ -105,6 +108,25 @@ def test_the_headline_says_what_was_found(full):
     X, y, _, groups = make_data()
     without = compare(LogisticRegression(), X, y, sensitive_features=groups, partitions=[])
     assert format_headline(without) == ""
+
+
+def test_which_value_would_show_that_the_bound_holds():
+    """With the limits as far from the value as they are, the limit then lies on the bound."""
+    X, y, _, groups = make_data()
+    said = {}
+    for metric, bound in (("demographic_parity", 0.2), ("demographic_parity_ratio", 0.7)):
+        result = compare(LogisticRegression(), X, y, sensitive_features=groups, metric=metric,
+                         bound=bound, partitions=["group_target"], max_iter=2)  # fmt: skip
+        found = result.audits["badr_group_target"]
+        limits = {"value": 0.3, "lower": 0.25, "upper": 0.34, "bound": 0.2, "holds": None}
+        for key, values in {"open": limits, "few": limits | {"upper": 0.6}}.items():
+            result.audits["badr_group_target"] = replace(found, **values)
+            said[metric, key] = format_reach(result)
+        result.audits["badr_group_target"] = replace(found, holds=True)
+        assert format_reach(result) == ""
+    assert "a value of about 0.16 or less would show" in said["demographic_parity", "open"]
+    assert "no value can show that the bound holds" in said["demographic_parity", "few"]
+    assert "about 0.25 or more would show" in said["demographic_parity_ratio", "open"]
 
 
 def test_picture_shows_limits_on_test_rows(full):

@@ -14,7 +14,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler, TargetEncoder
 from sklearn.tree import DecisionTreeClassifier
 
 from skbadr import BADRClassifier, BADRRegressor, pareto_path
-from skbadr.comparison import compare, format_table, format_verdicts
+from skbadr.comparison import compare, format_headline, format_table, format_verdicts
 from skbadr.metrics import EvaluationSet, get_metric
 from skbadr.metrics.chosen_limits import chosen_limits
 from skbadr.partition import make_groups
@@ -73,7 +73,7 @@ def test_that_a_linear_model_is_judged_by_rows_left_out(metric):
     best = (model.results_["cell_weights"] == model.cell_weights_).all(axis=1)
     assert model.metric_upper_ in model.results_["metric_upper"][best]
     assert model.metric_value_ in model.results_["metric"][best]
-    assert "Promised of new rows" in model.summary()
+    assert "The fit promises " in model.summary()
 
 
 def test_that_more_confidence_keeps_further_inside():
@@ -169,7 +169,7 @@ def test_that_what_cannot_be_promised_is_said():
     assert "of group" in message
     assert not model.bound_met_
     assert model.metric_upper_ == np.nanmin(model.results_["metric_upper"])
-    assert "Nothing is promised of new rows" in model.summary()
+    assert "promises nothing on new rows" in model.summary()
 
 
 def test_that_a_value_beyond_the_bound_is_not_cured_by_rows():
@@ -220,6 +220,7 @@ def test_that_comparisons_say_what_holds():
     assert len(lines) == len(result.rows)
     assert lines[0].split() == ["baseline", "estimator", "violated"]
     assert "verdict" not in format_table(result)
+    assert "The fit promises demographic_parity <= 0.05" in format_headline(result)
 
 
 GOALS = {
@@ -244,7 +245,7 @@ def test_several_comparisons_are_promised_at_once(estimator, goal):
     assert model.metric_value_ < model.metric_upper_
     bound = model.bound or 1.0
     assert model.bound_met_ == (model.metric_upper_ <= bound)
-    assert ("Promised" in model.summary()) == model.bound_met_
+    assert ("promises nothing" in model.summary()) != model.bound_met_
     if goal == "two bounds":
         values = model.metric_values_
         assert model.metric_value_ == pytest.approx(

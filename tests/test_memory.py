@@ -183,11 +183,14 @@ def test_warnings_of_a_fit_are_kept_with_it(tmp_path):
 
 
 def test_failed_fits_are_made_again(counts, tmp_path):
+    made = []
     for _ in range(2):
         with pytest.raises(ArithmeticError):
             tree = CountedTree(str(counts), max_depth=3, fails=True)
             classifier(tree, memory=tmp_path).fit(X, y, sensitive_features=group)
-    assert n_fits(counts) == 4 + 3
+        made.append(n_fits(counts))
+    assert made[0] > 2  # the baseline, which is kept, and those that failed
+    assert made[1] == 2 * made[0] - 1
 
 
 def test_transformers_need_no_pickle(tmp_path):

@@ -9,15 +9,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from browser import Browser, needs_browser
+from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 import skbadr
 from skbadr import BADRClassifier, BADRRegressor, audit
 from skbadr.cli import main
 from skbadr.comparison import compare
 from skbadr.report import report_comparison
+from skbadr.report._words import without_addresses
 
 jinja2 = pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")
@@ -183,12 +185,29 @@ def test_a_bound_that_is_missed_is_said_first():
     assert said in text and text.index(said) < text.index("The question")
 
 
+def test_estimators_are_shown_without_addresses():
+    """A page is the same in the next run."""
+    columns = make_column_selector(dtype_include="number")
+    text = without_addresses(make_column_transformer(("passthrough", columns)))
+    assert "make_column_selector(...)" in text and "0x" not in text
+    assert without_addresses(FunctionTransformer(np.abs)) == repr(FunctionTransformer(np.abs))
+    assert without_addresses(FunctionTransformer(stranger)) == (
+        "FunctionTransformer(func=stranger(...))"
+    )
+
+
+def stranger(values):
+    return values
+
+
 def test_a_bound_with_a_confidence_is_said():
     X, y, group = make_rows(2000)
     model = BADRClassifier(LogisticRegression(), bound=0.15, confidence=0.9)
     model.fit(X[:1000], y[:1000], sensitive_features=group[:1000])
     text = check_page(model.report(X[1000:], y[1000:], sensitive_features=group[1000:]).html).text
     assert "on people not yet seen, with a confidence of 90 %." in text
+    said = "The fit promises demographic_parity <= 0.15" if model.bound_met_ else "promises nothing"
+    assert said in text
 
 
 def test_groups_in_columns_of_X_and_labels_that_are_texts():

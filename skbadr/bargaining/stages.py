@@ -32,11 +32,12 @@ class Bargain:
     chosen : Evaluation
     method : {"gradients", "nash_product"}
     reason : str
-        Why it stopped: "stationary" (no direction helps every group any more), "no_agreement"
-        (none did from the start), "no_gain" (directions there are, but no step), "max_iter", or
-        "stopped" and "interrupted" (by a callback, by the user; there is no second stage).
+        Why the groups stopped: "stationary" (no direction helps every group any more),
+        "no_agreement" (no direction helped every group from the start), "no_gain" (a direction
+        helps, but no step along it does), "max_iter" (the budget is spent), or "stopped" and
+        "interrupted" (by a callback, by the user; there is no second stage).
     distance : float
-        From Pareto stationarity, see `skbadr.bargaining.agreement`; NaN where not known.
+        Distance from Pareto stationarity, see `skbadr.bargaining.agreement`; NaN if not known.
     held_out : bool
     """
 
@@ -58,9 +59,9 @@ class Bargain:
         Parameters
         ----------
         problem : BilevelProblem
-            Gets the initial weights and what need not be fitted again.
+            Gets the initial weights, and the evaluations that need not be repeated.
         tolerance : float or None
-            By how much a group's loss may exceed what this stage left it; None: by anything.
+            By how much a group's loss may exceed its loss after this stage; None: by any amount.
         """
         baseline, chosen = self.visits.baseline, self.chosen
         problem.initial = chosen.cell_weights
@@ -107,13 +108,13 @@ def bargain_first(problem: BilevelProblem, *, smooth: bool, held_out: bool) -> B
     Parameters
     ----------
     problem : BilevelProblem
-        Whose sensitive groups bargain for its weights.
+        Problem whose sensitive groups bargain for its weights.
     smooth : bool
-        Whether the lower level has derivatives, and the evaluated loss too.
+        Whether the lower level and the evaluated loss have derivatives.
     held_out : bool
         Whether the upper level is on data that the refit has not seen. On the training data all
-        weights give Pareto-stationary models, so that there is nothing to agree on: the Nash
-        product, a compromise, takes the place of an agreement.
+        weights give Pareto-stationary models, so there is nothing to agree on. The Nash product, a
+        compromise, then replaces the agreement.
 
     Returns
     -------

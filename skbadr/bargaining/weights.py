@@ -19,16 +19,16 @@ FLOOR_POWER = 0.01
 def nash_weights(
     gains: ArrayLike, *, power: ArrayLike | None = None, tol: float = 1e-6
 ) -> FloatArray | None:
-    r"""Return the weights of the Nash bargaining solution, or None where there is no agreement.
+    r"""Return the weights of the Nash bargaining solution, or None without an agreement.
 
     Player a wants to move along :math:`g_a`. Among the directions x of bounded length, the Nash
     solution maximises :math:`\sum_a p_a \log(g_a' x)`; it is :math:`x = G' \alpha` with
 
     .. math:: (G G' \alpha)_a = p_a / \alpha_a, \quad \alpha > 0,
 
-    so that every player gains, :math:`g_a' x = p_a / \alpha_a > 0`. It is the minimum of the
-    strictly convex :math:`\|G' \alpha\|^2 / 2 - \sum_a p_a \log \alpha_a`, found by a damped
-    Newton method on gains of unit length. Rescaling a player's gains leaves x as it is.
+    Every player gains: :math:`g_a' x = p_a / \alpha_a > 0`. The solution is the minimum of the
+    strictly convex :math:`\|G' \alpha\|^2 / 2 - \sum_a p_a \log \alpha_a`. A damped Newton method
+    on gains of unit length finds it. Rescaling a player's gains does not change x.
 
     Parameters
     ----------
@@ -37,14 +37,14 @@ def nash_weights(
     power : array-like of shape (A,), default=None
         Bargaining powers p > 0; None: 1 for each player.
     tol : float, default=1e-6
-        There is no agreement where a convex combination of the gains, each scaled to length 1,
-        is shorter than this: then no direction gives every player more than that much of what
-        it could have alone.
+        There is no agreement if a convex combination of the gains, each scaled to length 1, is
+        shorter than `tol`. No direction then gives every player more than `tol` times what the
+        player could have alone.
 
     Returns
     -------
     alpha : ndarray of shape (A,) or None
-        None also where a gain is zero: that player is at its optimum.
+        None also if a gain is zero, because that player is at its optimum.
 
     Raises
     ------
@@ -114,9 +114,9 @@ def agreement(
     r"""Return how far the players are from Pareto stationarity, and a direction they agree on.
 
     The distance is :math:`\min \|\sum_a \beta_a g_a / \|g_a\| + \sum_k \mu_k n_k\|` over beta in
-    the simplex and mu >= 0. It is 0 exactly where no direction that respects the floors gives
-    every player a gain; otherwise the minimiser v is such a direction, along which each player
-    gains at least ``distance * ||v||`` in units of the length of its own gain.
+    the simplex and mu >= 0. It is 0 exactly if no direction that respects the floors gives every
+    player a gain. Otherwise the minimiser v is such a direction. Along v each player gains at least
+    ``distance * ||v||`` in units of the length of its own gain.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def agreement(
     Returns
     -------
     distance : float
-        NaN where the least-squares solver gave up.
+        NaN if the least-squares solver gave up.
     direction : ndarray of shape (d,)
 
     References
@@ -166,8 +166,8 @@ def nash_direction(
 ) -> tuple[float, FloatArray | None]:
     """Return the direction of the bargaining solution that respects floors.
 
-    Each floor bargains as a player of little power that wants to be left, so that one set of
-    equations serves all faces.
+    Each floor bargains as a player of little power that wants the direction to lead away from the
+    floor. One set of equations then serves all faces.
 
     Parameters
     ----------
@@ -181,9 +181,9 @@ def nash_direction(
     Returns
     -------
     distance : float
-        From Pareto stationarity, see `agreement`.
+        Distance from Pareto stationarity, see `agreement`.
     direction : ndarray of shape (d,) or None
-        Of unit length; None where there is no agreement.
+        Direction of unit length; None if there is no agreement.
 
     Examples
     --------

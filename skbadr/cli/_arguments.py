@@ -10,7 +10,8 @@ from ._estimators import estimator_names
 _DESCRIPTION = """\
 Compare a baseline model with BADR, which re-weights the sensitive groups to find a fair and
 Pareto-efficient model. Without options it runs on the UCI Adult table, which is part of the
-package, with fairlearn's ExponentiatedGradient beside it.
+package, with fairlearn's ExponentiatedGradient beside BADR. The gap between the sexes then must be
+at most 0.05 on new rows, with 90 % confidence (--bound 0.05 --confidence 0.9).
 """
 
 _EPILOG = f"""\
@@ -27,9 +28,9 @@ examples:
       --encoding cp1252
 
 The table shows the baseline estimator, BADR over groups, and BADR over the cells that
-partition="auto" chooses (group x target for metrics of decisions); with --compare also
-fairlearn's ExponentiatedGradient, GridSearch and ThresholdOptimizer. Everything is also written to
-the output folder: report.html (a page to hand on), skbadr_results.json and skbadr_front.png.
+partition="auto" chooses (group x target for metrics of decisions). With --compare it also shows
+fairlearn's ExponentiatedGradient, GridSearch and ThresholdOptimizer. The output folder gets
+report.html (a page to hand on), skbadr_results.json and skbadr_front.png.
 
 metrics:
   demographic_parity, equal_opportunity, equalized_odds, false_positive_rate_parity and
@@ -105,8 +106,8 @@ def make_parser():
     table.add_argument(
         "--csv",
         metavar="FILE",
-        help="a text file with a header line (any separator, maybe .gz, .bz2, .xz or .zip), or "
-        ".parquet",
+        help="a text file with a header line (any separator; also .gz, .bz2, .xz or .zip), or "
+        "a .parquet file",
     )
     table.add_argument("--target", metavar="COL", help="the column to predict")
     table.add_argument(
@@ -116,33 +117,36 @@ def make_parser():
         "--no-intersectional",
         dest="intersectional",
         action="store_false",
-        help="compare each sensitive column by itself, the worst counts (default: crossed)",
+        help="compare each sensitive column by itself; the worst column counts (default: columns "
+        "are crossed)",
     )
     table.add_argument(
         "--control",
         metavar="COL[,COL]",
-        help="compare groups within the values of these columns, the worst counts",
+        help="compare groups only within the values of these columns; the worst value counts",
     )
     table.add_argument(
         "--pos-label",
         metavar="LABEL",
-        help="the class of two whose rates are compared (default: the greater one)",
+        help="the class whose rates are compared (default: the greater of two classes)",
     )
     table.add_argument(
-        "--encoding", metavar="NAME", help="of the file, such as cp1252 (default: recognised)"
+        "--encoding",
+        metavar="NAME",
+        help="encoding of the file, such as cp1252 (default: recognised)",
     )
     table.add_argument(
         "--missing",
         metavar="WORD[,WORD]",
         type=lambda text: text.split(","),
-        help="what stands for a missing value, besides an empty cell (default: ?, and NA, None, - "
-        "and the like among numbers)",
+        help="words that mean a missing value, besides an empty cell (default: ?, and among "
+        "numbers NA, None, - and the like)",
     )
     table.add_argument(
         "--decimal",
         metavar="MARK",
         choices=[".", ","],
-        help="what separates decimals, . or , (default: what the numbers tell)",
+        help="the decimal mark, . or , (default: recognised from the numbers)",
     )
     table.add_argument(
         "--drop-sensitive",
@@ -153,7 +157,7 @@ def make_parser():
         "--merge-groups",
         metavar="ROWS",
         type=_count,
-        help="treat all groups of fewer rows than this as one",
+        help="make one group of all groups with fewer rows than this",
     )
     table.add_argument(
         "--task",
@@ -175,27 +179,28 @@ def make_parser():
         metavar="NAME[=B,...]",
         type=_metric,
         default="demographic_parity",
-        help="name of the fairness metric (default: demographic_parity), an unknown one lists the "
-        "valid ones; or several with their bounds, demographic_parity=0.05,equalized_odds=0.1",
+        help="name of the fairness metric (default: demographic_parity; an unknown name lists the "
+        "valid ones), or several with their bounds: demographic_parity=0.05,equalized_odds=0.1",
     )
     model.add_argument(
         "--estimator",
         metavar="NAME",
-        help="what is made fair (default: logistic_regression, or ridge for regression)",
+        help="the model that is made fair (default: logistic_regression, or ridge for regression)",
     )
     model.add_argument(
         "--bound",
         metavar="B",
         type=_number(float, lambda value: value >= 0, "a number of 0 or more"),
         help="largest metric allowed on the training data (smallest, for a ratio); default: BADR "
-        "over groups minimises the metric, the others keep 20%% of the baseline model's unfairness",
+        "over groups minimises the metric, and the other methods keep 20%% of the baseline "
+        "model's unfairness",
     )
     model.add_argument(
         "--confidence",
         metavar="C",
         type=_number(float, lambda value: 0.5 <= value < 1, "at least 0.5 and below 1"),
-        help="with which BADR is to keep the bound on new rows, such as 0.9 (default: it keeps it "
-        "on the rows at hand)",
+        help="confidence, such as 0.9, with which BADR keeps the bound on new rows (default: BADR "
+        "keeps the bound on the rows at hand)",
     )
     model.add_argument("--compare", action="store_true", help="also run fairlearn's algorithms")
     model.add_argument(
@@ -209,7 +214,7 @@ def make_parser():
         "--bounds",
         metavar="B,B,...",
         type=_bounds,
-        help="several bounds, which make a front of each method, with its hypervolume",
+        help="several bounds; they make a front of each method, with its hypervolume",
     )
     model.add_argument(
         "--max-iter", metavar="N", type=_count, help="iterations, or refits, of BADR's search"
@@ -220,7 +225,7 @@ def make_parser():
         type=_cv,
         default="auto",
         help="evaluate the metric on K folds, on a held-out share, or on the training data (none); "
-        "default: on folds where the model may memorise its rows (auto)",
+        "default (auto): on folds if the model may memorise its rows",
     )
 
     run = parser.add_argument_group("the run")
@@ -233,8 +238,8 @@ def make_parser():
     run.add_argument(
         "--report",
         action=argparse.BooleanOptionalAction,
-        help="write report.html, a page to hand on (default: where jinja2 and matplotlib are "
-        "installed, unless there are several splits or bounds)",
+        help="write report.html, a page to hand on (default: if jinja2 and matplotlib are "
+        "installed, and there is one split and one bound)",
     )
     run.add_argument("--random-state", metavar="SEED", type=int, default=0, help="default: 0")
     run.add_argument("--n-jobs", metavar="N", type=int, help="parallel jobs of BADR")

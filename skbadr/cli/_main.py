@@ -15,6 +15,7 @@ from skbadr.comparison import (
     format_table,
     format_verdicts,
 )
+from skbadr.comparison._words import format_reach
 from skbadr.metrics import get_metric
 
 from ._arguments import parse_arguments
@@ -24,8 +25,10 @@ from ._files import save_front, save_report, save_results, save_splits
 from ._progress import Progress
 from ._tables import load_csv, load_demo
 
-# Without a table of the user's: five points between the groups, where the metric is of rates.
+# Without a table of the user's, and for metrics of rates: at most five points between the groups,
+# on new rows.
 _DEMO_BOUND = 0.05
+_DEMO_CONFIDENCE = 0.9
 _DEMO_METRICS = ("demographic_parity", "equal_opportunity", "equalized_odds")
 
 
@@ -109,6 +112,8 @@ def _set_demo(options):
     plain = isinstance(options.metric, str) and options.metric in _DEMO_METRICS
     if options.bound is None and options.bounds is None and plain:
         options.bound = _DEMO_BOUND
+        if options.confidence is None and options.cv == "auto":
+            options.confidence = _DEMO_CONFIDENCE
 
 
 def _compare_once(options, table, estimator):
@@ -128,6 +133,8 @@ def _compare_once(options, table, estimator):
         print()
         print("Does the bound hold on new rows? What the test rows say, with 95 % limits:")
         print(format_verdicts(result))
+        if reach := format_reach(result):
+            print(reach)
     _print_notes(result.notes)
     print()
     print(f"wrote {save_results(result, options, table)}")

@@ -77,7 +77,7 @@ def compare(
 ) -> Bunch:
     """Compare BADR with the baseline estimator and with fairlearn's algorithms.
 
-    All methods are trained on the same rows and scored on these and on the rest.
+    All methods are trained on the same rows, and scored on these rows and on the other rows.
 
     Parameters
     ----------
@@ -92,21 +92,22 @@ def compare(
     control_features : array-like of shape (n_samples,) or (n_samples, n_columns), default=None
         Stratum of each row: groups are compared within each stratum, and the worst one counts.
     intersectional : bool, default=True
-        False: several sensitive columns are compared each by itself, and the worst counts.
+        False: each of several sensitive columns is compared by itself, and the worst counts.
     metric : str, callable, metric object or mapping, default="demographic_parity"
         Fairness metric; see :func:`skbadr.metrics.get_metric_names`. A mapping of metrics to
         bounds bounds all of them.
     bound : float, default=None
-        Upper bound on the metric (lower bound, for a metric that is better when greater). None:
-        BADR over groups minimises the metric, the other methods keep 20 % of the baseline
-        estimator's unfairness on the training data, because minimising it alone over finer cells
-        may end in a constant predictor.
+        Upper bound on the metric (lower bound, if greater is better). None: BADR over groups
+        minimises the metric, and the other methods keep 20 % of the baseline estimator's
+        unfairness on the training data. They do not minimise the metric alone, because over finer
+        cells this may end in a constant predictor.
     confidence : float, default=None
-        With which BADR is to keep the bound on new rows, see :class:`skbadr.BADRClassifier`.
+        Confidence with which BADR keeps the bound on new rows, see
+        :class:`skbadr.BADRClassifier`.
     partitions : sequence of {"auto", "group", "group_target"}, default=("group", "auto")
-        The cells that BADR re-weights, one line of the table for each. "auto" stands for those
-        that `BADRClassifier` and `BADRRegressor` choose for the metric with this bound; a line
-        that is there already is not repeated.
+        The cells that BADR re-weights; each makes a line of the table. "auto" stands for the cells
+        that `BADRClassifier` and `BADRRegressor` choose for the metric with this bound. No line is
+        repeated.
     peers : bool or sequence of str, default=False
         Which of fairlearn's algorithms to include: True for all, or some of
         "exponentiated_gradient", "grid_search" and "threshold_optimizer".
@@ -125,9 +126,9 @@ def compare(
     limits : bool, default=True
         Whether to compute confidence limits on the test rows, as :func:`skbadr.audit` does.
     progress : callable, default=None
-        Called as ``progress(method, done, total, row)`` before each method, where ``row`` is None,
-        and after it, where ``done`` is one more and ``row`` is its line of the table (None where
-        it failed).
+        Called as ``progress(method, done, total, row)`` before and after each method. Before it,
+        ``row`` is None. After it, ``done`` is one more, and ``row`` is the method's line of the
+        table (None if the method failed).
 
     Returns
     -------
@@ -135,18 +136,18 @@ def compare(
         With the items
 
         - ``rows``: list of dicts, one per method: scores on both parts, errors by group, seconds,
-          number of refits, and, where there is a bound, what `skbadr.audit` says of it on the
-          test rows (``"verdict"``); see :func:`skbadr.comparison.format_table`;
+          number of refits, and, if there is a bound, the ``"verdict"`` of `skbadr.audit` on the
+          test rows; see :func:`skbadr.comparison.format_table`;
         - ``models``: the fitted models by the rows' ``"key"``;
         - ``fronts``: ``results_`` of every BADR model by the same key;
         - ``audits``: dict of :class:`skbadr.AuditResult` by the same key, on the test rows with
-          95 % limits; empty where `limits` is False;
-        - ``test``: dict of the test rows' ``"y"``, ``"groups"`` and ``"predictions"``, the last
-          one a dict by the same key;
-        - ``notes``: list of str, what a reader of the table should know;
+          95 % limits; empty if `limits` is False;
+        - ``test``: dict of the test rows' ``"y"``, ``"groups"`` and ``"predictions"``
+          (predictions: a dict by the same key);
+        - ``notes``: list of str that a reader of the table should know;
         - ``settings``: dict with task, metric, partitions, bound, the groups' sizes, the error of
-          a constant prediction, and the chance level: the baseline's metric on the training rows,
-          were the groups drawn at random.
+          a constant prediction, and the chance level, which is the baseline's metric on the
+          training rows if groups are drawn at random.
 
     Examples
     --------

@@ -38,7 +38,7 @@ def compare_splits(
     n_splits : int, default=5
         Number of splits.
     bounds : sequence of float, default=None
-        Bounds on the metric, whose points make the front of each method; None: the single one
+        Bounds on the metric. Their points make the front of each method. None: the single bound
         that `compare` chooses.
     random_state : int, RandomState instance or None, default=0
         Seed of the splits and of BADR.
@@ -53,12 +53,12 @@ def compare_splits(
         - ``rows``: list of dicts, one per method and bound: means over the splits of the scores,
           the seconds and the refits, and their standard errors under ``"<name>_error"``;
         - ``hypervolumes``: dict by method's key of the mean hypervolume of its front of (error,
-          metric) and of its standard error, on both parts: ``"train"``, ``"train_error"``,
-          ``"test"``, ``"test_error"``; the reference is the error of a constant prediction and
+          metric), with its standard error, on both parts: ``"train"``, ``"train_error"``,
+          ``"test"``, ``"test_error"``. The reference is the error of a constant prediction and
           the baseline estimator's metric (or the loosest bound);
-        - ``splits``: list of lists of what `compare` returned, by split and bound, without the
-          models and the test rows, and without limits unless these are asked for;
-        - ``notes``: list of str; those that differ between splits are of the first;
+        - ``splits``: list of lists of the results of `compare`, by split and bound, without the
+          models and the test rows, and without limits unless you ask for them;
+        - ``notes``: list of str; notes that differ between splits are those of the first;
         - ``settings``: dict, of the first split.
 
     Raises

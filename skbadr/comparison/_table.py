@@ -19,7 +19,7 @@ def format_table(result: Bunch) -> str:
     Returns
     -------
     str
-        One line per method. "test limits" are the metric's, on the test rows.
+        One line per method. "test limits" are the limits of the metric on the test rows.
     """
     settings = result.settings
     if settings["task"] == "classification":
@@ -47,7 +47,7 @@ def format_table(result: Bunch) -> str:
 
 
 def format_verdicts(result: Bunch) -> str:
-    """Format what `skbadr.audit` says of the bound on new rows, by the test rows.
+    """Format the verdict of `skbadr.audit` on the bound, from the test rows.
 
     Parameters
     ----------

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from skbadr.estimators.verdicts import promise
+
 if TYPE_CHECKING:
     from sklearn.utils import Bunch
 
@@ -43,6 +45,7 @@ def format_headline(result: Bunch) -> str:
             f"{_with_limits(result, 'baseline')} to {_with_limits(result, key)}.",
             f"{_cost(baseline, chosen, task)}{_took(baseline, chosen)}",
         ]
+    lines += promise(result.models[key])
     for other in rows.values():
         if not other["key"].startswith(("badr_", "baseline")):
             draws = "" if other["deterministic"] else ", and it draws predictions at random"
@@ -51,6 +54,34 @@ def format_headline(result: Bunch) -> str:
                 f"{_quality(other, task)}{_fits(other)}{draws}."
             )
     return "\n".join(lines)
+
+
+def format_reach(result: Bunch) -> str:
+    """Say which value would show, on these test rows, that the bound holds.
+
+    Parameters
+    ----------
+    result : Bunch
+        What `compare` returned.
+
+    Returns
+    -------
+    str
+        Empty where the verdict on the chosen model is known, or there is none.
+    """
+    audit = result.audits.get(chosen_key(result))
+    if audit is None or audit.bound is None or audit.holds is not None:
+        return ""
+    # The limits move with the value, and keep about their distance from it.
+    room = audit.value - audit.lower if audit.greater_is_better else audit.value - audit.upper
+    enough = audit.bound + room
+    words = "or more" if audit.greater_is_better else "or less"
+    if enough <= 0 and not audit.greater_is_better:
+        return f"With {audit.n_rows:,} test rows no value can show that the bound holds."
+    return (
+        f"With {audit.n_rows:,} test rows a value of about {enough:.2g} {words} would show that "
+        f"the bound {audit.bound:.4g} holds."
+    )
 
 
 def _move(baseline, chosen):

@@ -13,9 +13,9 @@ _TARGET = "income"
 
 
 def load_adult(*, as_frame: bool = True, return_X_y: bool = False) -> Any:
-    """Load the UCI Adult table, of who earned more than 50,000 dollars in 1994.
+    """Load the UCI Adult table: who earned more than 50,000 dollars in 1994.
 
-    The table is part of the package, so that no download is needed.
+    The table is part of the package, so no download is needed.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def load_adult(*, as_frame: bool = True, return_X_y: bool = False) -> Any:
         - ``data``: 30,162 rows and 13 columns. "sex", "race" and "age" are the usual sensitive
           columns;
         - ``target``: 1 for an income above 50,000 dollars (a quarter of the rows), else 0;
-        - ``frame``: both in one DataFrame (None where `as_frame` is False);
+        - ``frame``: both in one DataFrame (None if `as_frame` is False);
         - ``feature_names``, ``target_names``, and ``DESCR``, the origin, licence and changes.
 
     Notes

@@ -19,7 +19,7 @@ def make_applicants(n_samples: Int = 4000, *, random_state: Int | None = 0) -> t
     """Draw loan applicants, and whether each repaid.
 
     Women earn less and work part-time more often. At equal income they repay a little more often
-    than men. Young applicants have had less time to save, and the savings of some are not known.
+    than men. Young applicants have had less time to save. The savings of some are not known.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def make_applicants(n_samples: Int = 4000, *, random_state: Int | None = 0) -> t
         Numbers, two categorical columns, and missing values in "savings". "sex" and "age_band" are
         the sensitive columns.
     y : Series of shape (n_samples,)
-        1 where the loan was repaid, 0 where it was not.
+        1 if the loan was repaid, 0 if not.
 
     Examples
     --------

@@ -70,18 +70,16 @@ def explain_partition(model):
         return f"Weights belong to the cells that partition={name} returns."
     cells = _WORDS[chosen]
     if model.partition != "auto":
-        return f"Weights belong to {cells}, as partition={chosen!r} asks."
+        return f"Weights belong to {cells}: you asked for partition={chosen!r}."
     metric = get_metric(model.metric, model._task)
     bound = model.bound if metric.own_bound is None else metric.own_bound
     what = "decisions" if model._task == "classification" else "mean predictions"
     if chosen == "group_target":
         given = "trade_off" if bound is None else "bound"
-        why = (
-            f"a {given} is given for a metric of {what}, which weights of groups alone hardly move"
-        )
+        why = f"weights of groups alone hardly move a metric of {what}, and you gave a {given}"
     elif bound is None and not model.trade_off:
-        why = "neither bound nor trade_off is given"
+        why = "you gave neither bound nor trade_off"
     else:
         name = metric.name
         why = f"{name} is not known as a metric of {what}"
-    return f"Weights belong to {cells}, as partition='auto' chooses: {why}."
+    return f"Weights belong to {cells}. partition='auto' chose them: {why}."

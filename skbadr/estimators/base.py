@@ -146,21 +146,21 @@ class BaseBADR(
         Parameters
         ----------
         X : array-like, DataFrame or sparse matrix of shape (n, d)
-            Passed on to the estimator as it is; missing values are its business.
+            Passed on to the estimator as it is, with missing values if there are any.
         y : array-like of shape (n,)
             Labels of any dtype, or real targets.
         sensitive_features : array-like of shape (n,) or (n, m), default=None
             Group of each sample: list, array, Series, DataFrame (pandas, Polars), of any dtype.
-            Several columns are crossed. Rows are matched to X by position. Not needed where
+            Several columns are crossed. Rows are matched to X by position. Not needed if
             `sensitive_columns` is given.
         control_features : array-like of shape (n,) or (n, m), default=None
             Stratum of each sample, in any of these forms: groups are compared within each stratum
-            only, and the worst stratum counts. Not needed where `control_columns` is given.
+            only, and the worst stratum counts. Not needed if `control_columns` is given.
         sample_weight : array-like of shape (n,), default=None
-            Base weights s_i >= 0; samples of weight zero influence nothing.
+            Base weights s_i >= 0. Samples of weight zero influence nothing.
         **fit_params : dict
             Passed on to the estimator's fit (``step__parameter`` for a Pipeline), or routed to
-            it where metadata routing is on. ``groups`` go to a `cv` that keeps groups together.
+            it if metadata routing is on. ``groups`` go to a `cv` that keeps groups together.
 
         Returns
         -------
@@ -174,12 +174,12 @@ class BaseBADR(
         Warns
         -----
         ConvergenceWarning
-            If no visited model meets `bound`, with `confidence` saying about how many rows would
-            do, or the search was interrupted. As all warnings of the search, it comes at its end.
+            If no visited model meets `bound`, or the search was interrupted. With `confidence` it
+            says about how many rows would do. All warnings of the search come at its end.
         sklearn.exceptions.FitFailedWarning
             For each refit that failed and was skipped.
         sklearn.exceptions.UndefinedMetricWarning
-            If the metric has no meaning for a group, naming it.
+            If the metric has no meaning for a group, which the warning names.
         """
         setup = self._set_up(
             X, y, sensitive_features, sample_weight, fit_params, control_features=control_features
@@ -250,11 +250,11 @@ class BaseBADR(
     def summary(self) -> str:
         """Return a report of the search as text.
 
-        It tells for each refit where its weights came from, which metric and score were predicted
-        and which the estimator has, and how far weights move the estimator as predicted; and,
-        where it is so, that nothing was gained, that the gain may be chance, that the model
-        predicts a single value, which groups are too small to judge, and that held-out rows
-        contradict the training rows.
+        It lists every model the search visited: what proposed it, with its predicted and its
+        actual metric and score. It says how far weights move the estimator as predicted. It also
+        says if nothing was gained, if the gain may be chance, if the model predicts a single
+        value, which groups are too small to judge, and if held-out rows contradict the training
+        rows.
 
         Returns
         -------
@@ -272,10 +272,10 @@ class BaseBADR(
         control_features: Features | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> FloatArray:
-        """Return the sample weights that `cell_weights_` stand for on data as given to fit.
+        """Return the sample weights that `cell_weights_` stand for, on the data given to fit.
 
-        ``clone(estimator).fit(X, y, sample_weight=...)`` with them is `estimator_`. Where the
-        baseline model was chosen, `estimator_` is the call without these weights.
+        ``clone(estimator).fit(X, y, sample_weight=...)`` with these weights is `estimator_`. If
+        the baseline model was chosen, `estimator_` is the call without weights.
 
         Parameters
         ----------

@@ -43,7 +43,7 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
     bound : float, default=None
         Maximise the score subject to ``metric <= bound`` (``>=`` for ratios).
     confidence : float, default=None
-        With which `bound` is to hold on new rows, as in `BADRClassifier`.
+        Confidence with which `bound` holds on new rows, as in `BADRClassifier`.
     trade_off : float, default=0.0
         Minimise ``metric - trade_off * score``.
     scoring : str or callable, default=None
@@ -52,7 +52,8 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
         What carries a weight: each group, each group x quantile bin of y, or the labels that a
         callable ``(y, groups)`` returns. "auto": "group_target" if `bound` or `trade_off` is
         given for a metric of mean predictions or of their distribution (demographic parity,
-        Kolmogorov-Smirnov), which weights of groups alone hardly move; else "group".
+        Kolmogorov-Smirnov), because weights of groups alone hardly move such a metric; else
+        "group".
     cv : "auto", None, float, int or splitter, default="auto"
         Where the upper level is evaluated, as in `BADRClassifier`; stratified by cell and quarter
         of the targets.
@@ -61,16 +62,19 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
     sensitive_columns : str, int, list or callable, default=None
         Column(s) of X that define the groups, or a callable ``X -> labels``.
     control_columns : str, int, list or callable, default=None
-        Column(s) of X within whose values groups are compared, so that no ``control_features`` need
-        be passed to fit: groups are compared within each combination of values only, and the worst
-        one counts.
+        Column(s) of X that make strata: groups are compared within each combination of values
+        only, and the worst stratum counts. No ``control_features`` then need to be passed to
+        fit.
     intersectional : bool, default=True
-        Several sensitive columns: True: crossed, as fairlearn does; False: each column is compared
-        by itself, and the worst counts. The cells that carry weights are crossed in either case.
+        True: several sensitive columns are crossed, as in fairlearn. False: each column is
+        compared by itself, and the worst column counts. The cells that carry weights are crossed
+        in both cases.
     init : {"baseline", "uniform", "nash"} or array-like of shape (K,), default="baseline"
-        Weights that are tried first; "nash": after a bargain between the groups.
+        Weights that are tried right after the baseline estimator's own. "nash": the weights that
+        the groups agree on in a bargain, as in `BADRClassifier`.
     stage2_tolerance : float, default=None
-        After ``init="nash"``: by how much a group's mean loss may exceed what the bargain left it.
+        After ``init="nash"``: by how much the mean loss of a group may exceed its loss after the
+        bargain. None: by any amount.
     max_iter : int, default=None
         Budget of refits; None: the solver's default.
     tol : float, default=1e-4
@@ -80,7 +84,8 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
     warm_start : bool, default=False
         Whether a further fit starts at the weights of the last one, as in `BADRClassifier`.
     memory : str, path or joblib.Memory, default=None
-        Where refits are kept, as in `BADRClassifier`: in clear, with rows that some models hold.
+        Where refits are kept in clear, with the rows that some models hold, as in
+        `BADRClassifier`.
     n_jobs : int, default=None
         Refits at a time, through joblib. The result does not depend on it.
     random_state : int, RandomState instance or None, default=None
@@ -97,21 +102,22 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
     metric_value_, baseline_metric_value_ : float
         The metric of the chosen and of the baseline model.
     metric_values_, baseline_metric_values_ : dict of str to float
-        Only with several bounds: each metric's own value. `metric_value_` is then the largest in
-        units of its bound (ratios and floors: 2 less that), at most 1 if all bounds are met.
+        Only with several bounds: each metric's own value. `metric_value_` is then the largest
+        value / bound (ratios and floors: 2 - value / bound). It is at most 1 if all bounds are
+        met.
     metric_standard_error_, baseline_metric_standard_error_ : float
-        Their standard errors, over other rows of the same kind; NaN: not known.
+        Standard errors of these values, over other rows of the same kind; NaN: not known.
     bound_met_ : bool
-        Whether the metric meets `bound`, with `confidence` its limit.
+        Whether the metric (with `confidence`: its limit) meets `bound`.
     metric_upper_ : float
         Only with `confidence`: the limit of the chosen model's metric.
     training_metric_value_ : float
         Only with `cv` or `confidence`: the metric of `estimator_` on all rows, its training rows.
     scoring_value_, baseline_scoring_value_ : float
-        Their scores.
+        The score of the chosen and of the baseline model.
     constant_scoring_value_ : float
-        The score of the best single prediction for everybody. NaN where `scoring` is not the
-        default one, and where that prediction has the better score but misses `bound`.
+        The score of the best single prediction for everybody. NaN if `scoring` is not the default
+        one, or if that prediction scores better but misses `bound`.
     results_ : dict of ndarrays
         Every visited point.
 

@@ -32,7 +32,7 @@ class Reporting:
         confidence: Float = 0.95,
         title: str | None = None,
     ) -> Report:
-        """Return a page to hand on: what was asked for, what came of it, and how sure that is.
+        """Return a page to hand on: what was asked for, what was found, and how sure that is.
 
         The page needs no network and no script. It needs jinja2 and matplotlib:
         ``pip install 'skbadr[report]'``.
@@ -42,15 +42,15 @@ class Reporting:
         X, y : data of shape (n, d) and (n,)
             Rows that no model of the report was trained on.
         sensitive_features : array-like of shape (n,) or (n, m), default=None
-            Group of each row; None where `sensitive_columns` says where they are in X.
+            Group of each row; None if `sensitive_columns` names the groups in X.
         baseline : fitted estimator, default=None
-            The unweighted model, beside which this one is shown: who gained and who lost.
+            The unweighted model. The page compares this model with it: who gained and who lost.
         others : dict of str to fitted estimator, default=None
-            Further models by the names they have in the report.
+            Further models, by their names in the report.
         confidence : float, default=0.95
-            Of the limits on the metric and on the groups' rates.
+            Confidence of the limits on the metric and on the groups' rates.
         title : str, default=None
-            Of the page.
+            Title of the page.
 
         Returns
         -------

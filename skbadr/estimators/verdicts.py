@@ -22,7 +22,7 @@ def verdicts(model):
     """
     metric = get_metric(model.metric, model._task)
     return [
-        *_promise(model, metric),
+        *promise(model),
         *_gain(model, metric),
         *_price(model, metric),
         *_constant(model, metric),
@@ -47,21 +47,29 @@ def _on_training_rows(model):
     return model.evaluated_on_ == "training data"
 
 
-def _promise(model, metric):
-    """Tell what is promised of new rows, where a confidence was asked for."""
-    if model.confidence is None:
+def promise(model):
+    """Return a sentence on what is promised of new rows, in a list; empty without a confidence.
+
+    Parameters
+    ----------
+    model : fitted BADR estimator
+
+    Returns
+    -------
+    sentences : list of str
+        At most one.
+    """
+    if getattr(model, "confidence", None) is None:
         return []
+    metric = get_metric(model.metric, model._task)
     bound = metric.bound_text(bound_of(model, metric))
     side = "lower" if metric.greater_is_better else "upper"
-    limit = f"the {side} {model.confidence:g} confidence limit is {model.metric_upper_:.4f}"
+    limit = f"{side} {100 * model.confidence:g} % confidence limit is {model.metric_upper_:.4f}"
     if model.bound_met_:
-        return [
-            f"Promised of new rows from the same population: {bound}, with confidence "
-            f"{model.confidence:g} ({limit})."
-        ]
+        return [f"The fit promises {bound} on new rows of the same population: the {limit}."]
     return [
-        f"Nothing is promised of new rows: {limit}, which misses {bound}. The model is the one "
-        "whose limit misses it by least."
+        f"The fit promises nothing on new rows: the {limit}, which misses {bound}. The model is "
+        "the one whose limit misses the bound by least."
     ]
 
 
@@ -94,13 +102,13 @@ def _gain(model, metric):
     # an error of two separate ones.
     if 0 < gain < error:
         told = (
-            "set cv, so that rows judge it that the refits have not seen."
+            "set cv, which judges models on rows that the refits have not seen."
             if _on_training_rows(model)
             else "more rows would tell."
         )
         sentences.append(
-            f"The gain of {gain:.4f} is less than the metric's standard error of {error:.4f}, so "
-            f"that it may be chance: {told}"
+            f"The gain of {gain:.4f} is less than the metric's standard error of {error:.4f}. "
+            f"It may be chance: {told}"
         )
     return sentences
 
@@ -114,7 +122,7 @@ def _missed(model, metric):
         for label, bound, missed in zip(metric.labels, metric.bounds, over, strict=True)
         if missed
     )
-    return f"Not all bounds are met by any visited model; missed here: {named}."
+    return f"No visited model meets all bounds. The chosen one misses {named}."
 
 
 def _price(model, metric):
@@ -129,7 +137,7 @@ def _price(model, metric):
     if not lost > gained > 0:
         return []
     return [
-        f"The bound is dear: it costs {lost:.4f} of score for {gained:.4f} of "
+        f"The bound is expensive: it costs {lost:.4f} of score for {gained:.4f} of "
         f"{model.metric_name_ if points == 1.0 else 'rates'}, more than a point for a point."
     ]
 
@@ -166,9 +174,9 @@ def _constant(model, metric):
             return []
         return [
             f"The chosen model's score of {model.scoring_value_:.4f} is below the {score:.4f} of "
-            "predicting the same for everybody: what was asked for costs this estimator more than "
-            "it has learnt. Try another random_state with a larger max_iter, columns that tell the "
-            f"groups apart, or {cure}."
+            "predicting the same for everybody: the bound or trade_off costs this estimator more "
+            "than it has learnt. Try another random_state with a larger max_iter, columns that "
+            f"tell the groups apart, or {cure}."
         ]
     if results["constant"][0]:
         return [

@@ -11,8 +11,8 @@ from skbadr._typing import FloatArray
 class LowerLevel(ABC):
     r"""The map from cell weights to a trained model.
 
-    ``w(lam)`` minimises ``sum_k lam_k F_k(w) + R(w)``, F_k being the mean loss of cell k and R
-    the wrapped estimator's own regularisation.
+    ``w(lam)`` minimises ``sum_k lam_k F_k(w) + R(w)``. F_k is the mean loss of cell k, and R is the
+    wrapped estimator's own regularisation.
     """
 
     @abstractmethod

@@ -68,17 +68,18 @@ def annealed_surrogate(
 ) -> FairnessMetric | None:
     """Return the surrogate for one round of a search that sharpens it from round to round.
 
-    The first is smooth enough that all scores count, the later ones ever nearer to the metric:
-    the temperature is 4 over the spread of the scores at hand, doubled with every step. A search
-    minimises the surrogate of a round from the best model of the rounds before, judges what it
-    visits by the exact metric, and stops after some five rounds, or where one brought nothing.
+    In the first round the surrogate is so smooth that all scores count. In later rounds it comes
+    nearer to the metric: the temperature is 4 over the spread of the scores, and doubles with every
+    step. A search minimises the surrogate of a round from the best model of the rounds before. The
+    exact metric judges the visited models. The search stops after about five rounds, or after a
+    round without a gain.
 
     Parameters
     ----------
     metric : FairnessMetric
         The exact metric.
     scores : ndarray of shape (n,) or (n, m)
-        Of the model from which the round starts.
+        Scores of the model from which the round starts.
     step : int, default=0
         Number of the round.
     rho : float or None, default=None
@@ -89,7 +90,7 @@ def annealed_surrogate(
     Returns
     -------
     surrogate : FairnessMetric or None
-        The metric itself where it is smooth, None where it has no surrogate.
+        The metric itself if it is smooth; None if it has no surrogate.
 
     Examples
     --------

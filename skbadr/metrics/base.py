@@ -23,24 +23,24 @@ TASKS: tuple[Task, ...] = ("classification", "regression")
 class FairnessMetric:
     """Base class of every fairness metric.
 
-    A subclass implements `value`, or, where the metric is a function of a few sums over the
-    data (group rates, group losses), `statistics` and `from_statistics`: solvers then model
-    these smooth quantities instead of the metric's kinks, and sum them over blocks of data.
+    A subclass implements `value`. If the metric is a function of a few sums over the data (group
+    rates, group losses), it implements `statistics` and `from_statistics` instead. Solvers then
+    model these smooth quantities instead of the metric's kinks, and sum them over blocks of data.
 
     Parameters
     ----------
     name : str
         Name shown to users.
     greater_is_better : bool, default=False
-        Direction; True for ratios.
+        Whether a larger value is fairer; True for ratios.
     response_method : {"predict", "predict_proba"}, default="predict"
         Estimator method whose output the metric takes.
     tasks : tuple of {"classification", "regression"}
-        Tasks for which it is defined.
+        Tasks for which the metric is defined.
 
     Examples
     --------
-    A metric of one's own, here the gap between the groups' rates of the first class:
+    A metric of your own, here the gap between the groups' rates of the first class:
 
     >>> import numpy as np
     >>> from skbadr.metrics import FairnessMetric
@@ -228,15 +228,15 @@ class FairnessMetric:
         Parameters
         ----------
         temperature : float, default=1.0
-            How sharply predictions follow scores; as it grows, the surrogate becomes the metric.
+            How sharply predictions follow scores. As it grows, the surrogate becomes the metric.
         rho : float or None, default=None
             Softens maxima and minima by log-sum-exp with this factor; None leaves them.
 
         Returns
         -------
         surrogate : FairnessMetric or None
-            A differentiable metric; this one where it is differentiable, None where there is
-            none.
+            A differentiable metric: this metric itself if it is differentiable, None if there is
+            no surrogate.
         """
         return self if self.differentiable else None
 
@@ -246,7 +246,7 @@ class FairnessMetric:
         Raises
         ------
         ValueError
-            If it can have no value at all, for instance a deviance of negative targets.
+            If the metric can have no value at all, for example a deviance of negative targets.
         """
         return []
 

@@ -24,10 +24,10 @@ RESPONSE_METHODS = ("predict", "predict_proba")
 class CallableMetric(FairnessMetric):
     """A function ``f(y_true, y_pred, *, sensitive_features)`` called as it is.
 
-    It gets labels as the user knows them (not codes), probabilities of the positive class for
-    two classes, and the sensitive features in the container they were given in. A
-    ``sample_weight`` is passed on where the function takes one; samples of weight zero are left
-    out where it does not.
+    The function gets the user's own labels instead of codes, or probabilities (for two classes:
+    of the positive class). It gets the sensitive features in the container in which they were
+    given. If the function takes ``sample_weight``, it gets the weights. If not, it does not see
+    samples of weight zero.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class CallableMetric(FairnessMetric):
     greater_is_better : bool, default=False
         Whether a larger value is fairer.
     name : str or None, default=None
-        None: the function's.
+        Name of the metric; None: the function's name.
     """
 
     def __init__(
@@ -94,21 +94,20 @@ class CallableMetric(FairnessMetric):
 class PerGroupMetric(FairnessMetric):
     """A function ``f(y_true, y_pred)`` evaluated on each group, then aggregated.
 
-    What fairlearn's derived metrics are, without a data frame in between.
+    This is what fairlearn's derived metrics do, without a data frame in between.
 
     Parameters
     ----------
     func : callable ``f(y_true, y_pred)``
         Applied to each group.
     transform : {"difference", "ratio", "group_min", "group_max"}
-        What is made of the groups' values.
+        How the groups' values become one number.
     method : {"between_groups", "to_overall"}, default="between_groups"
         Whether groups are compared with each other or with all samples.
     response_method : {"predict", "predict_proba"}, default="predict"
         What `y_pred` is.
     takes_sample_weight : bool, default=True
-        Whether the user's weights are passed on to `func`; samples of weight zero are left out
-        where they are not.
+        Whether `func` gets the user's weights. If not, it does not see samples of weight zero.
     takes_labels : bool, default=False
         Whether `func` needs ``labels=`` because a group may lack a class (log loss).
     options : dict or None, default=None
@@ -287,7 +286,7 @@ def make_fairness_metric(
     Returns
     -------
     metric : CallableMetric
-        For ``BADRClassifier(metric=...)``, or to be called itself.
+        Metric for ``BADRClassifier(metric=...)``. It can also be called.
 
     Raises
     ------

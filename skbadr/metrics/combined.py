@@ -28,24 +28,24 @@ ABOVE_ONE = float(np.nextafter(1.0, 2.0))
 class CombinedMetric(FairnessMetric):
     """The largest of several metrics, each in units of its bound: 1 is the edge, less is inside.
 
-    A metric that is better when smaller counts as ``value / bound``, one that is better when
-    greater (a ratio, a floor) as ``2 - value / bound``, so that either is 1 where the bound is just
-    met and grows by 1 when it is missed by its own size. With a bound of 0 a metric counts as
-    ``1 + 100 * value``. The value is at most 1 if and only if every bound is met.
+    A metric that is better when smaller counts as ``value / bound``. A metric that is better when
+    greater (a ratio, a floor) counts as ``2 - value / bound``. Both are 1 if the bound is just met,
+    and 2 if it is missed by its own size. With a bound of 0 a metric counts as ``1 + 100 * value``.
+    The value is at most 1 if and only if every bound is met.
 
     Parameters
     ----------
     parts : sequence of FairnessMetric
-        All of them are bounded at once.
+        Metrics that are bounded at once.
     bounds : sequence of float
-        One for each: the largest value, of ratios and floors the smallest.
+        The largest value of each metric; for ratios and floors the smallest.
     labels : sequence of str or None, default=None
-        What the parts are called in `part_values`; None: by their names.
+        Labels of the parts in `part_values`; None: the names of the metrics.
 
     Notes
     -----
-    Parts of the same statistics (confusion matrices, mean losses) share them, in surrogates and
-    their gradients too, so that several bounds cost about as much as one.
+    Parts share equal statistics (confusion matrices, mean losses), also in surrogates and their
+    gradients. Several bounds therefore cost about as much as one.
 
     Examples
     --------

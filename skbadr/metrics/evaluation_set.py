@@ -18,8 +18,8 @@ from skbadr.partition import Groups, settled
 class EvaluationSet:
     """The part of the data on which the upper level is evaluated, without its predictions.
 
-    Everything that does not depend on a model is computed once here, so that evaluating one
-    more model costs a single pass over its predictions.
+    Everything that does not depend on a model is computed once here. One more model then costs a
+    single pass over its predictions.
 
     Attributes
     ----------
@@ -32,11 +32,11 @@ class EvaluationSet:
     sample_weight : ndarray of shape (n,) or None
         None stands for equal weights.
     sensitive_features : object
-        What the user gave, for metrics that are callables.
+        The sensitive features as the user gave them, for metrics that are callables.
     reference : dict of Loss to ndarray of shape (n,)
-        Losses of the baseline model, for metrics that compare with it.
+        Losses of the baseline model, for metrics that compare with that model.
     cache : dict
-        What metrics keep of the data, not of any model.
+        Results that metrics keep about the data, none of them about a model.
     """
 
     y: Array

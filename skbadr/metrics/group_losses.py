@@ -109,38 +109,40 @@ class GroupLossMetric(FairnessMetric):
     ----------
     summary : str
         - "mean_loss": mean over all samples, the goal of learning to reweight;
-        - "worst_group_loss": the largest (minimax fairness), or, with `ball`, the largest
-          expectation over shares of the groups near those of the data (group DRO);
+        - "worst_group_loss": the largest mean loss (minimax fairness); with `ball`, the largest
+          expected loss over shares of the groups near those of the data (group DRO);
         - "group_loss_variance": variance over the groups;
         - "group_loss_gap": largest minus smallest (FORML's goal);
         - "group_loss_ratio": largest over smallest (relative fairness; 1 is ideal);
         - "nash_welfare": ``-sum_k log(d_k - F_k)``, see `disagreement`;
-        - "group_harm": the largest rise of a group's loss over the baseline estimator's, see
-          `reference`; at most 0 where no group pays for another.
+        - "group_harm": the largest rise of a group's loss over its loss under the baseline
+          estimator, see `reference`; at most 0 if no group pays for another.
     loss : str, default="own"
-        A name of `skbadr.losses.get_loss`. "own": the one that the wrapped or scored estimator
-        trains on: the log loss if that is not known but the estimator has probabilities, the
-        zero-one loss, with a warning, if it has none. Called by itself, a metric of "own" is of
-        the squared error for real targets, and refuses labels.
+        A name of `skbadr.losses.get_loss`. "own": the loss that the wrapped or scored estimator
+        trains on. If this loss is not known, it is the log loss for an estimator with
+        probabilities, and the zero-one loss, with a warning, for one without. A metric of "own"
+        that is called by itself uses the squared error for real targets, and refuses labels.
     task : {"classification", "regression"}, default="classification"
-        What "own" is for; any other loss knows its task.
+        Task for which "own" stands; any other loss knows its task.
     rho : float or None, default=None
-        Softens maxima and minima to ``log(sum(exp(rho F))) / rho``; of a ratio, those of the
-        logarithms. In units of 1 over the loss's.
+        Softens maxima and minima to ``log(sum(exp(rho F))) / rho``; for a ratio, those of the
+        logarithms. Its unit is 1 over the unit of the loss.
     ball : {"kl", "chi2"} or None, default=None
         For "worst_group_loss": the ball is ``sum q log(q / p) <= radius``, or
         ``sum (q - p)^2 / p <= radius``, around the groups' shares p.
     radius : float, default=0.1
-        From 0 (the mean loss) to where only the largest loss counts.
+        Size of the ball. 0 gives the mean loss; above some radius only the largest loss counts.
     disagreement : float, array-like of shape (G,) or None, default=None
         For "nash_welfare": what each group loses without an agreement, in the order of the
-        groups. None: its loss under the best model that knows nothing of X (class shares, or the
-        mean target, of all samples). Where a group is worse off than that, the metric is infinite.
+        groups. None: the group's loss under the best model that knows nothing of X (class shares,
+        or the mean target, of all samples). If a group is worse off than that, the metric is
+        infinite.
     reference : float, array-like of shape (G,) or None, default=None
         For "group_harm": the loss of each group to compare with, in the order of the groups. None:
-        that under the baseline estimator on the same rows, which a fit knows.
+        the group's loss under the baseline estimator on the same rows, which a fit knows.
     name : str or None, default=None
-        None: `summary`. The loss is added in brackets where the name does not hold it.
+        Name of the metric; None: `summary`. The loss is added in brackets if the name does not
+        hold it.
     **loss_options
         Options of the loss: ``delta``, ``epsilon``, ``power``.
 

@@ -43,15 +43,15 @@ class GroupMeanMetric(FairnessMetric):
     Parameters
     ----------
     quantity : callable ``(y, prediction) -> ndarray of shape (n,)``
-        What is averaged over each group, for instance the prediction itself (demographic
+        Quantity that is averaged over each group, for example the prediction itself (demographic
         parity of a regressor) or its absolute error.
     transform : {"difference", "ratio", "group_min", "group_max"}, default="difference"
-        What is made of the groups' means.
+        How the groups' means become one number.
     method : {"between_groups", "to_overall"}, default="between_groups"
         Whether groups are compared with each other or with all samples.
     rho : float or None, default=None
-        Softens maxima and minima over groups by log-sum-exp, in units of 1 over the quantity's;
-        of a ratio, those of the logarithms, where all means are positive.
+        Softens maxima and minima over groups by log-sum-exp. Its unit is 1 over the unit of the
+        quantity. For a ratio it softens those of the logarithms, if all means are positive.
     name : str
         Name shown to users.
     """
@@ -155,8 +155,8 @@ class GroupMeanMetric(FairnessMetric):
 class KolmogorovSmirnovMetric(FairnessMetric):
     """Statistical parity of a regressor: distance between distributions of predictions.
 
-    The largest difference, over all thresholds, between two groups' shares of predictions at or
-    below the threshold, or between a group's share and that of all samples. One sort.
+    It is the largest difference, over all thresholds, between two groups' shares of predictions at
+    or below the threshold, or between a group's share and that of all samples. It costs one sort.
 
     Parameters
     ----------

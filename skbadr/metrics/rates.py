@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 class RateMetric(FairnessMetric):
     """Compare rates of the groups' confusion matrices.
 
-    For two classes the rates are those of the positive class; for more, each class in turn is
-    the positive one and `class_agg` says what becomes of the C values, unless `pos_label` names
-    one.
+    For two classes the rates are those of the positive class. For more classes, each class in turn
+    is the positive one, and `class_agg` says how the C values become one. `pos_label` picks a
+    single class instead.
 
     Parameters
     ----------
@@ -37,27 +37,27 @@ class RateMetric(FairnessMetric):
         "true_negative_rate", "false_negative_rate", "accuracy", "zero_one_loss",
         "balanced_accuracy", "precision", "f1".
     transform : {"difference", "ratio", "group_min", "group_max"}, default="difference"
-        What is made of the groups' rates.
+        How the groups' rates become one number.
     method : {"between_groups", "to_overall"}, default="between_groups"
         Whether differences and ratios compare groups with each other or with all samples.
     agg : {"worst_case", "mean"}, default="worst_case"
-        Aggregation where there are several rates (equalized odds).
+        How several rates (equalized odds) become one value.
     class_agg : {"worst_case", "mean"}, default="worst_case"
-        Aggregation over classes where there are more than two.
+        How the values of more than two classes become one.
     pos_label : label or None, default=None
-        Positive class, against all others. None: the greater of two, ``classes_[1]``; of more,
-        each in turn.
+        Positive class, against all others. None: the greater of two classes, ``classes_[1]``, or
+        each of more classes in turn.
     multiclass_rates : sequence of str or None, default=None
-        Rates to use instead of `rates` where there are more than two classes.
+        Rates to use instead of `rates` if there are more than two classes.
     name : str or None, default=None
-        Name shown to users; None: made of the rates.
+        Name shown to users; None: made from the rates.
 
     Notes
     -----
-    A rate conditioned on a class that a group does not have is 0, as in fairlearn, with an
-    UndefinedMetricWarning that names the group. A ratio of two zeros is NaN and never preferred
-    to a number. With ``agg="worst_case"`` fairlearn's equalized odds ratio is the first rate's
-    where the second is NaN; so is this one's.
+    If a group lacks the class that a rate is conditioned on, the rate is 0, as in fairlearn, and an
+    UndefinedMetricWarning names the group. A ratio of two zeros is NaN, which is never preferred to
+    a number. With ``agg="worst_case"`` the equalized odds ratio is the first rate's ratio if the
+    second rate's is NaN, as in fairlearn.
 
     References
     ----------

@@ -126,8 +126,8 @@ def get_metric_names(task: TaskName | None = None) -> list[str]:
     Returns
     -------
     names : list of str
-        Sorted; fairlearn's ready-made metrics are among them under their own names, and so are
-        the metrics of installed packages that offer some.
+        Sorted names. They include fairlearn's ready-made metrics under their own names, and the
+        metrics that installed packages offer.
 
     Raises
     ------
@@ -173,26 +173,26 @@ def get_metric(
     ----------
     metric : str, callable, FairnessMetric or mapping
         A name of `get_metric_names`; a fairness function of fairlearn or any callable
-        ``f(y_true, y_pred, *, sensitive_features)``; an object of this module as it is; a mapping
-        of any of these to bounds, which makes a `CombinedMetric`.
+        ``f(y_true, y_pred, *, sensitive_features)``; an object of this module, which is returned as
+        it is; a mapping of any of these to bounds, which makes a `CombinedMetric`.
     task : {"classification", "regression"}, default="classification"
     smooth : {"maximum", "logsumexp"} or None, default=None
-        None: the exact metric. Otherwise its smooth form, `FairnessMetric.surrogate`, which has a
-        gradient in the scores: predicted classes become memberships, and maxima over groups stay
-        ("maximum") or are softened as well ("logsumexp").
+        None: the exact metric. Otherwise the metric's smooth form, `FairnessMetric.surrogate`,
+        which has a gradient in the scores. Predicted classes become memberships. Maxima over groups
+        stay ("maximum") or are softened as well ("logsumexp").
     rho : float or None, default=None
-        Factor of log-sum-exp, in units of 1 over the metric's: of m values it exceeds the maximum
-        by at most ``log(m) / rho``. None: 50.
+        Factor of log-sum-exp; its unit is 1 over the unit of the metric. Log-sum-exp exceeds the
+        maximum of m values by at most ``log(m) / rho``. None: 50.
     temperature : float or None, default=None
-        Factor of the scores in memberships. None: 1, where they are the probabilities of a
-        logistic regression.
+        Factor of the scores in memberships. None: 1, which gives the probabilities of a logistic
+        regression.
     intersectional : bool, default=True
-        False: several sensitive columns are compared each by itself, and the worst counts
+        False: each of several sensitive columns is compared by itself, and the worst counts
         (`SlicedMetric`).
     **options
-        For names and fairlearn's metrics: the metric's own options, for instance
-        ``method="to_overall"``, ``agg="mean"``, ``pos_label``, or, for names of this module,
-        ``class_agg="mean"`` or ``loss``.
+        Options of a named or fairlearn metric, for example ``method="to_overall"``,
+        ``agg="mean"`` or ``pos_label``. Names of this module also take ``class_agg="mean"`` or
+        ``loss``.
 
     Returns
     -------
@@ -201,8 +201,8 @@ def get_metric(
     Raises
     ------
     ValueError
-        If the name or the task is unknown (listing the valid ones), the metric is not for this
-        task, or it has no smooth form.
+        If the name or the task is unknown (the message lists the valid ones), if the metric is not
+        for this task, or if it has no smooth form.
     TypeError
         If `metric` is none of these, or it has no such option.
 

@@ -83,19 +83,19 @@ def _score(response, column):
 class CalibrationMetric(_ScoreMetric):
     r"""Expected calibration error of each group.
 
-    ``sum_b |sum_{i in b} (y_i - p_i)| / n`` over bins b of the probability p of the positive class,
-    by group: how far what is predicted lies from what happens.
+    It is ``sum_b |sum_{i in b} (y_i - p_i)| / n`` for each group, over bins b of the probability p
+    of the positive class: the distance of predictions from outcomes.
 
     Parameters
     ----------
     transform : {"difference", "ratio", "group_min", "group_max"}, default="group_max"
-        What is made of the groups' errors.
+        How the groups' errors become one number.
     n_bins : int, default=10
         Bins of equal width.
     pos_label : label or None, default=None
         None: the greater of two.
     name : str, default="calibration"
-        In messages.
+        Name in messages.
 
     References
     ----------
@@ -159,20 +159,20 @@ class CalibrationMetric(_ScoreMetric):
 class AUCMetric(_ScoreMetric):
     """Compare how well scores rank, within groups or across them.
 
-    A positive of group a is ranked right against a negative of group b with probability
-    ``AUC[a, b]``, ties counting one half.
+    ``AUC[a, b]`` is the probability that a positive of group a scores above a negative of group b;
+    ties count one half.
 
     Parameters
     ----------
     across : bool, default=False
-        False: the groups' own areas ``AUC[a, a]`` are compared. True: the largest difference of
-        ``AUC[a, b]`` and ``AUC[b, a]``.
+        False: the metric compares the groups' own areas ``AUC[a, a]``. True: it is the largest
+        difference of ``AUC[a, b]`` and ``AUC[b, a]``.
     transform : {"difference", "ratio", "group_min", "group_max"}, default="difference"
-        What is made of the groups' own areas.
+        How the groups' own areas become one number.
     pos_label : label or None, default=None
         None: the greater of two.
     name : str or None, default=None
-        In messages; None: the name that it has in `get_metric`.
+        Name in messages; None: the name that `get_metric` knows.
 
     References
     ----------
@@ -258,18 +258,18 @@ class AUCMetric(_ScoreMetric):
 class ScoreParityMetric(_ScoreMetric):
     """The largest distance between two groups' distributions of scores.
 
-    Of classifiers, scores are probabilities of the positive class; of regressors, predictions.
+    Scores are a classifier's probabilities of the positive class, or a regressor's predictions.
 
     Parameters
     ----------
     distance : {"wasserstein", "ks"}, default="wasserstein"
-        "wasserstein": the area between the distribution functions, in units of the scores (how far
-        scores have to move on average to be alike); "ks": the largest vertical distance.
+        "wasserstein": the area between the distribution functions, in units of the scores, which
+        is how far scores must move on average to be alike; "ks": the largest vertical distance.
     task : {"classification", "regression"}, default="classification"
     pos_label : label or None, default=None
         None: the greater of two.
     name : str or None, default=None
-        In messages; None: the name that it has in `get_metric`.
+        Name in messages; None: the name that `get_metric` knows.
 
     References
     ----------

@@ -221,17 +221,17 @@ def fairness_scorer(
     Parameters
     ----------
     metric : str, callable, FairnessMetric or mapping, default="demographic_parity"
-        As in `get_metric`; of several bounds, the largest value / bound. A name stands for the
-        regression metric of that name where the scored estimator is a regressor, and the losses of
-        groups are of the loss that the scored estimator trains on.
+        As in `get_metric`. Several bounds give the largest value / bound. A name stands for the
+        regression metric of that name if the scored estimator is a regressor. Losses of groups use
+        the loss that the scored estimator trains on.
     sensitive_columns : str, int, list, callable or None, default=None
-        Column(s) of X that define the groups, so that no metadata needs routing. None: groups
-        come as routed metadata ``sensitive_features``.
+        Column(s) of X that define the groups; no metadata then needs routing. None: groups come as
+        routed metadata ``sensitive_features``.
     control_columns : str, int, list, callable or None, default=None
-        Column(s) of X within whose values groups are compared. None: strata come as routed
-        metadata ``control_features``, where they are requested.
+        Column(s) of X that make strata, within which groups are compared. None: strata come as
+        routed metadata ``control_features``, if they are requested.
     intersectional : bool, default=True
-        False: several sensitive columns are compared each by itself, and the worst counts.
+        False: each of several sensitive columns is compared by itself, and the worst counts.
     **options
         The named metric's own options, for instance ``agg="mean"``.
 
@@ -247,7 +247,7 @@ def fairness_scorer(
 
     Notes
     -----
-    ``TunedThresholdClassifierCV(scoring=...)`` takes it too, for metrics of predictions.
+    ``TunedThresholdClassifierCV(scoring=...)`` also takes a scorer of a metric of predictions.
 
     Examples
     --------

@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 class SlicedMetric(FairnessMetric):
     """The worst value of a metric over parts of the data.
 
-    The parts are the sensitive columns, each by itself, the strata that control features make, or
-    all pairs of a column and a stratum.
+    The parts are the single sensitive columns, the strata that control features make, or all pairs
+    of a column and a stratum.
 
     Parameters
     ----------
     metric : FairnessMetric
-        What is computed of each part.
+        Metric that is computed on each part.
     intersectional : bool, default=True
         Whether several sensitive columns are crossed; False: each is compared by itself.
 
     Notes
     -----
-    A stratum is what fairlearn's ``MetricFrame`` calls a level of the control features: groups, and
-    with ``method="to_overall"`` all samples, are those of the stratum.
+    A stratum is a level of the control features of fairlearn's ``MetricFrame``. The
+    groups are those of the stratum, and with ``method="to_overall"`` so are all samples.
 
     Examples
     --------
@@ -166,7 +166,7 @@ class SlicedMetric(FairnessMetric):
         return found
 
     def worst_of(self, values: Array) -> Array:
-        """Return the worst value along the last axis; NaN entries, of parts that tell nothing, not.
+        """Return the worst value along the last axis, without the NaN of parts that tell nothing.
 
         Parameters
         ----------

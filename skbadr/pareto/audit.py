@@ -44,13 +44,14 @@ def audit(
 ) -> AuditResult:
     """Tell whether a fitted model keeps a bound on new rows, with confidence limits.
 
-    The rows must be new to the model: of training rows, its limits are too hopeful.
+    The rows must be new to the model: on training rows the limits are too hopeful.
 
     Parameters
     ----------
     model : fitted estimator
-        Anything with ``predict``: of this package, of scikit-learn (also a Pipeline), of fairlearn
-        or of one's own. It gets ``sensitive_features`` where its ``predict`` takes them.
+        Anything with ``predict``: a model of this package, of scikit-learn (also a Pipeline), of
+        fairlearn, or your own class. It gets ``sensitive_features`` if its ``predict`` takes
+        them.
     X, y : data of shape (n, d) and (n,)
         Rows that the model was not trained on, drawn from the population of interest.
     sensitive_features : array-like of shape (n,) or (n, m)
@@ -58,17 +59,18 @@ def audit(
     control_features : array-like of shape (n,) or (n, m), default=None
         Stratum of each row: groups are compared within each stratum, and the worst one counts.
     intersectional : bool, default=True
-        False: several sensitive columns are compared each by itself, and the worst counts.
+        False: each of several sensitive columns is compared by itself, and the worst counts.
     metric : str, callable, FairnessMetric or mapping, default="demographic_parity"
-        As of `BADRClassifier`, also several with their bounds, all of which are to hold. Losses of
-        groups are of the loss that the model trains on.
+        As in `BADRClassifier`. A mapping of metrics to bounds asks whether all bounds hold. Losses
+        of groups use the loss that the model trains on.
     bound : float, default=None
         Largest value allowed (ratios and floors: smallest). None: no verdict.
     confidence : float, default=0.95
-        Probability with which the two limits contain the population's value: each misses it with
-        at most half of the rest.
+        Probability with which the two limits contain the population's value. Each limit errs with
+        at most half of the remaining probability.
     sample_weight : array-like of shape (n,), default=None
-        Rows then count by Kish's effective number, ``sum(w)^2 / sum(w^2)``.
+        Weights of the rows, which then count by Kish's effective number,
+        ``sum(w)^2 / sum(w^2)``.
 
     Returns
     -------
@@ -90,11 +92,11 @@ def audit(
 
     Notes
     -----
-    Limits of rates follow from Jeffreys' limits of the groups' rates (Cai 2005), those of gaps and
-    ratios from these (Donner and Zou 2012), and hold for the largest of all gaps: the upper limit
-    needs no correction for their number, as the largest gap is one of the gaps; the lower one is
-    corrected by simulation. Means have Hall's correction for skewness (1992); any other metric is
-    resampled.
+    Limits of rates are Jeffreys' limits (Cai 2005). Limits of gaps and ratios follow
+    from the limits of the groups' rates (Donner and Zou 2012), and hold for the largest of all
+    gaps. The upper limit needs no correction for the number of gaps, because the largest gap is one
+    of the gaps. The lower limit is corrected by simulation. Means have Hall's correction for
+    skewness (1992). Any other metric is resampled.
 
     References
     ----------

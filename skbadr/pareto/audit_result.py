@@ -33,15 +33,16 @@ class AuditResult:
         True: the bound holds on new rows; False: it is violated; None: these rows cannot tell, or
         there is no bound.
     n_rows : int
-        Rows audited, those of weight zero left out.
+        Rows audited, without those of weight zero.
     n_rows_needed : int or None
-        Where these rows cannot tell: about how many would do, in the shares the groups have now.
-        None where a million times the rows would not do.
+        If these rows cannot tell: about how many rows would, in the shares that the groups have
+        now. None if a million times the rows would not.
     group_needed : tuple (label, int) or None
-        Then, the group whose few rows matter most, and its rows among them.
+        If these rows cannot tell: the group whose few rows matter most, and how many of
+        `n_rows_needed` belong to it.
     by_group : dict of str to ndarray
-        One entry per group: "group", "rows", each rate or mean with "..._lower" and "..._upper",
-        and "..._rows" where it is of some of the group's rows only.
+        One entry per group: "group", "rows", and each rate or mean with its "..._lower" and
+        "..._upper". A rate of only some of the group's rows also has "..._rows".
     """
 
     metric_name: str
@@ -77,7 +78,7 @@ class AuditResult:
         Returns
         -------
         frame : DataFrame or dict of str to ndarray
-            `by_group` where pandas is not installed.
+            `by_group` itself if pandas is not installed.
         """
         try:
             import pandas as pd

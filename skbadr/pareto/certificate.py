@@ -38,21 +38,21 @@ def pareto_certificate(
 ) -> Bunch:
     r"""Tell whether some model is better than a given one for every group.
 
-    The losses F_k are the training losses of the model's class, averaged over each cell. Where the
-    model w is Pareto-efficient some convex combination of their gradients (and of the
-    regularisation R's) vanishes. Otherwise the model is looked for under which the cell that gains
-    least gains most. For convex losses that is a convex problem in the weights,
+    The losses F_k are the training losses of the model's class, averaged over each cell. If the
+    model w is Pareto-efficient, some convex combination of their gradients (plus the gradient of
+    the regularisation R) vanishes. Otherwise the function looks for the model whose smallest gain
+    of a cell is largest. For convex losses this is a convex problem in the weights,
 
     .. math:: \min_{\lambda \in \Delta} \; \sum_k \lambda_k F_k(w) + R(w)
               - \min_v \left( \sum_k \lambda_k F_k(v) + R(v) \right),
 
-    whose gradient is the cells' gains, and the inner minimum is what BADR trains.
+    The gradient of this problem is the cells' gains. BADR trains the inner minimum.
 
     Parameters
     ----------
     model : fitted linear model, Pipeline ending in one, or BADR estimator
-        It may have been trained in any way, with a penalty for unfairness say. Only ``coef_`` and
-        ``intercept_`` are used of it.
+        The model may have been trained in any way, for example with a penalty for unfairness. Only
+        its ``coef_`` and ``intercept_`` are used.
     X, y : data of shape (n, d) and (n,)
         The training data.
     sensitive_features : array-like of shape (n,) or (n, m)
@@ -64,26 +64,28 @@ def pareto_certificate(
     n_target_bins : int, default=2
         Quantile bins of y for ``partition="group_target"`` in regression.
     estimator : estimator, default=None
-        Whose loss and regularisation count, a `LogisticRegression` for instance, where the model
-        itself is of a class that is not known. None: the model's own.
+        Estimator whose loss and regularisation count, for example a `LogisticRegression`, if the
+        model's own class is not known. None: the model's own.
     tol : float, default=1e-5
-        A cell gains where its loss falls by more than this share of it.
+        A cell gains if its loss falls by more than this share of the loss.
 
     Returns
     -------
     certificate : Bunch
         With the items
 
-        - ``residual``: norm of the smallest convex combination of gradients, as
+        - ``residual``: norm of the smallest convex combination of gradients, like
           ``pareto_residual_`` of `BADRClassifier`;
         - ``beta``: ndarray (K,), that combination; ``groups``: labels of the cells, in order;
         - ``losses``: ndarray (K,), the cells' mean losses under the model;
         - ``dominated``: whether a model was found under which every cell gains;
-        - ``gain``: the smallest gain under it, or the largest smallest one found;
-        - ``gain_limit``: what no model of the same or less regularisation exceeds;
+        - ``gain``: the smallest gain of a cell under that model, or the largest smallest gain that
+          was found;
+        - ``gain_limit``: the smallest gain that no model of the same or less regularisation
+          exceeds;
         - ``dominating_model``: the fitted estimator, or None;
-        - ``dominating_losses``, ``dominating_weights``: ndarrays (K,) of its losses and of the
-          cells' weights, or None.
+        - ``dominating_losses``, ``dominating_weights``: ndarrays (K,) of the dominating model's
+          losses and cell weights, or None.
 
     Raises
     ------

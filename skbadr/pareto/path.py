@@ -72,9 +72,9 @@ def pareto_path(
 ) -> ParetoPath:
     r"""Return the front between score and fairness: the best score under each of some bounds.
 
-    The bounds are walked from loose to tight, each from the best point known; every point that
-    the walk visits serves all bounds. For linear models with a smooth objective the walk costs a
-    few baseline fits in all. The models themselves are fitted when they are asked for.
+    The walk goes from loose to tight bounds. Each bound starts at the best point known, and every
+    visited point serves all bounds. For linear models with a smooth objective the whole walk costs
+    a few baseline fits. Models are fitted when you ask for them.
 
     Parameters
     ----------
@@ -85,26 +85,27 @@ def pareto_path(
     y : array-like of shape (n,)
         Labels of any dtype, or real targets.
     sensitive_features : array-like of shape (n,) or (n, m), default=None
-        Group of each sample; not needed where `sensitive_columns` is given.
+        Group of each sample; not needed if `sensitive_columns` is given.
     metric : str, callable, FairnessMetric or mapping, default="demographic_parity"
-        What is bounded, as in `BADRClassifier`. Of a mapping of metrics to bounds, all bounds are
-        scaled together: at 1 they are those of the mapping, at 2 twice as wide.
+        What is bounded, as in `BADRClassifier`. The bounds of a mapping are scaled together: at 1
+        they are those of the mapping, at 2 they are twice as wide.
     n_points : int, default=10
-        Number of bounds, where `bounds` is None.
+        Number of bounds if `bounds` is None.
     bounds : array-like of shape (n_points,), default=None
-        Bounds on the metric (from below, for one that is better when greater). None: evenly
-        spaced, from the baseline estimator's value to the best there is or was found.
+        Bounds on the metric (from below, if greater is better). None: evenly spaced, from the
+        baseline estimator's value to the best value there is. If the best value is not known, as
+        for a function of your own, they end at the best value that was found.
     confidence : float, default=None
-        With which bounds are to hold on new rows, as in `BADRClassifier`: bounds are then on the
-        confidence limits.
+        Confidence with which bounds hold on new rows, as in `BADRClassifier`. The bounds are then
+        bounds on the confidence limits.
     partition : {"auto", "group", "group_target"} or callable, default="auto"
         As in `BADRClassifier` and `BADRRegressor` with a bound.
     solver, scoring, cv, sensitive_columns, tol, min_weight, n_target_bins
         As in `BADRClassifier` and `BADRRegressor`.
     control_features, control_columns, intersectional
-        As in their `fit` and in the estimators themselves.
+        As in the `fit` and in the constructors of these estimators.
     memory, n_jobs, random_state
-        The same.
+        As in `BADRClassifier` and `BADRRegressor`.
     sample_weight : array-like of shape (n,), default=None
         Base weights.
     max_iter : int, default=None
@@ -116,8 +117,8 @@ def pareto_path(
     -------
     path : ParetoPath
         A Bunch of equal-length arrays, one entry per bound from loose to tight, with the methods
-        `model`, `fit_models`, `predictions` and `at`. It keeps the training data, a file of it
-        does not.
+        `model`, `fit_models`, `predictions` and `at`. The path keeps the training data. A file of
+        the path does not.
 
     Raises
     ------

@@ -43,9 +43,9 @@ ATTEMPTS = 4
 class ParetoPath(Bunch):
     """The best visited model under each of some bounds, from loose to tight.
 
-    Values are those of the search, until a point's model is fitted: from then on they are the
-    fitted model's. A file of the path, as pickle writes one, keeps the models that are fitted and
-    no training data, so that no others can be fitted from it.
+    Values are those of the search until a point's model is fitted, and then those of the fitted
+    model. A file of the path, as pickle writes one, keeps the fitted models and no training data,
+    so no other models can be fitted from the file.
 
     Attributes
     ----------
@@ -53,9 +53,10 @@ class ParetoPath(Bunch):
     cell_weights : ndarray of shape (n_points, K)
         Weights of the cells, on the simplex.
     scores, metric : ndarray of shape (n_points,)
-        On the training data, or on held-out data where `cv` was given.
+        Values on the training data, or on held-out data if `cv` was given.
     metric_upper : ndarray of shape (n_points,) or None
-        The metric's confidence limits, which the bounds are on, where a confidence was given.
+        Confidence limits of the metric, if a confidence was given. The bounds then apply to these
+        limits.
     cell_losses : ndarray of shape (n_points, K)
         Mean loss of each cell.
     met : ndarray of shape (n_points,), bool
@@ -70,9 +71,9 @@ class ParetoPath(Bunch):
     greater_is_better : bool
         Whether a larger metric is fairer.
     baseline_metric, baseline_score : float
-        Of the baseline estimator.
+        Values of the baseline estimator.
     results : dict of ndarrays
-        All visited points, as `results_` of `BADRClassifier`.
+        All visited points, like `results_` of `BADRClassifier`.
     n_refits : int
         Fits of the estimator itself during the search.
     """
@@ -115,7 +116,7 @@ class ParetoPath(Bunch):
         model : BADRClassifier or BADRRegressor
             Fitted.
         X, y, sensitive_features, sample_weight, **fit_params
-            As passed to its fit; models are fitted on them.
+            As passed to the fit of `model`. The models of the path are fitted on these data.
         bounds : array-like, default=None
             None: the metric of each non-dominated point.
 

@@ -24,13 +24,13 @@ class Groups:
     codes : ndarray of shape (n,), intp
         Group of each sample, in ``0..S-1``.
     labels : list of length S
-        The group's value; a tuple of values where several columns are crossed.
+        Value of each group; a tuple of values if several columns are crossed.
     names : tuple of str
         Names of the columns that were crossed.
     order : ndarray of shape (S,) or None
-        Place of each group in the order of labels, where the groups are in another.
+        Place of each group in the order of labels, if the groups come in another order.
     n_control : int
-        Number of the last columns that are no sensitive features but control features.
+        How many of the last columns are control features instead of sensitive features.
     """
 
     codes: IntArray

@@ -37,13 +37,14 @@ def plot_comparison(result: Bunch, *, figure: Figure | None = None) -> Figure:
     result : Bunch
         What :func:`skbadr.comparison.compare` returned.
     figure : matplotlib Figure, default=None
-        Where to draw; None for a new one of pyplot's.
+        Figure to draw in; None for a new pyplot figure.
 
     Returns
     -------
     matplotlib Figure
-        The figure. Its left panel also shows the models that BADR visited, the non-dominated ones
-        joined by a line, its right panel the confidence limits of `result`, where it has them.
+        The figure. The left panel also shows the models that BADR visited, and a line joins the
+        non-dominated ones. The right panel shows the confidence limits of `result`, if it has
+        any.
     """
     if figure is None:
         figure = new_figure(figsize=(11, 5.2))

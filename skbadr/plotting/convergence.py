@@ -29,18 +29,18 @@ class ConvergenceDisplay:
     Parameters
     ----------
     metric, score : ndarray of shape (n_visited,)
-        In the order of the search; the baseline estimator is the first.
+        Values in the order of the search; the baseline estimator is the first.
     best : ndarray of shape (n_visited,), int
         Index of the best model after each visit.
     metric_name, score_name : str
-        What the axes are called.
+        Titles of the axes.
     bound : float, default=None
-        On the metric, drawn as a line.
+        Bound on the metric, drawn as a line.
 
     Attributes
     ----------
     axes_ : ndarray of two matplotlib Axes
-        Of the metric and of the score.
+        Axes of the metric and of the score.
     figure_ : matplotlib Figure
     lines_ : list of two matplotlib Line2D
     """
@@ -118,7 +118,7 @@ class ConvergenceDisplay:
         ax : two matplotlib Axes, default=None
             For the metric and for the score; None: new ones, one below the other.
         **kwargs : dict
-            Of the lines of the best so far.
+            Options of the lines of the best so far.
 
         Returns
         -------

@@ -31,15 +31,15 @@ class ParetoFrontDisplay:
     Parameters
     ----------
     score, metric : ndarray of shape (n_points,)
-        Of the points of the front.
+        Values of the points of the front.
     metric_name, score_name : str
-        What the axes are called.
+        Titles of the axes.
     pareto_optimal : ndarray of shape (n_points,), bool, default=None
-        Points that no other beats in both; None: all.
+        Points that no other point beats in both score and metric; None: all points.
     visited : tuple of two ndarrays of shape (n_visited,), default=None
         Score and metric of all models that the search saw.
     baseline : tuple (score, metric), default=None
-        Of the baseline estimator.
+        Values of the baseline estimator.
     greater_is_better : bool, default=False
         Whether a larger metric is fairer.
 
@@ -50,7 +50,7 @@ class ParetoFrontDisplay:
     line_ : matplotlib Line2D
         The front.
     points_ : dict of str to matplotlib PathCollection
-        What `add_points` drew, by label.
+        Points that `add_points` drew, by label.
 
     Examples
     --------
@@ -174,11 +174,11 @@ class ParetoFrontDisplay:
         ax : matplotlib Axes, default=None
             None: new ones.
         name : str, default="BADR"
-            In the legend.
+            Name of the front in the legend.
         show_visited : bool, default=True
             Whether to show all models that the search saw, faintly.
         **kwargs : dict
-            Of the front's line.
+            Options of the front's line.
 
         Returns
         -------
@@ -217,16 +217,17 @@ class ParetoFrontDisplay:
     def add_points(
         self, score: Float | ArrayLike, metric: Float | ArrayLike, *, label: str, **kwargs: Any
     ) -> Self:
-        """Add models of others to the picture.
+        """Add other models to the picture.
 
         Parameters
         ----------
         score, metric : float or array-like
-            In the front's own units: accuracy, say, not the error that is drawn.
+            Values in the front's own units, for example accuracy, although the picture shows the
+            error.
         label : str
             In the legend.
         **kwargs : dict
-            Of matplotlib's scatter.
+            Options of matplotlib's scatter.
 
         Returns
         -------

@@ -28,15 +28,15 @@ class GroupLossesDisplay:
     Parameters
     ----------
     metric : ndarray of shape (n_points,)
-        Of the points of the front.
+        Values of the points of the front.
     cell_losses : ndarray of shape (n_points, K)
         Mean loss of each cell at each point.
     cells : sequence of length K
         Labels of the cells.
     metric_name, loss_name : str
-        What the axes are called.
+        Titles of the axes.
     baseline : tuple (metric, losses of shape (K,)), default=None
-        Of the baseline estimator.
+        Values of the baseline estimator.
 
     Attributes
     ----------
@@ -132,7 +132,7 @@ class GroupLossesDisplay:
         ax : matplotlib Axes, default=None
             None: new ones.
         **kwargs : dict
-            Of the lines.
+            Options of the lines.
 
         Returns
         -------

@@ -27,22 +27,22 @@ if TYPE_CHECKING:
 class BilevelProblem:
     """Minimise an upper objective over weights on the simplex.
 
-    A solver reads the geometry (`shares`, `min_weight`, `initial`), asks for evaluations, and
-    ranks them with `objective`; data, estimator and processes stay behind `evaluate`.
+    A solver reads the geometry (`shares`, `min_weight`, `initial`), asks for evaluations, and ranks
+    them with `objective`. `evaluate` hides data, estimator and processes.
 
     Parameters
     ----------
     evaluator : Evaluator
     objective : UpperObjective
     cells : Cells
-        Of all training rows.
+        Cells of all training rows.
     initial : ndarray of shape (K,)
         Starting weights.
     min_weight : float
     tol : float
     n_jobs : int or None
     seed : int
-        Seed of whatever a solver draws.
+        Seed of all that a solver draws.
     monitor : callable or None, default=None
         Called with every Evaluation; True ends the search.
     """
@@ -107,12 +107,13 @@ class BilevelProblem:
         Yields
         ------
         evaluation : Evaluation
-            In the order of the candidates whatever `n_jobs` is. What is `known` comes as it is.
+            In the order of the candidates, whatever `n_jobs` is. Evaluations in `known` are not
+            repeated.
 
         Warns
         -----
         FitFailedWarning
-            For each refit that failed; it is recorded and skipped.
+            For each refit that failed. The refit is recorded and skipped.
         """
         known = [self.known.get(weights.tobytes()) for weights, _ in candidates]
         fresh = [c for c, found in zip(candidates, known, strict=True) if found is None]

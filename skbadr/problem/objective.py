@@ -19,23 +19,24 @@ DIGITS = 12
 class UpperObjective:
     """Rank evaluated points by what the user asked for.
 
-    - neither `bound` nor `trade_off`: the metric; equal values by the score;
-    - `trade_off`: metric minus ``trade_off * score``;
-    - `bound`: the score among points that meet the bound; where none does, the smallest excess.
+    - neither `bound` nor `trade_off`: by the metric, and equal values by the score;
+    - `trade_off`: by the metric minus ``trade_off * score``;
+    - `bound`: by the score among points that meet the bound; if none does, by the smallest excess.
 
-    Where `ceilings` are set, points that keep every group's loss below its own come first.
+    If `ceilings` are set, points that keep every group's loss below the group's ceiling come
+    first.
 
     Parameters
     ----------
     metric : FairnessMetric
     trade_off : float, default=0.0
     bound : float or None, default=None
-        Upper bound of the metric; lower bound where greater is better (ratios).
+        Upper bound of the metric; lower bound if greater is better (ratios).
 
     Attributes
     ----------
     ceilings : ndarray of shape (S,) or None
-        Largest loss that a group may have, by sensitive group; NaN: any.
+        Largest loss that each sensitive group may have; NaN: any loss.
     """
 
     metric: FairnessMetric
@@ -51,9 +52,9 @@ class UpperObjective:
         self._sign = -1.0 if metric.greater_is_better else 1.0
 
     def calibrate(self, baseline: Evaluation) -> None:
-        """Rank from here on by no more digits than sums have, in units of the baseline's values.
+        """Rank from here on with no more digits than sums have, in units of the baseline's values.
 
-        What is equal but for rounding is then equal, whatever the order of the rows.
+        Values that differ by rounding only are then equal, whatever the order of the rows.
         """
         sizes = abs(baseline.metric), abs(baseline.score)
         self._sizes = [size if np.isfinite(size) and size > 0 else None for size in sizes]
@@ -107,9 +108,9 @@ class UpperObjective:
         ----------
         metric, score : ndarray of shape (m,)
         score_scale : float, default=1.0
-            How much score one unit of excess over the bound is worth.
+            Score that one unit of excess over the bound is worth.
         margin : float, default=0.0
-            By how much predictions are to stay inside the bound.
+            By how much predictions must stay inside the bound.
 
         Returns
         -------
@@ -135,7 +136,7 @@ class UpperObjective:
         return max(0.0, differences[0]) if differences else 0.0
 
     def is_met(self, evaluation: Evaluation) -> bool:
-        """Whether an evaluation meets the bound; always where there is none."""
+        """Whether an evaluation meets the bound; True if there is no bound."""
         return self.bound is None or bool(self.excess(evaluation.metric) <= 0)
 
     def is_ideal(self, evaluation: Evaluation) -> bool:

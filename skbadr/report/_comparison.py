@@ -19,7 +19,7 @@ from skbadr.comparison import format_headline
 
 from ._figures import chosen_groups, draw, draw_rates, draw_test, draw_visited
 from ._page import import_figure, import_jinja2, render
-from ._words import gains, metric_in_words, missed, unknowns
+from ._words import gains, metric_in_words, missed, unknowns, without_addresses
 
 if TYPE_CHECKING:
     from sklearn.utils import Bunch
@@ -46,19 +46,19 @@ def report_comparison(
     result : Bunch
         What :func:`skbadr.comparison.compare` returned.
     data : str, default="a table"
-        What the rows are.
+        What the rows are, in words.
     title : str, default=None
-        Of the page; None: made of `data`.
+        Title of the page; None: made from `data`.
     target : str, default="the target"
-        What is predicted.
+        What is predicted, in words.
     positive : object, default=None
         The label whose rates are compared; None: the greater of two.
     notes : sequence of str, default=()
-        What a reader should know of the data.
+        Sentences that a reader should know about the data.
     command : str, default=None
-        What makes the same page again.
+        Command that makes the same page again.
     cells : sequence of str, default=None
-        Names of the cells of the chosen model; None: those it has.
+        Names of the cells of the chosen model; None: the model's own.
 
     Returns
     -------
@@ -189,7 +189,7 @@ def _positives(result, y, positive):
 def _model(model):
     return {
         "name": type(model).__name__,
-        "estimator": " ".join(str(model.estimator).split()),
+        "estimator": without_addresses(model.estimator),
         "evaluated_on": model.evaluated_on_,
         "confidence": model.confidence,
         "partition": model.partition_ if isinstance(model.partition_, str) else "given cells",

@@ -20,6 +20,7 @@ from skbadr.partition.columns import select_columns
 
 from ._comparison import report_comparison
 from ._page import import_figure, import_jinja2
+from ._words import without_addresses
 
 
 def report_model(
@@ -52,7 +53,7 @@ def report_model(
         title=title,
         data="a fitted model on rows it was not trained on",
         positive=classes[1] if classes is not None and len(classes) == 2 else None,
-        notes=[f"{label}: {each!r}" for label, each in models.values()],
+        notes=[f"{label}: {without_addresses(each)}" for label, each in models.values()],
     )
 
 

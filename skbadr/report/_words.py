@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+
+from skbadr.comparison._words import format_reach
 
 # What the field's names mean, of a rate or mean that is compared between groups.
 _RATES = {
@@ -40,6 +43,12 @@ _ENDS = {
 _MOST_SENTENCES = 12
 
 
+def without_addresses(estimator: Any) -> str:
+    """Return an estimator's text on one line; objects in it lose their modules and addresses."""
+    text = " ".join(repr(estimator).split())
+    return re.sub(r"<(?:function )?(?:[\w<>]+\.)*(<?\w+>?)(?: object)? at 0x\w+>", r"\1(...)", text)
+
+
 def metric_in_words(name: str, task: str) -> str | None:
     """Return what a metric measures, or None where there are no words for it."""
     name = name.partition("[")[0]
@@ -65,7 +74,7 @@ def unknowns(result: Any, key: str, small: int) -> list[str]:
     elif audit.bound is not None and audit.holds is None:
         sentences.append(
             f"Whether {settings['metric']} keeps the bound {audit.bound:.4g} on people not yet "
-            f"seen {audit.verdict}."
+            f"seen {audit.verdict}. {format_reach(result)}"
         )
         if audit.group_needed is not None:
             label, rows = audit.group_needed

@@ -28,7 +28,8 @@ def register_family(
     ----------
     estimator_class : type
     factory : callable ``(estimator, classes) -> LinearFamily or str``
-        A string is the reason why these parameters have no smooth objective.
+        Makes the family of an estimator. If the factory returns a string, the string says why these
+        parameters have no smooth objective.
     """
     _FACTORIES[estimator_class] = factory
 

@@ -15,19 +15,19 @@ class LinearFamily:
     r"""Training objective ``scale * sum_i v_i l(y_i, z_i) + sum_j penalty_j coef_j^2 / 2``.
 
     Scores are ``z = X coef (+ intercept)``, of shape (n, m) for m outputs. A subclass states the
-    loss per sample with its first and second derivatives in the scores; the lower level does the
-    rest. Register it with `register_family` for the solver to find it.
+    loss per sample with its first and second derivatives in the scores. The lower level does the
+    rest. Register the subclass with `register_family`, so that the solver finds it.
 
     Parameters
     ----------
     estimator : estimator
-        The user's, with its parameters.
+        The user's estimator, with its parameters.
     classes : ndarray of shape (C,) or None
         Class labels; None for regression.
 
     Examples
     --------
-    An estimator of one's own that minimises ``sum_i v_i log cosh(z_i - y_i) + alpha ||w||^2``:
+    An estimator of your own that minimises ``sum_i v_i log cosh(z_i - y_i) + alpha ||w||^2``:
 
     >>> import numpy as np
     >>> from skbadr.lower_level import LinearFamily
