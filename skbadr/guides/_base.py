@@ -65,6 +65,7 @@ class Guide(ABC):
         What was measured of the baseline.
     """
 
+    response: Response
     first: tuple[float, float]
 
     def __init__(self, problem: BilevelProblem, *, prior: Prior) -> None:
