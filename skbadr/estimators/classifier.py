@@ -140,6 +140,9 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
     metric_values_, baseline_metric_values_ : dict of str to float
         Only with several bounds: each metric's own value. `metric_value_` is then the largest in
         units of its bound (ratios and floors: 2 less that), at most 1 if all bounds are met.
+    baseline_estimator_ : estimator
+        Only where the metric compares with the baseline model, as "group_harm" does: that model,
+        fitted on all rows, for audits and scorers.
     bound_met_ : bool
         Whether the metric meets `bound`, with `confidence` its limit; True where there is no bound.
         If False, no visited model does, and the model is the one that misses it by least.

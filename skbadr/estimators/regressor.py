@@ -99,6 +99,9 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
     metric_values_, baseline_metric_values_ : dict of str to float
         Only with several bounds: each metric's own value. `metric_value_` is then the largest in
         units of its bound (ratios and floors: 2 less that), at most 1 if all bounds are met.
+    baseline_estimator_ : estimator
+        Only where the metric compares with the baseline model, as "group_harm" does: that model,
+        fitted on all rows, for audits and scorers.
     metric_standard_error_, baseline_metric_standard_error_ : float
         Their standard errors, over other rows of the same kind; NaN: not known.
     bound_met_ : bool
