@@ -27,6 +27,7 @@ class Reporting:
         y: ArrayLike,
         *,
         sensitive_features: Features | None = None,
+        control_features: Features | None = None,
         baseline: FittedModel | None = None,
         others: Mapping[str, FittedModel] | None = None,
         confidence: Float = 0.95,
@@ -43,6 +44,9 @@ class Reporting:
             Rows that no model of the report was trained on.
         sensitive_features : array-like of shape (n,) or (n, m), default=None
             Group of each row; None where `sensitive_columns` says where they are in X.
+        control_features : array-like of shape (n,) or (n, m), default=None
+            Stratum of each row, of a model that was fitted within strata; None where
+            `control_columns` says where they are in X.
         baseline : fitted estimator, default=None
             The unweighted model, beside which this one is shown: who gained and who lost.
         others : dict of str to fitted estimator, default=None
@@ -83,6 +87,7 @@ class Reporting:
             X,
             y,
             sensitive_features=sensitive_features,
+            control_features=control_features,
             baseline=baseline,
             others=others,
             confidence=confidence,

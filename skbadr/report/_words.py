@@ -42,6 +42,11 @@ _MOST_SENTENCES = 12
 
 def metric_in_words(name: str, task: str) -> str | None:
     """Return what a metric measures, or None where there are no words for it."""
+    if " / " in name:
+        return (
+            "the largest of several metrics, each in units of its bound, so that all bounds are "
+            "met at 1 and below"
+        )
     name = name.partition("[")[0]
     if name in _WHOLE:
         return _WHOLE[name]
