@@ -315,8 +315,8 @@ class ImplicitSolver(SmoothSolver):
 
 def _is_solved(problem, search):
     """Whether a visited model meets the bound, other than by predicting the same for everybody."""
-    best = search.archive.best
-    return problem.objective.is_met(best) and not best.constant
+    objective, best = problem.objective, search.archive.best
+    return objective.bound is None or (objective.is_met(best) and not best.constant)
 
 
 def _better(objective, one, other):
