@@ -1,7 +1,8 @@
 """Several bounds at once against a dense search over weights, and against each bound alone.
 
 python examples/benchmarks/several_bounds.py --tables DIR [--names adult compas law_school]
-    [--estimator linear|boosting] [--rows N] [--visits N] [--floor F] [--output FILE]
+    [--estimator linear|boosting] [--rows N] [--visits N] [--floor F] [--max-iter N]
+    [--output FILE]
 python examples/benchmarks/several_bounds.py --problems tune|report [--every N]
     [--estimator linear|boosting] [--rows N] [--output FILE]
 python examples/benchmarks/several_bounds.py --tables DIR --columns|--strata [--output FILE]
@@ -185,7 +186,9 @@ def run_case(options, name, with_column, X, y, group):
     starts = []
     for label, chosen in sets.items():
         own = {metric: bounds[metric] for metric in chosen}
-        model, seconds, warned = fit_timed(estimator, X, y, group, own, folds, repeats)
+        model, seconds, warned = fit_timed(
+            estimator, X, y, group, own, folds, repeats, given={"max_iter": options.max_iter}
+        )
         log_weights = weights_by_cell(model, judge)
         # Out of fold the judge's models are the search's, at its weights.
         shown = model.estimator_.predict(X) if folds is None else judge.predict(log_weights)
@@ -331,6 +334,7 @@ def main(arguments=None):
     parser.add_argument("--rows", type=int, help="rows of each table at most")
     parser.add_argument("--visits", type=int, help="of the dense search, per set of bounds")
     parser.add_argument("--floor", type=float, default=0.8, help="of the baseline's smallest rate")
+    parser.add_argument("--max-iter", type=int, help="budget of the search; else its default")
     parser.add_argument("--columns", action="store_true", help="sex and race of adult")
     parser.add_argument("--strata", action="store_true", help="race of law_school within tiers")
     parser.add_argument("--output", type=Path)
