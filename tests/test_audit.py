@@ -253,3 +253,28 @@ def test_undefined_groups_are_named():
     with pytest.warns(UndefinedMetricWarning, match="'women' has no sample"):
         result = audit_test(y=y, metric="equal_opportunity", bound=0.3)
     assert result.holds is None
+
+
+def test_each_of_several_bounds_has_limits_and_a_verdict():
+    bounds = {"demographic_parity": 0.5, "true_positive_rate_group_min": 0.99}
+    found = audit_test(metric=bounds)
+    assert list(found.parts) == list(bounds)
+    for name, bound in bounds.items():
+        alone = audit_test(metric=name, bound=bound)
+        part = found.parts[name]
+        assert (part.value, part.lower, part.upper) == (alone.value, alone.lower, alone.upper)
+        assert (part.bound, part.verdict) == (bound, alone.verdict)
+        assert f"{name}: {part.value:.4f}" in repr(found)
+    assert found.verdict == "violated"
+
+
+def test_columns_by_themselves_and_strata_are_parts():
+    stratum = np.arange(len(Y)) % 3
+    found = audit_test(control_features=stratum[TEST], bound=0.2)
+    assert set(found.parts) == {"stratum 0", "stratum 1", "stratum 2"}
+    assert found.value == max(part.value for part in found.parts.values())
+    rows = (stratum == 1) & (np.arange(len(Y)) >= 1000)
+    alone = audit(MODEL, X[rows], Y[rows], sensitive_features=GROUP[rows], bound=0.2)
+    part = found.parts["stratum 1"]
+    assert (part.value, part.lower, part.upper) == (alone.value, alone.lower, alone.upper)
+    assert part.n_rows == rows.sum()

@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from estimator_data import make_people, make_wages
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -11,6 +12,8 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import log_loss, zero_one_loss
 
 from skbadr import BADRClassifier, BADRRegressor, audit
+from skbadr.cli import main
+from skbadr.comparison import compare
 from skbadr.metrics import EvaluationSet, SlicedMetric, fairness_scorer, get_metric
 from skbadr.partition import make_groups
 
@@ -134,6 +137,97 @@ def test_without_a_baseline_it_is_refused():
         )
     with pytest.raises(ValueError, match="reference is an option of 'group_harm'"):
         get_metric("worst_group_loss", reference=0.1)
+
+
+NEW = make_people(500, seed=5)
+
+
+def rise_of(model, baseline, X=NEW[0], y=NEW[1], groups=NEW[2], loss=zero_one_loss):
+    """Return the largest rise of a group's loss on some rows."""
+    method = "predict" if loss is zero_one_loss else "predict_proba"
+    before, after = (getattr(m, method)(X) for m in (baseline, model))
+    inside = [groups == g for g in np.unique(groups)]
+    return max(loss(y[rows], after[rows]) - loss(y[rows], before[rows]) for rows in inside)
+
+
+@pytest.mark.parametrize("cv", [None, 3])
+@pytest.mark.parametrize(("metric", "loss"), [(ERROR, zero_one_loss), ("group_harm", log_loss)])
+def test_a_fitted_model_is_audited_against_its_own_baseline(metric, loss, cv):
+    model = BADRClassifier(LogisticRegression(), metric=metric, cv=cv, max_iter=4)
+    model.fit(X, Y, sensitive_features=GROUP)
+    plain = LogisticRegression().fit(X, Y)
+    np.testing.assert_array_equal(model.baseline_estimator_.coef_, plain.coef_)
+    found = audit(model, *NEW[:2], sensitive_features=NEW[2], metric=metric, bound=0.0)
+    expected = rise_of(model, plain, loss=loss)
+    assert found.value == pytest.approx(expected, abs=1e-12)
+    assert found.lower <= expected <= found.upper
+    score = fairness_scorer(metric)(model, *NEW[:2], sensitive_features=NEW[2])
+    assert score == pytest.approx(-expected, abs=1e-12)
+    given = audit(
+        model.estimator_, *NEW[:2], sensitive_features=NEW[2], metric=metric, baseline=plain
+    )
+    assert given.value == found.value
+    model.set_params(metric="demographic_parity").fit(X, Y, sensitive_features=GROUP)
+    assert not hasattr(model, "baseline_estimator_")
+
+
+def test_a_baseline_of_text_labels_and_strata():
+    names, new_names = np.array(["no", "yes"])[Y], np.array(["no", "yes"])[NEW[1]]
+    strata, new_strata = np.arange(len(Y)) % 2, np.arange(len(NEW[1])) % 2
+    model = BADRClassifier(LogisticRegression(), metric=ERROR, max_iter=4)
+    model.fit(X, names, sensitive_features=GROUP, control_features=strata)
+    found = audit(
+        model, NEW[0], new_names, sensitive_features=NEW[2], control_features=new_strata,
+        metric=ERROR,
+    )  # fmt: skip
+    plain = LogisticRegression().fit(X, names)
+    crossed = np.char.add(NEW[2].astype(str), new_strata.astype(str))
+    assert found.value == pytest.approx(rise_of(model, plain, y=new_names, groups=crossed))
+
+
+def test_a_baseline_that_nothing_is_compared_with_is_refused():
+    model = LogisticRegression().fit(X, Y)
+    with pytest.raises(ValueError, match="leave it at None"):
+        audit(model, X, Y, sensitive_features=GROUP, baseline=model)
+    with pytest.raises(TypeError, match="baseline must be fitted"):
+        audit(model, X, Y, sensitive_features=GROUP, metric=ERROR, baseline=3)
+    with pytest.raises(ValueError, match="pass the fitted one as baseline="):
+        audit(model, X, Y, sensitive_features=GROUP, metric="group_harm")
+
+
+@pytest.mark.parametrize("metric", ["group_harm", {"demographic_parity": 0.3, ERROR: 0.0}])
+def test_a_comparison_knows_its_baseline(metric):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        result = compare(
+            LogisticRegression(), X, Y, sensitive_features=GROUP, metric=metric, max_iter=4,
+            peers=["grid_search"],
+        )  # fmt: skip
+    test, models = result.test, result.models
+    assert [row["metric_test"] for row in result.rows if row["key"] == "baseline"][0] >= 0.0
+    inside = [test["groups"] == g for g in "ab"]
+    for row in result.rows:
+        predicted = (test["predictions"][key] for key in (row["key"], "baseline"))
+        wrong = [np.array([np.mean((p != test["y"])[rows]) for rows in inside]) for p in predicted]
+        audited = result.audits.get(row["key"])
+        if metric != "group_harm" and audited is not None:
+            harm = audited.parts[ERROR.name].value
+            assert harm == pytest.approx((wrong[0] - wrong[1]).max(), abs=1e-12)
+        if audited is not None:
+            assert row["metric_test"] == pytest.approx(audited.value)
+    if metric == "group_harm":
+        assert result.rows[0]["metric_test"] == 0.0
+        assert result.settings["bound"] == 0.0
+    assert all(hasattr(m, "baseline_estimator_") for k, m in models.items() if "badr" in k)
+
+
+def test_the_command_takes_it(tmp_path, capsys):
+    table = pd.DataFrame(X, columns=[f"x{i}" for i in range(X.shape[1])])
+    table.assign(y=Y, group=GROUP).to_csv(tmp_path / "t.csv", index=False)
+    options = ["--csv", str(tmp_path / "t.csv"), "--target", "y", "--sensitive", "group"]
+    options += ["--max-iter", "2", "--output", str(tmp_path), "--no-report"]
+    assert main([*options, "--metric", "demographic_parity=0.3,group_harm=0.05"]) == 0
+    assert "group_harm" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("rho", [None, 10.0])

@@ -210,6 +210,80 @@ def test_a_bound_with_a_confidence_is_said():
     assert said in text
 
 
+STRATA = np.array(["day", "night"], dtype=object)
+
+
+def part_rows(html):
+    """Return the cells of each row of the table of parts."""
+    table = html.partition("What the worst is taken of")[2].partition("</table>")[0]
+    rows = re.findall(r"<tr>(<th scope=\"row\">.*?)</tr>", table)
+    return [re.findall(r">([^<>]+)</(?:bdi|td)>", row) for row in rows]
+
+
+@pytest.mark.parametrize("by", ["features", "columns"])
+def test_strata_are_shown(by):
+    X, y, group = make_rows(1600)
+    code = np.arange(len(y)) % 2
+    X = np.column_stack([X, code])
+    model, given = BADRClassifier(LogisticRegression(), bound=0.15), {}
+    if by == "features":
+        given = {"control_features": STRATA[code]}
+    else:
+        model.set_params(control_columns=[3])
+    train, new = slice(800), slice(800, None)
+    model.fit(
+        X[train], y[train], sensitive_features=group[train],
+        **{name: values[train] for name, values in given.items()},
+    )  # fmt: skip
+    given = {name: values[new] for name, values in given.items()}
+    plain = LogisticRegression().fit(X[train], y[train])
+    page = model.report(X[new], y[new], sensitive_features=group[new], baseline=plain, **given)
+    text = check_page(page.html).text
+    assert "within each of 2 strata" in text
+    labels = STRATA if by == "features" else ["0.0", "1.0"]
+    names = labels if by == "features" else ["0", "1"]
+    assert all(f"{g} & {stratum}" in text for g in "ab" for stratum in names)
+    rows = part_rows(page.html)
+    assert [row[0] for row in rows] == [f"stratum {label}" for label in labels]
+    for model_shown, column in ((plain, 1), (model, 2)):
+        for row, s in zip(rows, (0, 1), strict=True):
+            inside = X[new][:, 3] == s
+            predicted = model_shown.predict(X[new])
+            a, b = (predicted[inside & (group[new] == g)].mean() for g in "ab")
+            assert row[column].startswith(f"{abs(a - b):.3f} (")
+    if by == "features":
+        with pytest.raises(ValueError, match="control_features is needed"):
+            model.report(X[new], y[new], sensitive_features=group[new])
+
+
+def test_columns_by_themselves_are_shown():
+    X, y, group = make_rows(1600)
+    columns = pd.DataFrame({"group": group, "half": np.arange(len(y)) % 2})
+    model = BADRClassifier(LogisticRegression(), bound=0.15, intersectional=False)
+    model.fit(X[:800], y[:800], sensitive_features=columns[:800])
+    page = model.report(X[800:], y[800:], sensitive_features=columns[800:])
+    assert "by group and by half, each by itself" in check_page(page.html).text
+    rows = part_rows(page.html)
+    assert [row[0] for row in rows] == ["group", "half"]
+    assert all(row[2] == "at most 0.15" for row in rows)
+
+
+def test_each_of_several_bounds_is_shown():
+    X, y, group = make_rows(1600)
+    bounds = {"demographic_parity": 0.2, "recall_score_group_min": 0.5, "group_harm": 0.5}
+    model = BADRClassifier(LogisticRegression(), bounds)
+    model.fit(X[:800], y[:800], sensitive_features=group[:800])
+    page = model.report(X[800:], y[800:], sensitive_features=group[800:])
+    text = check_page(page.html).text
+    assert "demographic_parity <= 0.2 and recall_score_group_min >= 0.5" in text
+    found = audit(model, X[800:], y[800:], sensitive_features=group[800:], metric=bounds)
+    rows = part_rows(page.html)
+    assert [row[2] for row in rows] == ["at most 0.2", "at least 0.5", "at most 0.5"]
+    for row, part in zip(rows, found.parts.values(), strict=True):
+        assert row[1].startswith(f"{part.value:.3f} (")
+        assert row[3] == part.verdict or row[3].startswith("open")
+
+
 def test_groups_in_columns_of_X_and_labels_that_are_texts():
     X, y, group = make_rows(1500)
     table = pd.DataFrame(X, columns=list("pqr")).assign(g=(group == "a") * 1.0, h=y[::-1] * 1.0)

@@ -42,6 +42,9 @@ def audit_method(
     if problem.fairness.response_methods != ("predict",) and fitted.respond is None:
         return None
     kind = _Classifier if problem.is_classification else _Regressor
+    baseline = None
+    if problem.fairness.references and problem.baseline is not None:
+        baseline = kind(problem, problem.baseline, groups)
     with warnings.catch_warnings():
         # What is undefined has been said with the scores.
         warnings.simplefilter("ignore")
@@ -55,6 +58,7 @@ def audit_method(
                 intersectional=problem.intersectional,
                 bound=problem.bound if problem.fairness.own_bound is None else None,
                 confidence=CONFIDENCE,
+                baseline=baseline,
             )
         except ValueError:  # one group, or one class, is all that the test rows have
             return None

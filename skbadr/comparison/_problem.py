@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from skbadr._guard import Guard
-from skbadr._typing import Array, Float, Task
+from skbadr._typing import Array, Float, ResponseMethod, Task
 from skbadr.metrics.base import evaluate
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class Problem:
     labels: dict[str, tuple[Any, ...]] | None = None
     n_control: int = 0
     intersectional: bool = True
+    # The baseline model once it is trained, for metrics that compare with it.
+    baseline: Fitted | None = None
 
     def given(self, groups: Array) -> dict[str, Any]:
         """Return the sensitive and control features that labels of groups stand for."""
@@ -56,9 +59,19 @@ class Problem:
         control = rows[:, n_sensitive:] if self.n_control else None
         return {"sensitive_features": rows[:, :n_sensitive], "control_features": control}
 
-    def measure(self, y: Array, response: Any, groups: Array) -> float:
+    def measure(self, X: Any, y: Array, response: Any, groups: Array) -> float:
         """Return the metric."""
-        return evaluate(self.fairness, y, response, **self.given(groups))
+        baseline = None
+        if self.fairness.references and self.baseline is not None:
+            baseline = partial(self.outputs, self.baseline, X, groups)
+        return evaluate(self.fairness, y, response, **self.given(groups), baseline=baseline)
+
+    def outputs(self, fitted: Fitted, X: Any, groups: Array, method: ResponseMethod) -> Any:
+        """Return what a trained method responds to rows; it must have that response method."""
+        if method == "predict":
+            return self.lend(fitted.predict, X, groups)
+        assert fitted.respond is not None
+        return self.lend(fitted.respond, X, method, self.task)
 
     @property
     def is_classification(self) -> bool:

@@ -202,6 +202,7 @@ def compare(
     expected = 1 + len(partitions) + len(chosen_peers)
     tell(Baseline.label, 0, expected, None)
     baseline = _add(result, Baseline(), problem, parts)
+    problem = replace(problem, baseline=baseline)
     tell(Baseline.label, 1, expected, result.rows[0])
     trained = {Baseline.key: baseline}
     chance = chance_level(problem, baseline)
@@ -365,6 +366,8 @@ def _add(result, method, problem, parts):
         result.notes.append(f"{method.label} failed: {_first_line(error)}")
         return None
     seconds = time.perf_counter() - start
+    if problem.baseline is None:  # the first method is the baseline itself
+        problem = replace(problem, baseline=fitted)
     # What is undefined is said below, by the part of the data.
     remarks = _sentences(caught, leave_out=(UndefinedMetricWarning,))
     if method.remark(problem) is not None:

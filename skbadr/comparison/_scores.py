@@ -50,7 +50,7 @@ def part_scores(
     if not problem.is_classification:
         by_group = np.sqrt(by_group)
     response = _response(problem, fitted, X, y_pred, groups)
-    scores["metric"] = math.nan if response is None else problem.measure(y, response, groups)
+    scores["metric"] = math.nan if response is None else problem.measure(X, y, response, groups)
     scores["worst_group_error"] = by_group.max()
     scores = {name: float(value) for name, value in scores.items()}
     scores["group_errors"] = dict(zip(labels.tolist(), by_group.tolist(), strict=True))
@@ -64,9 +64,8 @@ def _response(problem, fitted, X, y_pred, groups):
         return y_pred
     if fitted.respond is None:
         return None
-    task = "classification" if problem.is_classification else "regression"
     outputs = {
-        name: y_pred if name == "predict" else problem.lend(fitted.respond, X, name, task)
+        name: y_pred if name == "predict" else problem.outputs(fitted, X, groups, name)
         for name in methods
     }
     return outputs if len(methods) > 1 else outputs[methods[0]]
@@ -95,5 +94,5 @@ def chance_level(problem: Problem, fitted: Fitted) -> float:
         values = []
         for _ in range(_N_PERMUTATIONS):
             drawn = rng.permutation(problem.groups)
-            values.append(problem.measure(problem.y, response, drawn))
+            values.append(problem.measure(problem.X, problem.y, response, drawn))
     return float(np.mean(values))

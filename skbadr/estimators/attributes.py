@@ -41,6 +41,8 @@ class FittedAttributes:
     # With several bounds.
     metric_values_: dict[str, float]
     baseline_metric_values_: dict[str, float]
+    # Where the metric compares with the baseline model.
+    baseline_estimator_: Any
     # With `confidence`.
     metric_upper_: float
     # With `cv`.

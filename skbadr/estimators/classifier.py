@@ -145,6 +145,9 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
         Only with several bounds: each metric's own value. `metric_value_` is then the largest
         value / bound (ratios and floors: 2 - value / bound). It is at most 1 if all bounds are
         met.
+    baseline_estimator_ : estimator
+        Only where the metric compares with the baseline model, as "group_harm" does: that model,
+        fitted on all rows, for audits and scorers.
     bound_met_ : bool
         Whether the metric (with `confidence`: its limit) meets `bound`. True if there is no bound.
         If False, no visited model meets the bound, and the fitted model misses it by least.

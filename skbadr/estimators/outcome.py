@@ -49,6 +49,7 @@ def store_outcome(model, archive, evaluator, setup):
         best, final = _fit_on_all(lower, archive, setup.cells)
         archive.best = best
     model.estimator_ = lower.assemble(final)
+    vars(model).pop("baseline_estimator_", None)  # of an earlier fit
     # First what predictions need: the rest may be interrupted.
     _store_classes(vars(model), evaluator)
     cells = setup.cells
@@ -76,7 +77,14 @@ def store_outcome(model, archive, evaluator, setup):
     model.weight_response_ = archive.response
     model.weights_move_ = archive.moved
     model.small_groups_ = small_groups(evaluator.evaluation_set, metric)
+    model._has_strata = evaluator.evaluation_set.groups.n_control > 0
     model._compared = compared_in_words(metric, evaluator.evaluation_set)
+    if metric.references:  # audits compare with it
+        plain = evaluator.baseline_model
+        if plain is None:
+            plain = lower.fit(baseline.cell_weights)
+            model.n_refits_ += 1
+        model.baseline_estimator_ = lower.assemble(plain)
     data = evaluator.evaluation_set
     residual = pareto_residual(lower, final, data.classes, None if held_out else data.y)
     if residual is not None:

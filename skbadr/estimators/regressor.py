@@ -105,6 +105,9 @@ class BADRRegressor(PredictorDelegation, RegressorMixin, BaseBADR):
         Only with several bounds: each metric's own value. `metric_value_` is then the largest
         value / bound (ratios and floors: 2 - value / bound). It is at most 1 if all bounds are
         met.
+    baseline_estimator_ : estimator
+        Only where the metric compares with the baseline model, as "group_harm" does: that model,
+        fitted on all rows, for audits and scorers.
     metric_standard_error_, baseline_metric_standard_error_ : float
         Standard errors of these values, over other rows of the same kind; NaN: not known.
     bound_met_ : bool

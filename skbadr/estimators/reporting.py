@@ -27,6 +27,7 @@ class Reporting:
         y: ArrayLike,
         *,
         sensitive_features: Features | None = None,
+        control_features: Features | None = None,
         baseline: FittedModel | None = None,
         others: Mapping[str, FittedModel] | None = None,
         confidence: Float = 0.95,
@@ -43,6 +44,9 @@ class Reporting:
             Rows that no model of the report was trained on.
         sensitive_features : array-like of shape (n,) or (n, m), default=None
             Group of each row; None if `sensitive_columns` names the groups in X.
+        control_features : array-like of shape (n,) or (n, m), default=None
+            Stratum of each row, for a model that was fitted within strata; None if
+            `control_columns` names the strata in X.
         baseline : fitted estimator, default=None
             The unweighted model. The page compares this model with it: who gained and who lost.
         others : dict of str to fitted estimator, default=None
@@ -83,6 +87,7 @@ class Reporting:
             X,
             y,
             sensitive_features=sensitive_features,
+            control_features=control_features,
             baseline=baseline,
             others=others,
             confidence=confidence,

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 
 from skbadr._typing import Array, ArrayLike, Features, Float, FloatArray, ResponseMethod, Task
+from skbadr.metrics.baseline_losses import add_baseline_losses
 from skbadr.metrics.encoding import encode
 
 if TYPE_CHECKING:
@@ -185,6 +186,18 @@ class FairnessMetric:
         """Return the metric of each row of `statistics`, of shape (T, n_statistics)."""
         return np.array([self.from_statistics(evaluation_set, row) for row in statistics])
 
+    @property
+    def prices(self) -> FloatArray | None:
+        """What a unit of each part's excess is worth, in that of the dearest; None: no parts."""
+        return None
+
+    def search_values(self, evaluation_set: EvaluationSet, statistics: FloatArray) -> FloatArray:
+        """Return what a search weighs of each row of `statistics`: the metric, of shape (T,).
+
+        Or, of a metric with `prices`, each of its parts, of shape (T, n_parts).
+        """
+        return self.from_many_statistics(evaluation_set, statistics)
+
     def value(self, evaluation_set: EvaluationSet, response: Array) -> float:
         """Return the exact value users know.
 
@@ -297,6 +310,7 @@ def evaluate(
     y_pred: ArrayLike,
     sensitive_features: Features,
     sample_weight: ArrayLike | None = None,
+    baseline: Callable[[ResponseMethod], Any] | None = None,
     **known: Any,
 ) -> float:
     """Return a metric's value for predictions; see `FairnessMetric.__call__`.
@@ -306,6 +320,8 @@ def evaluate(
     metric : FairnessMetric
     y_true, y_pred, sensitive_features, sample_weight
         As passed to the metric.
+    baseline : callable ``(response_method) -> output`` or None, default=None
+        Outputs of a model that the metric may compare with.
     **known
         What else is known: ``control_features``, ``task`` and ``classes`` of `encode`.
 
@@ -316,6 +332,8 @@ def evaluate(
     evaluation_set, response = encode(
         metric, y_true, y_pred, sensitive_features, sample_weight, **known
     )
+    if baseline is not None:
+        add_baseline_losses(metric, evaluation_set, baseline, y_true, sensitive_features)
     sentences = metric.undefined(evaluation_set)
     sentences = sentences + metric.undefined_value(evaluation_set, response)
     for sentence in sentences:

@@ -38,7 +38,12 @@ def resampled_limits(metric, data, response, confidence):
     Efron and Tibshirani (1993), "An introduction to the bootstrap", chapter 14.
     """
     value = metric.value(data, response)
-    draws, shrink = resample(metric, data, response)
+    # Both limits, and those of what the metric is a part of, are of the same resamples.
+    known = data.cache.setdefault("resamples", {})
+    last = known.get(id(metric))
+    if last is None or last[0] is not metric or not np.array_equal(last[1], response):
+        last = known[id(metric)] = metric, response, resample(metric, data, response)
+    draws, shrink = last[2]
     return limits_from_draws(
         value, draws, confidence, shrink=shrink, biased_up=not metric.greater_is_better
     )

@@ -130,6 +130,19 @@ class CombinedMetric(FairnessMetric):
             return None
         return float((np.array(points, dtype=float) * self._units).max())
 
+    @property
+    def prices(self) -> FloatArray | None:  # noqa: D102
+        # A tenth of a floor is many points of a rate, a tenth of a small gap few.
+        if self.points is None:
+            return None
+        worth = np.array([part.points for part in self.parts], dtype=float) * self._units
+        return worth / worth.max()
+
+    def search_values(self, evaluation_set: EvaluationSet, statistics: FloatArray) -> FloatArray:  # noqa: D102
+        if self.points is None:
+            return super().search_values(evaluation_set, statistics)
+        return self.in_bounds(self.part_values(evaluation_set, statistics))
+
     def bound_text(self, bound: Float) -> str:  # noqa: D102
         if bound != 1.0:
             return super().bound_text(bound)

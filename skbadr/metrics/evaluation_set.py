@@ -112,8 +112,9 @@ class EvaluationSet:
         if loss not in known:
             if loss not in self.reference:
                 raise ValueError(
-                    "group_harm compares a model with the baseline one, which is not known here: "
-                    "give each group's loss to compare with by get_metric(..., reference=...)."
+                    "group_harm compares a model with the baseline one, which only compare and a "
+                    "BADR model fitted with this metric know: give each group's loss to compare "
+                    "with by get_metric(..., reference=...)."
                 )
             known[loss] = self.group_means(self.reference[loss])
         return known[loss]

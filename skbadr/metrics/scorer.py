@@ -12,6 +12,7 @@ from skbadr._guard import guarded
 from skbadr._sklearn import rows_being_scored
 from skbadr._typing import ArrayLike, Columns, Features, MetricLike, Task
 from skbadr.metrics.base import evaluate
+from skbadr.metrics.baseline_losses import baseline_of
 from skbadr.metrics.encoding import encode
 from skbadr.metrics.own_loss import with_own_loss
 from skbadr.metrics.registry import get_metric
@@ -96,6 +97,7 @@ class FairnessScorer:
             control_features=control,
             task=task,
             classes=_classes_of(estimator, task),
+            baseline=baseline_of(estimator, X, task) if metric.references else None,
         )
         return value if metric.greater_is_better else -value
 

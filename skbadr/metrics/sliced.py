@@ -79,8 +79,14 @@ class SlicedMetric(FairnessMetric):
         -------
         value : float
         """
-        known = {"control_features": control_features}
-        return evaluate(self, y_true, y_pred, sensitive_features, sample_weight, **known)
+        return evaluate(
+            self,
+            y_true,
+            y_pred,
+            sensitive_features,
+            sample_weight,
+            control_features=control_features,
+        )
 
     def __repr__(self) -> str:
         return f"<SlicedMetric of {self.metric!r}>"

@@ -43,6 +43,15 @@ class View:
     stratum: tuple[Any, ...] | None
     whole_columns: bool
 
+    @property
+    def text(self) -> str:
+        """What is compared where, in words."""
+        columns = " and ".join(map(str, self.names))
+        if self.stratum is None:
+            return columns
+        stratum = ", ".join(map(str, self.stratum))
+        return f"stratum {stratum}" if self.whole_columns else f"{columns}, stratum {stratum}"
+
     @cached_property
     def matrix(self) -> FloatArray:
         """What sums the crossed groups of each group here, of shape (n_here, n_crossed)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
+from functools import partial
 from numbers import Real
 
 import numpy as np
@@ -14,6 +15,8 @@ from sklearn.utils.multiclass import type_of_target
 
 from skbadr._typing import ArrayLike, Features, FittedModel, Float, MetricLike
 from skbadr.metrics import FairnessMetric, get_metric
+from skbadr.metrics.baseline_losses import add_baseline_losses, baseline_of
+from skbadr.metrics.combined import CombinedMetric
 from skbadr.metrics.encoding import encode
 from skbadr.metrics.estimates import group_estimates
 from skbadr.metrics.intervals import effective_rows
@@ -21,7 +24,7 @@ from skbadr.metrics.limits import limits
 from skbadr.metrics.own_loss import with_own_loss
 from skbadr.metrics.responses import get_response
 from skbadr.metrics.sample_size import rows_needed
-from skbadr.metrics.sliced import sliced
+from skbadr.metrics.sliced import SlicedMetric, sliced
 from skbadr.pareto.audit_result import AuditResult
 from skbadr.partition import check_sizes, make_groups
 
@@ -41,6 +44,7 @@ def audit(
     bound: Float | None = None,
     confidence: Float = 0.95,
     sample_weight: ArrayLike | None = None,
+    baseline: FittedModel | None = None,
 ) -> AuditResult:
     """Tell whether a fitted model keeps a bound on new rows, with confidence limits.
 
@@ -71,6 +75,9 @@ def audit(
     sample_weight : array-like of shape (n,), default=None
         Weights of the rows, which then count by Kish's effective number,
         ``sum(w)^2 / sum(w^2)``.
+    baseline : fitted estimator, default=None
+        What "group_harm" compares the model with. None: the baseline model of a BADR model that
+        was fitted with that metric.
 
     Returns
     -------
@@ -129,6 +136,7 @@ def audit(
                 "bound at None."
             )
         bound = metric.own_bound
+    compared = _baseline_outputs(metric, model, baseline, X, task)
     # All pairs of groups are compared: those of a continuous column would take all memory.
     check_sizes(np.bincount(make_groups(sensitive_features).codes), "sensitive_features")
     outputs = {
@@ -146,6 +154,8 @@ def audit(
         task=task,
         classes=classes,
     )
+    if compared is not None:
+        add_baseline_losses(metric, data, compared, y, sensitive_features)
     metric = sliced(metric, data.groups, intersectional=intersectional)
     if data.present.sum() < 2:
         raise ValueError(
@@ -154,9 +164,13 @@ def audit(
         )
     for sentence in metric.undefined(data) + metric.undefined_value(data, response):
         warnings.warn(sentence, UndefinedMetricWarning, stacklevel=2)
-    one_sided = (1.0 + float(confidence)) / 2.0
+    return _judge(metric, data, response, bound, float(confidence))
+
+
+def _judge(metric, data, response, bound, confidence):
+    """Return the result of a metric, and of each that it is the worst of."""
+    one_sided = (1.0 + confidence) / 2.0
     lower, upper = limits(metric, data, confidence=one_sided, response=response)
-    value = float(metric.value(data, response))
     holds, needed = None, None
     if bound is not None:
         holds = _holds(metric, lower, upper, bound)
@@ -165,17 +179,33 @@ def audit(
     return AuditResult(
         metric_name=metric.name,
         greater_is_better=metric.greater_is_better,
-        value=value,
+        value=float(metric.value(data, response)),
         lower=lower,
         upper=upper,
-        confidence=float(confidence),
+        confidence=confidence,
         bound=None if bound is None else float(bound),
         holds=holds,
         n_rows=int(data.rows_by_group.sum()),
         n_rows_needed=None if needed is None else needed.total,
         group_needed=_group_needed(data, needed),
         by_group=_by_group(metric, data, response, one_sided),
+        parts={
+            name: _judge(piece.metric, piece.data, piece.response, own, confidence)
+            for name, own, piece in _pieces(metric, data, response, bound)
+            if piece.data.present.sum() > 1
+        },
     )
+
+
+def _pieces(metric, data, response, bound):
+    """Return name, bound and `Piece` of each that a metric is the worst of."""
+    pieces = metric.pieces(data, response=response) or []
+    if isinstance(metric, CombinedMetric):
+        return list(zip(metric.labels, metric.bounds.tolist(), pieces, strict=True))
+    if isinstance(metric, SlicedMetric):
+        views = metric.views(data)
+        return [(view.text, bound, own) for view, own in zip(views, pieces, strict=True)]
+    return []
 
 
 def _check_options(model, bound, confidence):
@@ -199,6 +229,29 @@ def _task_of(model, y):
             pass
     continuous = type_of_target(y).startswith("continuous")
     return "regression" if continuous else "classification"
+
+
+def _baseline_outputs(metric, model, baseline, X, task):
+    """Return what gives the outputs of the model that a metric compares with, or None."""
+    if baseline is not None:
+        if not hasattr(baseline, "predict"):
+            raise TypeError(
+                f"baseline must be fitted and have predict, got {type(baseline).__name__}."
+            )
+        if not metric.references:
+            raise ValueError(
+                f"baseline is of no use here: metric={metric.name!r} compares with no other model, "
+                "so leave it at None."
+            )
+        return partial(get_response, baseline, X, task=task)
+    known = baseline_of(model, X, task) if metric.references else None
+    if metric.references and known is None:
+        raise ValueError(
+            f"metric={metric.name!r} compares with a baseline model, which only a BADR model "
+            "fitted with that metric knows: pass the fitted one as baseline=, or give each "
+            "group's loss to compare with by get_metric(..., reference=...)."
+        )
+    return known
 
 
 def _respond(model, X, sensitive_features, response_method, task):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,9 @@ class AuditResult:
     by_group : dict of str to ndarray
         One entry per group: "group", "rows", and each rate or mean with its "..._lower" and
         "..._upper". A rate of only some of the group's rows also has "..._rows".
+    parts : dict of str to AuditResult
+        Each that the metric is the worst of: several metrics, each with its own bound, or sensitive
+        columns by themselves, and strata, with the bound on all.
     """
 
     metric_name: str
@@ -57,6 +60,7 @@ class AuditResult:
     n_rows_needed: int | None
     group_needed: tuple[Any, int] | None
     by_group: dict[str, Array]
+    parts: dict[str, AuditResult] = field(default_factory=dict)
 
     @property
     def verdict(self) -> str | None:
@@ -97,6 +101,12 @@ class AuditResult:
         if self.bound is not None:
             least = "at least" if self.greater_is_better else "at most"
             sentences.append(f"Bound, {least} {self.bound:g}: {self.verdict}.")
+        for name, part in self.parts.items():
+            sentence = f"{name}: {part.value:.4f} ({part.lower:.4f} to {part.upper:.4f})"
+            if part.bound is not None:
+                least = "at least" if part.greater_is_better else "at most"
+                sentence += f"; bound, {least} {part.bound:g}: {part.verdict}"
+            sentences.append(f"{sentence}.")
         if self.group_needed is not None:
             label, n_rows = self.group_needed
             sentences.append(f"Group {label!r} matters most: about {_about(n_rows)} of them.")

@@ -80,6 +80,8 @@ class Evaluator:
     family: LinearFamily | None
     # Whether each row is judged by the model of all others.
     leaves_out = False
+    # The baseline model of all rows, where it was fitted for others to be compared with.
+    baseline_model: Any = None
 
     def __init__(
         self,

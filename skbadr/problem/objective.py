@@ -106,7 +106,9 @@ class UpperObjective:
 
         Parameters
         ----------
-        metric, score : ndarray of shape (m,)
+        metric : ndarray of shape (m,) or (m, n_parts)
+            As of `FairnessMetric.search_values`.
+        score : ndarray of shape (m,)
         score_scale : float, default=1.0
             Score that one unit of excess over the bound is worth.
         margin : float, default=0.0
@@ -118,10 +120,14 @@ class UpperObjective:
             NaN becomes infinity.
         """
         metric, score = np.asarray(metric, dtype=float), np.asarray(score, dtype=float)
+        prices = self.metric.prices if metric.ndim > score.ndim else None
         if self.bound is not None:
-            merit = -score + score_scale * self.excess(metric + self._sign * margin)
+            excess = self.excess(metric + self._sign * margin)
+            excess = excess if prices is None else (excess * prices).max(axis=-1)
+            merit = -score + score_scale * excess
         else:
-            merit = self.cost(metric) - self.trade_off * score
+            cost = self.cost(metric) if prices is None else self.cost(metric).max(axis=-1)
+            merit = cost - self.trade_off * score
         return np.where(np.isnan(merit), np.inf, merit)
 
     @property

@@ -39,4 +39,5 @@ def set_reference(problem: BilevelProblem) -> None:
         response = np.concatenate([fit.responses[loss.response_method] for fit in fits])
         data.reference[loss] = loss.function(data.y, response)
     baseline = evaluator.combine(problem.shares, "baseline", 1, fits)
+    evaluator.baseline_model = baseline.model
     problem.known[problem.shares.tobytes()] = baseline

@@ -99,6 +99,7 @@ def report_comparison(
         "settings": settings,
         "metric_words": metric_in_words(settings["metric"], settings["task"]),
         "headline": format_headline(result).splitlines(),
+        "condition": settings.get("condition") if " / " in settings["metric"] else None,
         "missed": missed(result.models[chosen], settings),
         "verdict": _verdict(result, chosen),
         "groups": _groups(result, positive),
@@ -106,6 +107,7 @@ def report_comparison(
         "methods": methods,
         "chosen": next(method for method in methods if method["key"] == chosen),
         "model": _model(result.models[chosen]),
+        "parts": _parts(result, methods, chosen),
         "rates": _rates(result, methods, chosen),
         "changes": _changes(result, chosen, positive),
         "weights": _weights(result.models[chosen], cells),
@@ -192,9 +194,45 @@ def _model(model):
         "estimator": without_addresses(model.estimator),
         "evaluated_on": model.evaluated_on_,
         "confidence": model.confidence,
+        "compared": vars(model).get("_compared"),
         "partition": model.partition_ if isinstance(model.partition_, str) else "given cells",
         "summary": model.summary(),
     }
+
+
+def _parts(result, methods, chosen):
+    """Return what the metric is the worst of: the values of each model, and the verdict."""
+    if chosen not in result.audits:
+        return None
+    shown = [m for m in methods if m["key"] in ("baseline", chosen) and m["key"] in result.audits]
+    found = [dict(_each_part(result.audits[method["key"]])) for method in shown]
+    rows = [
+        {
+            "name": name,
+            "bound": None
+            if own.bound is None
+            else f"{'at least' if own.greater_is_better else 'at most'} {own.bound:.4g}",
+            "cells": [(p[name].value, p[name].lower, p[name].upper) for p in found],
+            "verdict": _short_verdict(own),
+        }
+        for name, own in _each_part(result.audits[chosen])
+        if all(name in parts for parts in found)
+    ]
+    return {"methods": [method["name"] for method in shown], "rows": rows} if rows else None
+
+
+def _short_verdict(audit):
+    if audit.bound is None or audit.holds is not None:
+        return audit.verdict
+    rows = audit.n_rows_needed
+    return "open" if rows is None else f"open (about {float(f'{rows:.2g}'):,.0f} rows would tell)"
+
+
+def _each_part(audit, before=""):
+    """Yield name and audit of each part, and of the parts of these."""
+    for name, part in audit.parts.items():
+        yield before + name, part
+        yield from _each_part(part, f"{before}{name}, ")
 
 
 def _rates(result, methods, chosen):

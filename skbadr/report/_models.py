@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch
 
+from skbadr._guard import guarded
 from skbadr._page import Report
 from skbadr._typing import ArrayLike, Features, FittedModel, Float
-from skbadr.comparison._groups import group_labels
+from skbadr.comparison._groups import labelled
 from skbadr.metrics import get_metric
 from skbadr.pareto import audit
 from skbadr.pareto.audit import SEED
+from skbadr.partition import cross_with_control, make_groups
 from skbadr.partition.columns import select_columns
 
 from ._comparison import report_comparison
@@ -29,6 +31,7 @@ def report_model(
     y: ArrayLike,
     *,
     sensitive_features: Features | None = None,
+    control_features: Features | None = None,
     baseline: FittedModel | None = None,
     others: Mapping[str, FittedModel] | None = None,
     confidence: Float = 0.95,
@@ -45,8 +48,12 @@ def report_model(
             )
         names = getattr(model, "feature_names_in_", None)
         sensitive_features = select_columns(X, model.sensitive_columns, feature_names=names)
+    given = {
+        "sensitive_features": sensitive_features,
+        "control_features": _control(model, X, control_features),
+    }
     models = _by_key(model, baseline, others)
-    result = _measure(model, models, X, np.asarray(y), sensitive_features, confidence)
+    result = _measure(model, models, X, np.asarray(y), given, confidence)
     classes = getattr(model, "classes_", None)
     return report_comparison(
         result,
@@ -54,6 +61,23 @@ def report_model(
         data="a fitted model on rows it was not trained on",
         positive=classes[1] if classes is not None and len(classes) == 2 else None,
         notes=[f"{label}: {without_addresses(each)}" for label, each in models.values()],
+    )
+
+
+def _control(model, X, control_features):
+    """Return the stratum of each row, or None of a model whose groups are all compared."""
+    if control_features is not None:
+        return control_features
+    if model.control_columns is None:
+        if vars(model).get("_has_strata"):
+            raise ValueError(
+                "control_features is needed: the model was fitted within strata, so pass the "
+                "stratum of each row of X."
+            )
+        return None
+    names = getattr(model, "feature_names_in_", None)
+    return select_columns(
+        X, guarded(model.control_columns), feature_names=names, argument="control_columns"
     )
 
 
@@ -68,22 +92,31 @@ def _by_key(model, baseline, others):
     return models
 
 
-def _measure(model, models, X, y, sensitive_features, confidence):
+def _measure(model, models, X, y, given, confidence):
     """Return what `compare` would, of test rows alone."""
     task = model._task
     metric = get_metric(model.metric, task)
-    groups = group_labels(sensitive_features)
-    if len(groups) != len(y):
+    sensitive_features = given["sensitive_features"]
+    crossed = make_groups(sensitive_features)
+    if len(crossed.codes) != len(y):
         raise ValueError(
-            f"sensitive_features has {len(groups)} rows and y {len(y)}: pass one group per row."
+            f"sensitive_features has {len(crossed.codes)} rows and y {len(y)}: pass one group per "
+            "row."
         )
+    if given["control_features"] is not None:
+        crossed = cross_with_control(crossed, given["control_features"], "control_features")
+    groups = labelled(crossed)[0]
+    compared = None
+    if metric.references:
+        # By its own name: an ensemble may be false.
+        compared = models["baseline"][1] if "baseline" in models else None
+        compared = vars(model).get("baseline_estimator_") if compared is None else compared
     labels, codes = np.unique(groups, return_inverse=True)
     result = Bunch(rows=[], models={}, fronts={}, audits={}, notes=[])
     result.test = {"y": y, "groups": groups, "predictions": {}}
     for key, (label, each) in models.items():
-        found = audit(each, X, y, sensitive_features=sensitive_features, metric=metric,
-                      intersectional=model.intersectional, bound=model.bound,
-                      confidence=confidence)  # fmt: skip
+        found = audit(each, X, y, **given, metric=metric, intersectional=model.intersectional,
+                      bound=model.bound, confidence=confidence, baseline=compared)  # fmt: skip
         y_pred = _predict(each, X, sensitive_features)
         losses = (y != y_pred) * 1.0 if task == "classification" else (y - y_pred) ** 2
         by_group = np.bincount(codes, weights=losses) / np.bincount(codes)
@@ -110,12 +143,15 @@ def _measure(model, models, X, y, sensitive_features, confidence):
         result.rows.append(row)
         result.audits[key], result.models[key] = found, each
         result.test["predictions"][key] = y_pred
+    bound = model.bound if metric.own_bound is None else metric.own_bound
     result.fronts["badr_group_target"] = model.results_
     result.settings = {
         "task": task,
         "metric": model.metric_name_,
         "greater_is_better": bool(metric.greater_is_better),
-        "bound": model.bound if metric.own_bound is None else metric.own_bound,
+        "bound": bound,
+        # Of several bounds, each.
+        "condition": None if metric.own_bound is None else metric.bound_text(bound),
         "held_out": model.evaluated_on_ != "training data",
         "groups": {str(label): {"test": int((codes == i).sum())} for i, label in enumerate(labels)},
     }

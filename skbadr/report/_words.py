@@ -51,6 +51,11 @@ def without_addresses(estimator: Any) -> str:
 
 def metric_in_words(name: str, task: str) -> str | None:
     """Return what a metric measures, or None where there are no words for it."""
+    if " / " in name:
+        return (
+            "the largest of several metrics, each in units of its bound, so that all bounds are "
+            "met at 1 and below"
+        )
     name = name.partition("[")[0]
     if name in _WHOLE:
         return _WHOLE[name]

@@ -17,7 +17,7 @@ from skbadr.solvers.directions import directions_of
 from skbadr.solvers.few_rows import FewRows
 from skbadr.solvers.linearised import LinearisedSearch
 from skbadr.solvers.smooth import SmoothSolver, is_smooth
-from skbadr.solvers.starts import group_moves, tilts
+from skbadr.solvers.starts import group_moves, target_moves, tilts
 
 if TYPE_CHECKING:
     from skbadr.problem import SmoothProblem
@@ -39,6 +39,9 @@ ROUGHER = 3.0
 # Where the estimator's own fits miss a bound: steps of searches further inside it, and the factors
 # by which their distance from it grows.
 RETREAT, DEEPER = 2, (4.0, 3.0)
+# Factor of the weights of a class where a search starts with fewer, or with more, selected. With 4
+# searches ended nearer to a dense one on generated problems than with 2.
+STRENGTH = 4.0
 # Factor between bounds on the way to one that is hard to meet.
 WALK = 0.6
 
@@ -58,8 +61,9 @@ class ImplicitSolver(SmoothSolver):
     max_iter : int or None, default=None
         Budget of warm-started refits; None: 40.
     n_starts : int or None, default=None
-        Starting points besides the baseline model that are always tried; more are where a bound is
-        missed. None: one below 10,000 rows, where refits cost next to nothing, else none.
+        Starting points besides the baseline model (under a bound, besides the better of it and of a
+        first tilt) that are always tried; more are where a bound is missed. None: one below 10,000
+        rows, where refits cost next to nothing, else none.
     inner_tol : float, default=3e-4
         Tolerance of the refits during the search: largest entry of the gradient per unit of
         sample weight.
@@ -137,7 +141,7 @@ class ImplicitSolver(SmoothSolver):
         # Near corners an estimator whose solver is loose does not follow.
         if not problem.objective.uses_score and not smooth.rough:
             best = self._try_corners(problem, search, few, best)
-        return self._insist(problem, search, best, (states, baseline))
+        return self._insist(problem, search, best, (states, baseline), few)
 
     def _retreat(self, search, best):
         """Search further inside the bound, for a solver too loose to keep it at the edge."""
@@ -183,6 +187,31 @@ class ImplicitSolver(SmoothSolver):
         """Return what some of the rows prefer, or None where these are too few to tell."""
         if few.smooth is None or few.all_rows < 2 * SEARCH_ROWS:
             return None
+        problem, search, begun = self._begin_few(few)
+        return self._search_from(problem, search, begun)
+
+    def _insist_on_few(self, problem, search, few, states, best):
+        """Look on some of the rows for where a bound that is missed is met, and start there.
+
+        Such a place may lie beyond others that are worse, which takes many refits to find.
+        """
+        if search.done or _is_solved(problem, search):
+            return best
+        few_problem, few_search, begun = self._begin_few(few)
+        few_search.max_refits *= 2  # each costs a small part of one on all rows
+        found = self._search_from(few_problem, few_search, begun)
+        found = self._insist(few_problem, few_search, found, begun)
+        if not problem.objective.is_met(found[1]):
+            return best
+        weights, scale = found[1].cell_weights, search.score_scale
+        search.score_scale = few_search.score_scale
+        there = search.refit(weights, few.moved(found[0], states), "subset")
+        best = _better(problem.objective, best, search.run(*there, radius=0.5))
+        search.score_scale = scale
+        return best
+
+    def _begin_few(self, few):
+        """Return the problem on some of the rows, a search of it, and its baseline model."""
         problem = copy.copy(few.smooth.problem)
         problem.monitor = None
         few.smooth.problem = problem
@@ -194,7 +223,7 @@ class ImplicitSolver(SmoothSolver):
             inner_tol=self.inner_tol,
         )
         baseline = search.record(problem.shares, few.states, "baseline", time.perf_counter())
-        return self._search_from(problem, search, (few.states, baseline))
+        return problem, search, (few.states, baseline)
 
     def _search_from(self, problem, search, baseline):
         """Search from the baseline model and from `n_starts` others; return the best."""
@@ -213,21 +242,32 @@ class ImplicitSolver(SmoothSolver):
             tilted = search.refit(problem.project(starts[0][0]), baseline[0], starts[0][1])
             if search.merit_of(tilted[1]) < search.merit_of(baseline[1]):
                 begun = tilted
-        return _better(problem.objective, baseline, search.run(*begun))
+        best = _better(problem.objective, baseline, search.run(*begun))
+        for weights, origin in starts[1 : 1 + n_starts]:
+            best = self._try(problem, search, weights, origin, best)
+        return best
 
-    def _insist(self, problem, search, best, baseline):
+    def _insist(self, problem, search, best, baseline, few=None):
         """Where the bound is missed, let it weigh more, from the best and from more starts."""
-        if problem.objective.is_met(best[1]) or search.done:
+        if _is_solved(problem, search) or search.done:
             return best
+        if self._n_starts(search.smooth):
+            # A bound that is hard to meet may cost far less in another valley.
+            for weights in target_moves(problem.cells, STRENGTH):
+                best = self._try(problem, search, weights, "target", best)
         if self.max_iter is None:
             search.max_refits += self.max_refits // 2
         search.score_scale *= 5.0
-        best = _better(problem.objective, best, search.run(*best))
+        best = _better(problem.objective, best, search.run(*best, max_steps=6))
+        if few is not None and few.smooth is not None:
+            best = self._insist_on_few(problem, search, few, baseline[0], best)
+            if _is_solved(problem, search):
+                return best
         # What first meets a bound may pay too much for it.
         best = _better(problem.objective, best, self._walk_down(problem, search, baseline))
         search.score_scale *= 4.0
         for weights, origin in self._starts(problem, search.smooth, baseline[0]):
-            if problem.objective.is_met(best[1]) or search.done:
+            if _is_solved(problem, search) or search.done:
                 break
             best = self._try(problem, search, weights, origin, best)
         return best
@@ -271,6 +311,12 @@ class ImplicitSolver(SmoothSolver):
             member = None if blocks is None else blocks.argmax(axis=1)
             starts += [(weights, "group") for weights in group_moves(problem.cells, 8.0, member)]
         return starts
+
+
+def _is_solved(problem, search):
+    """Whether a visited model meets the bound, other than by predicting the same for everybody."""
+    objective, best = problem.objective, search.archive.best
+    return objective.bound is None or (objective.is_met(best) and not best.constant)
 
 
 def _better(objective, one, other):

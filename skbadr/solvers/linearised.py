@@ -159,7 +159,11 @@ class LinearisedSearch:
 
     def merit_of(self, evaluation):
         """Return what a search minimises, at a visited point."""
-        return self._merit(evaluation.metric, evaluation.score)
+        metric = evaluation.metric
+        if self.objective.metric.prices is not None and evaluation.statistics is not None:
+            statistics = evaluation.statistics[None]
+            metric = self.objective.metric.search_values(self.smooth.data, statistics)[0]
+        return self._merit(metric, evaluation.score)
 
     def _merit(self, metric, score):
         bound = self.objective.bound

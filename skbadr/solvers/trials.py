@@ -74,7 +74,9 @@ class Trials:
 
         Returns
         -------
-        metric, score : ndarray of shape (T,)
+        metric : ndarray of shape (T,) or (T, n_parts)
+            As of `FairnessMetric.search_values`.
+        score : ndarray of shape (T,)
         """
         if not self.fast:
             return self._each(moves)
@@ -149,10 +151,13 @@ class Trials:
         return tables
 
     def _judge(self, tables):
-        metric = self.metric.from_many_statistics(self.data, tables.reshape(len(tables), -1))
+        metric = self.metric.search_values(self.data, tables.reshape(len(tables), -1))
         return metric, self.smooth.evaluator.scores_of_tables(tables)
 
     def _each(self, moves):
+        if self.metric.prices is not None:
+            statistics, score = self.statistics(moves)
+            return self.metric.search_values(self.data, statistics), score
         metric, score = np.empty(len(moves)), np.empty(len(moves))
         for i, response, score[i] in self._responses(moves):
             metric[i] = self.metric.value(self.data, response)
