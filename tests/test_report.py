@@ -155,7 +155,6 @@ def test_a_good_fit_has_no_sentence_to_its_disfavour():
         assert word not in said
 
 
-@pytest.mark.filterwarnings("ignore:no refit promises any gain")
 def test_nothing_gained_on_rows_that_are_fitted_exactly():
     model = classifier(DecisionTreeClassifier(random_state=0)).fit(X, Y, sensitive_features=GROUP)
     report = model.summary()

@@ -126,23 +126,10 @@ class AlternatingSolver(UpperSolver):
                 return False
             candidate = search.next()
             if candidate is None:
-                _tell_of_nothing(problem, archive)
                 break
             if _visit(problem, archive, candidate):
                 return False
         return True
-
-
-def _tell_of_nothing(problem, archive):
-    """Warn where not even a first refit promises anything, though the goal is not reached."""
-    objective = problem.objective
-    met = objective.bound is not None and objective.is_met(archive.best)
-    if len(archive.evaluations) == 1 and not met:
-        warn_user(
-            "no refit promises any gain on these rows: the metric hardly depends on the weights, "
-            "or the estimator fits these data whatever the weights are (then give it less freedom, "
-            "or set cv)."
-        )
 
 
 def _visit(problem, archive, candidate):
