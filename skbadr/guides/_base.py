@@ -73,9 +73,7 @@ class Guide(ABC):
         self.shares = problem.shares
         rows, factor = _choose_rows(problem)
         self.values, self._rows = Values(evaluator, rows, factor), rows
-        memorises = evaluator.folds[0].rows is None
-        weight = self.values.data.sample_weight
-        self.response = Response(prior, memorises=memorises, weight=weight)
+        self.response = Response(prior, memorises=evaluator.folds[0].rows is None)
         self.first = np.nan, np.nan
         self.anchors: list[Anchor] = []
         self._codes = evaluator.cells.codes[rows]
@@ -83,6 +81,11 @@ class Guide(ABC):
     @abstractmethod
     def scores_of(self, responses: dict[str, Array]) -> FloatArray:
         """Return what the guide models of the responses to all evaluation rows, for its own."""
+
+    def importance(self, scores: FloatArray) -> FloatArray:
+        """Return how much each row's response matters, from the baseline's scores."""
+        weight = self.values.data.sample_weight
+        return np.ones(len(scores)) if weight is None else weight
 
     @abstractmethod
     def moves(self, ratios: FloatArray) -> FloatArray:
@@ -111,6 +114,7 @@ class Guide(ABC):
         scores = np.round(self.scores_of(evaluation.responses), DIGITS_OF_SCORES)
         if not self.anchors:
             self.first = evaluation.metric, evaluation.score
+            self.response.weight = self.importance(scores)
         else:
             change = scores - self.anchors[0].scores
             self.response.learn(self.moves(ratios), self.pulls(ratios), change)

@@ -29,7 +29,7 @@ class Prior:
     along: float = 1.0
     toward: float = 0.3
     weight: float = 0.01
-    rows: float = 0.1
+    rows: float = 1.0
     largest: float = 2.0
 
 
@@ -41,11 +41,11 @@ class Response:
     prior : Prior
     memorises : bool
         Whether rows may go toward their own targets, as training rows do.
-    weight : ndarray of shape (n,) or None, default=None
-        Of the rows; None: ones.
 
     Attributes
     ----------
+    weight : ndarray of shape (n,) or None
+        How much each row counts; None: the same.
     along : float or ndarray of shape (n,)
         Part of the way that scores go along theory's moves: one for all rows before any refit.
     toward : float
@@ -54,8 +54,8 @@ class Response:
         What refits alone say of the common part of the way, NaN before any.
     """
 
-    def __init__(self, prior, *, memorises, weight=None):
-        self.prior, self.memorises, self.weight = prior, memorises, weight
+    def __init__(self, prior, *, memorises):
+        self.prior, self.memorises, self.weight = prior, memorises, None
         self.along, self.toward = prior.along, prior.toward if memorises else 0.0
         self.measured = np.nan
         self._evidence = []

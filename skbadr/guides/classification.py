@@ -102,6 +102,11 @@ class PosteriorGuide(Guide):
         masses = np.matmul(ratios, self._posterior.transpose(0, 2, 1))
         return np.log(np.maximum(masses, TINY), out=masses)
 
+    def importance(self, scores: FloatArray) -> FloatArray:
+        """Return the variance of each row's class: decisions change where it is large."""
+        chances = _two_classes(scores) if scores.ndim == 1 else softmax(scores, axis=1)
+        return super().importance(scores) * (1.0 - np.square(chances).sum(axis=1))
+
     def moves(self, ratios: FloatArray) -> FloatArray:  # noqa: D102
         return _contrasts(self._log_masses(ratios[None])[:, 0].T)
 
