@@ -30,6 +30,8 @@ SEEDS = st.integers(0, 2**32 - 1)
 # Folds are of other rows where these come in another order, or groups have other names.
 ON_TRAINING_ROWS = (None,)
 HELD_OUT = (None, None, None, 0.4, 2)
+# Whose steps are no draws: those of "sgd" wander, on a dozen rows by as much as one of them weighs.
+STEADY = ("auto", "alternating", "implicit", "gd")
 
 
 def exact_problems(*, counted=False, cv=ON_TRAINING_ROWS, **options):
@@ -205,20 +207,20 @@ def test_rows_of_weight_zero_change_no_point(problem, seed):
 
 
 @cases(45)
-@given(exact_problems(), SEEDS)
+@given(exact_problems(solvers=STEADY), SEEDS)
 def test_searches_are_as_good_in_any_order_of_rows(problem, seed):
     assert_as_good(fitted(problem), fitted(permuted(problem, seed)))
 
 
 @cases(45)
-@given(exact_problems(counted=True, solvers=("implicit", "gd", "sgd")), SEEDS)
+@given(exact_problems(counted=True, solvers=("implicit", "gd")), SEEDS)
 def test_searches_are_as_good_with_copies_of_rows(problem, seed):
     weighted, copied = weighted_and_copied(problem, seed)
     assert_as_good(fitted(weighted), fitted(copied))
 
 
 @cases(45)
-@given(exact_problems(counted=True, cv=HELD_OUT), SEEDS)
+@given(exact_problems(counted=True, cv=HELD_OUT, solvers=STEADY), SEEDS)
 def test_searches_are_as_good_with_rows_of_weight_zero(problem, seed):
     narrow, wide = padded(problem, seed)
     assert_as_good(fitted(narrow), fitted(wide))
