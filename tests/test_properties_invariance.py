@@ -102,11 +102,11 @@ def reached(model):
 
 
 def assert_as_good(one, other):
-    """Two fitted models reach the same, up to rounding, by whichever weights."""
+    """Two fitted models reach the same within a thousandth, by whichever weights."""
     assert one.cells_.tolist() == other.cells_.tolist()
     close = {"rtol": 1e-4, "atol": 1e-5}
     np.testing.assert_allclose(one.baseline_metric_value_, other.baseline_metric_value_, **close)
-    np.testing.assert_allclose(reached(one), reached(other), **close)
+    np.testing.assert_allclose(reached(one), reached(other), rtol=1e-3, atol=1e-5)
 
 
 def take(data, rows):
