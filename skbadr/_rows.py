@@ -1,8 +1,9 @@
-"""Rows in steps whose vectors stay in the processor's cache."""
+"""Sums over rows: in steps whose vectors stay in the processor's cache, and without rounding."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from skbadr._typing import Array, FloatArray, IntArray
 
 # Rows of a step at most: fresh memory for all rows would cost more than most arithmetic on them.
 STEP_ROWS = 1 << 14
+# Digits of sums that do not depend on the order of their terms, of the 16 that numbers have.
+SUM_DIGITS = 13
 
 
 def steps(n_rows: int, size: int = STEP_ROWS) -> Iterator[slice]:
@@ -35,6 +38,34 @@ def sums_by(
         own = values(rows) if callable(values) else values if values is None else values[rows]
         sums += np.bincount(codes[rows], own, minlength=n_codes)
     return sums
+
+
+def rounded_sums(sums: Any, scale: Any) -> Any:
+    """Return sums of weights, or shares made of them, without the digits that rounding decides.
+
+    Equal rates of weighted rows are then equal, and 0.1 + 0.2 meets a bound of 0.3. Whole numbers
+    stay as they are.
+
+    Parameters
+    ----------
+    sums : float or ndarray
+    scale : float or ndarray
+        Size of the largest that these can be; broadcast.
+
+    Returns
+    -------
+    sums : float or ndarray
+
+    Examples
+    --------
+    >>> float(rounded_sums(0.1 + 0.2, 1.0))
+    0.3
+    """
+    exponent = np.ceil(np.log10(np.where(scale > 0, scale, 1.0)))
+    # Powers of ten that are whole numbers are exact.
+    up = 10.0 ** np.maximum(SUM_DIGITS - exponent, 0)
+    down = 10.0 ** np.maximum(exponent - SUM_DIGITS, 0)
+    return np.round(sums * up / down) / up * down
 
 
 def weight_unit(weight):

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from skbadr._typing import Array, BoolArray, FloatArray, IntArray, Numbers, Objective
-from skbadr.partition import by_label
+from skbadr._typing import Array, BoolArray, FloatArray, Numbers, Objective
 
 __all__ = ["Archive", "Evaluation"]
 
@@ -194,15 +193,8 @@ class Archive:
         """Number of fits of the wrapped estimator, failed ones included."""
         return sum(evaluation.n_refits for evaluation in self.evaluations)
 
-    def as_dict(self, order: IntArray | None = None) -> dict[str, Array]:
-        """Return a dict of equal-length arrays, one entry per visited point.
-
-        Parameters
-        ----------
-        order : ndarray of shape (K,) or None, default=None
-            Place of each cell in the order of labels. Weights and losses are given in the order of
-            labels.
-        """
+    def as_dict(self) -> dict[str, Array]:
+        """Return a dict of equal-length arrays, one entry per visited point."""
         visited = self.evaluations
         costs = np.array([self.objective.cost(e.metric) for e in visited])
         scores = np.array([e.score for e in visited])
@@ -210,11 +202,11 @@ class Archive:
         values = np.array([e.value for e in visited])
         limits = {} if np.isnan(values).all() else {"metric_upper": metric}
         return {
-            "cell_weights": by_label(np.array([e.cell_weights for e in visited]), order),
+            "cell_weights": np.array([e.cell_weights for e in visited]),
             "metric": values if limits else metric,
             **limits,
             "score": scores,
-            "cell_losses": by_label(np.array([e.cell_losses for e in visited]), order),
+            "cell_losses": np.array([e.cell_losses for e in visited]),
             "refit_time": np.array([e.refit_time for e in visited]),
             "pareto_optimal": non_dominated(costs, -scores),
             "iteration": np.array([e.iteration for e in visited]),

@@ -280,15 +280,6 @@ def test_input_is_not_changed():
     assert groups.codes.tolist() == [0, 1, 0]
 
 
-def test_groups_in_another_order_are_the_same():
-    groups = make_groups(["b", "a", "c", "b"])
-    other = groups.reordered(np.array([2, 0, 1]))
-    assert other.labels == ["c", "a", "b"]
-    assert [other.labels[code] for code in other.codes] == ["b", "a", "c", "b"]
-    assert other.names == groups.names
-    assert other.order.tolist() == [2, 0, 1]
-
-
 @pytest.mark.parametrize("counts", [[4] * 20, [4] * 11 + [5] * 11, [5] * 30])
 def test_few_parts_or_parts_of_some_rows_are_groups(counts):
     check_sizes(np.array(counts), "sex")

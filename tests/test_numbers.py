@@ -1,6 +1,4 @@
-"""How smooth problems hold X: its precision, the order of its rows, dense or sparse."""
-
-from dataclasses import replace
+"""How smooth problems hold X: its precision, dense or sparse."""
 
 import numpy as np
 import pytest
@@ -10,38 +8,33 @@ from sklearn.preprocessing import OneHotEncoder
 
 from skbadr import BADRClassifier
 from skbadr.partition import make_cells, make_groups
-from skbadr.partition.row_keys import row_keys
-from skbadr.problem.numbers import in_order
+from skbadr.problem.numbers import for_search
 
 
 def cells_of(X, weight=None):
-    """Return cells of two groups of the rows of X, with keys."""
+    """Return cells of two groups of the rows of X."""
     n = X.shape[0]
     groups = make_groups(np.arange(n) % 2)
-    cells = make_cells("group", None, groups, np.ones(n) if weight is None else weight)
-    return replace(cells, keys=row_keys(X, groups.codes))
+    return make_cells("group", None, groups, np.ones(n) if weight is None else weight)
 
 
-def test_single_precision_puts_rows_in_the_order_of_their_keys():
+def test_single_precision_leaves_out_values_of_rows_of_weight_zero():
     X = np.random.default_rng(0).normal(size=(1000, 3))
     weight = np.where(np.arange(1000) < 10, 0.0, 1.0)
-    cells = cells_of(X, weight)
-    numbers, rows = in_order(X, cells, True)
-    assert numbers.dtype == np.float32 and len(rows) == 990
-    np.testing.assert_array_equal(numbers, X[rows].astype(np.float32))
-    assert (np.diff(cells.keys[rows].astype(float)) >= 0).all()
+    X[0] = 1e39
+    numbers = for_search(X, cells_of(X, weight), True)
+    assert numbers.dtype == np.float32 and not numbers[:10].any()
+    np.testing.assert_array_equal(numbers[10:], X[10:].astype(np.float32))
 
 
 def test_double_precision_is_taken_as_it_is():
     X = np.random.default_rng(0).normal(size=(1000, 3))
-    numbers, rows = in_order(X, cells_of(X), False)
-    assert numbers is X and rows is None
+    assert for_search(X, cells_of(X), False) is X
 
 
 def test_offsets_that_single_precision_would_lose_stay_double():
     X = np.random.default_rng(0).normal(size=(1000, 3)) + [0.0, 1e9, 0.0]
-    numbers, rows = in_order(X, cells_of(X), True)
-    assert numbers is X and rows is None
+    assert for_search(X, cells_of(X), True) is X
 
 
 @pytest.mark.parametrize(
@@ -49,7 +42,7 @@ def test_offsets_that_single_precision_would_lose_stay_double():
 )
 def test_sparse_data_become_dense_where_that_takes_little_room(width, density, dense):
     X = sparse.random(500, width, density, format="csr", random_state=0)
-    numbers, _ = in_order(X, cells_of(X), False)
+    numbers = for_search(X, cells_of(X), False)
     assert sparse.issparse(numbers) is not dense
     if dense:
         np.testing.assert_array_equal(numbers, X.toarray())

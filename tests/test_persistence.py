@@ -254,6 +254,8 @@ def test_the_path_of_a_model_keeps_no_rows():
     assert rows_in(pickle.dumps(path), X) == 0
 
 
+# Whether the second search meets its bound, on 75 rows held out, is no matter of files.
+@pytest.mark.filterwarnings("ignore:no visited model has")
 @pytest.mark.parametrize("file", sorted(saved_models.FOLDER.glob("*.pkl")), ids=lambda f: f.stem)
 def test_files_of_earlier_versions_load(file):
     assert file.stat().st_size < 100_000

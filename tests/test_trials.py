@@ -32,7 +32,7 @@ def moves_of(smooth, radius, n=20):
 def test_rows_that_cannot_change_sign_do_not_count(problem):
     smooth, states, every = problem
     moves = moves_of(smooth, 0.3)
-    for sample in (None, smooth.sample([smooth.levels[0].cells.ordered])):
+    for sample in (None, smooth.sample([smooth.levels[0].cells.by_cell])):
         near, _ = near_trials(smooth, states, 0.3, sample)
         np.testing.assert_allclose(near(moves), every(moves), atol=1e-6)
 
@@ -40,7 +40,7 @@ def test_rows_that_cannot_change_sign_do_not_count(problem):
 def test_a_sample_of_all_rows_says_the_same(problem):
     smooth, states, every = problem
     sampled, parameters = sampled_trials(
-        smooth, states, smooth.sample([smooth.levels[0].cells.ordered])
+        smooth, states, smooth.sample([smooth.levels[0].cells.by_cell])
     )
     moves = moves_of(smooth, 0.3)
     np.testing.assert_allclose(sampled(moves), every(moves), atol=1e-6)

@@ -14,11 +14,9 @@ from skbadr._warnings import warn_user
 from skbadr.bargaining.nash_product import maximise_nash_product
 from skbadr.bargaining.stage_one import NotTheEstimators, bargain_by_gradients
 from skbadr.bargaining.visits import Stopped, Visits
-from skbadr.partition import by_label
 from skbadr.result import Archive, Evaluation
 
 if TYPE_CHECKING:
-    from skbadr.partition import Cells, Groups
     from skbadr.problem import BilevelProblem
 
 
@@ -88,15 +86,15 @@ class Bargain:
             ],
         )
 
-    def summary(self, cells: Cells, groups: Groups) -> Bunch:
-        """Return what users see of it, in the order of labels."""
+    def summary(self) -> Bunch:
+        """Return what users see of it."""
         visits = self.visits
         return Bunch(
             method=self.method,
             reason=self.reason,
-            cell_weights=np.array(by_label(self.chosen.cell_weights, cells.order)),
-            losses=np.array(by_label(self.chosen.losses_by_group, groups.order)),
-            baseline_losses=np.array(by_label(visits.baseline.losses_by_group, groups.order)),
+            cell_weights=np.array(self.chosen.cell_weights),
+            losses=np.array(self.chosen.losses_by_group),
+            baseline_losses=np.array(visits.baseline.losses_by_group),
             pareto_distance=float(self.distance),
             n_refits=visits.archive.n_refits,
         )

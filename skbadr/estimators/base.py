@@ -244,7 +244,7 @@ class BaseBADR(
         bargain.hand_over(problem, self.stage2_tolerance)
         archive = bargain.archive() if bargain.is_final else solver.solve(problem)
         bargain.merge(archive)
-        self.bargaining_ = bargain.summary(setup.cells, setup.table.data.groups)
+        self.bargaining_ = bargain.summary()
         return archive
 
     def summary(self) -> str:

@@ -12,7 +12,6 @@ from skbadr.estimators.report import compared_in_words, small_groups
 from skbadr.estimators.verdicts import score_in_view
 from skbadr.metrics import CombinedMetric
 from skbadr.metrics.confident import ConfidentMetric, measured
-from skbadr.partition import by_label
 from skbadr.problem import pareto_residual
 
 # A weight by how many times as large, or as small, should be felt.
@@ -46,17 +45,16 @@ def store_outcome(model, archive, evaluator, setup):
     lower = setup.lower_level() if held_out else fold.lower_level
     final = best.model
     if held_out:
-        best, final = _fit_on_all(lower, archive, setup.cells)
+        best, final = _fit_on_all(lower, archive)
         archive.best = best
     model.estimator_ = lower.assemble(final)
     vars(model).pop("baseline_estimator_", None)  # of an earlier fit
     # First what predictions need: the rest may be interrupted.
     _store_classes(vars(model), evaluator)
-    cells = setup.cells
-    model.cell_weights_ = np.array(by_label(best.cell_weights, cells.order))
-    model.cells_ = label_array(cells.sorted_labels)
+    model.cell_weights_ = np.array(best.cell_weights)
+    model.cells_ = label_array(setup.cells.labels)
     model.partition_ = setup.partition
-    model.cell_losses_ = by_label(best.cell_losses, cells.order)
+    model.cell_losses_ = best.cell_losses
     model.loss_name_ = evaluator.loss
     for name in ("metric_values_", "baseline_metric_values_"):  # of an earlier fit
         vars(model).pop(name, None)
@@ -71,7 +69,7 @@ def store_outcome(model, archive, evaluator, setup):
     model.evaluated_on_ = "held-out data" if judged else "training data"
     model.n_iter_, model.converged_ = archive.n_iter, archive.converged
     model.n_refits_ = archive.n_refits + held_out
-    model.results_ = archive.as_dict(cells.order)
+    model.results_ = archive.as_dict()
     store_promise(model, archive, evaluator.metric)
     model.metric_name_ = evaluator.metric.name
     model.weight_response_ = archive.response
@@ -104,7 +102,7 @@ def _constant_score(evaluator, archive):
     return score
 
 
-def _fit_on_all(lower, archive, cells):
+def _fit_on_all(lower, archive):
     """Return the best evaluation at whose weights all rows can be fitted, and the model.
 
     Raises
@@ -124,16 +122,15 @@ def _fit_on_all(lower, archive, cells):
                 first = error
                 break
             first = first or error
-            weights = by_label(evaluation.cell_weights, cells.order)
             warn_user(
                 f"the last fit, on all samples, failed at weights "
-                f"{np.round(weights, 4).tolist()}, and the next best are tried: "
+                f"{np.round(evaluation.cell_weights, 4).tolist()}, and the next best are tried: "
                 f"{type(error).__name__}: {error}",
                 FitFailedWarning,
             )
     first.add_note(
         "The search had ended; only the last fit, on all samples, is missing. Its weights: "
-        f"init={by_label(archive.best.cell_weights, cells.order).tolist()}"
+        f"init={archive.best.cell_weights.tolist()}"
     )
     raise first
 

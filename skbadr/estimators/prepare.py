@@ -23,7 +23,6 @@ from skbadr.lower_level import PeeledEstimator, find_family
 from skbadr.metrics import get_metric
 from skbadr.metrics.own_loss import with_own_loss
 from skbadr.metrics.sliced import sliced
-from skbadr.partition import from_labels
 from skbadr.problem import implicit_obstacle, make_folds
 from skbadr.solvers import get_solver, may_refit
 
@@ -65,8 +64,7 @@ def prepare(
     metric = sliced(metric, table.data.groups, intersectional=owner.intersectional)
     checks.check_numbers(params, cells.n_cells)
     initial, last = checks.initial_weights(owner.init, cells), last_weights(owner, cells)
-    table = table.in_canonical_order(X)
-    cells, weight = table.cells, table.data.sample_weight
+    weight = table.data.sample_weight
     scoring, score = check_scorer(owner.scoring, owner._task, estimator, y, weight, classes)
     fit_params, groups = split_fit_params(owner, fit_params)
     family = find_family(PeeledEstimator(estimator).final, classes)
@@ -95,8 +93,8 @@ def prepare(
         score=score,
         family=None if isinstance(family, str) else family,
         solver=solver,
-        initial=from_labels(initial, cells.order),
-        last_weights=None if last is None else from_labels(last, cells.order),
+        initial=initial,
+        last_weights=last,
         folds=None if cv is None else folds_of(cv),
         confidence=owner.confidence,
         spare_folds=partial(folds_of, FOLDS),

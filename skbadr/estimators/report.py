@@ -5,7 +5,6 @@ import numpy as np
 from skbadr.estimators.auto_partition import explain_partition
 from skbadr.estimators.verdicts import standard_errors, verdicts
 from skbadr.metrics import CombinedMetric, SlicedMetric, get_metric
-from skbadr.partition import by_label, sorted_labels
 
 # A group with fewer rows in some class than this can be neither judged nor repaired.
 FEW_ROWS = 30
@@ -43,8 +42,7 @@ def _small(evaluation_set):
         counted = evaluation_set.take(evaluation_set.sample_weight > 0)
         counted.sample_weight = None
     totals = counted.group_totals if counted.classes is None else counted.class_totals.min(axis=1)
-    rows, groups = totals.astype(int), evaluation_set.groups
-    labels, rows = sorted_labels(groups.labels, groups.order), by_label(rows, groups.order)
+    rows, labels = totals.astype(int), evaluation_set.groups.labels
     return {labels[g]: int(rows[g]) for g in np.flatnonzero(rows < FEW_ROWS)}
 
 

@@ -1,6 +1,6 @@
 """The rows of a fit: targets, groups, cells and base weights, checked and coded."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,6 @@ from skbadr.partition import (
     Cells,
     check_sizes,
     cross_with_control,
-    in_canonical_order,
     make_cells,
     read_groups,
     read_rows,
@@ -52,22 +51,6 @@ class Table:
     weighted: bool
     blocks: Any = None
     sample: DaskSample | None = None
-
-    def in_canonical_order(self, X):
-        """Return the same rows, groups and cells in an order that their names have no part in."""
-        data = self.data
-        cells, groups = in_canonical_order(
-            self.cells,
-            data.groups,
-            data.y,
-            X if self.sample is None else self.sample.X,
-            n_classes=None if data.classes is None else data.n_classes,
-        )
-        if self.sample is None:
-            return replace(self, data=replace(data, groups=groups), cells=cells)
-        sample = self.sample.reordered(cells, groups)
-        blocks = self.blocks.reordered(cells.order, groups)
-        return replace(self, data=sample.data, cells=cells, blocks=blocks, sample=sample)
 
     def sample_weight(self, cell_weights):
         """Return the sample weights of all rows for weights of the cells."""

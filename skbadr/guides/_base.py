@@ -16,8 +16,6 @@ from skbadr.problem.sampling import StratifiedSampler
 MOST_ROWS, MOST_ROWS_OF_CALLS = 20_000, 4_000
 # Entries of a table of points by rows, or by rows by cells, that are computed at a time.
 MOST_ENTRIES = 4_000_000
-# Decimals of scores that count.
-DIGITS_OF_SCORES = 5
 
 
 if TYPE_CHECKING:
@@ -110,8 +108,7 @@ class Guide(ABC):
         if evaluation.failed or not evaluation.responses:
             return
         ratios = evaluation.cell_weights / self.shares
-        # What sums in single precision leave to chance is rounded off.
-        scores = np.round(self.scores_of(evaluation.responses), DIGITS_OF_SCORES)
+        scores = self.scores_of(evaluation.responses)
         if not self.anchors:
             self.first = evaluation.metric, evaluation.score
             self.response.weight = self.importance(scores)
@@ -160,7 +157,7 @@ def _choose_rows(problem):
     """Return the evaluation rows to look at, and for how many each one stands (None: one)."""
     evaluator = problem.evaluator
     cells, metric = evaluator.cells, evaluator.metric
-    rows = np.sort(cells.ordered).astype(np.intp)
+    rows = np.flatnonzero(cells.base_weight > 0)
     if evaluator.scoring is not None and not evaluator.scoring.counted:
         return rows, None
     if not metric.uses_confusion:
@@ -176,5 +173,5 @@ def _choose_rows(problem):
     if strata is None:
         strata = cells.codes * (int(groups.max()) + 1) + groups
     kept = np.bincount(strata[rows])
-    seen = np.bincount(strata[cells.ordered], minlength=len(kept))
+    seen = np.bincount(strata[cells.by_cell], minlength=len(kept))
     return rows, (seen[: len(kept)] / np.maximum(kept, 1))[strata[rows]]

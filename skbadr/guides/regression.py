@@ -56,7 +56,7 @@ class DensityGuide(Guide):
         self._posterior, self._means = posterior, None
         self._edges = None
         if cells.target_of_cell is not None:
-            seen = cells.ordered
+            seen = cells.base_weight > 0
             bins = cells.target_of_cell[cells.codes[seen]]
             self._edges = _edges(
                 evaluator.evaluation_set.y[seen], bins, int(cells.target_of_cell.max()) + 1

@@ -12,7 +12,6 @@ from skbadr.losses import get_loss
 from skbadr.metrics.aggregate import largest
 from skbadr.metrics.base import FairnessMetric
 from skbadr.metrics.surrogates import TableSurrogate, check_positive
-from skbadr.partition import from_labels
 
 if TYPE_CHECKING:
     from skbadr.losses import Loss
@@ -67,7 +66,7 @@ class ErrorHarmMetric(FairnessMetric):
         if self.reference is None:
             return evaluation_set.reference_means(ZERO_ONE)[evaluation_set.present]
         given = np.broadcast_to(np.asarray(self.reference, float), evaluation_set.n_groups)
-        return from_labels(given, evaluation_set.groups.order)[evaluation_set.present]
+        return given[evaluation_set.present]
 
     def undefined(self, evaluation_set: EvaluationSet) -> list[str]:  # noqa: D102
         given = None if self.reference is None else np.shape(self.reference)  # type: ignore[arg-type]

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from skbadr._rows import steps, sums_by
+from skbadr._rows import rounded_sums, steps, sums_by
 from skbadr._typing import Array, BoolArray, FloatArray, IntArray, Task
-from skbadr.partition import Groups, settled
+from skbadr.partition import Groups
 
 
 @dataclass
@@ -170,7 +170,7 @@ class EvaluationSet:
     def class_totals(self) -> FloatArray:
         """Weight of each group and true class, of shape (n_groups, n_classes)."""
         counts = self._by_class(self.sample_weight)
-        return counts if self.sample_weight is None else settled(counts, counts)
+        return counts if self.sample_weight is None else rounded_sums(counts, counts)
 
     @cached_property
     def squared_class_totals(self) -> FloatArray:
@@ -239,9 +239,9 @@ class EvaluationSet:
         return table.reshape(self.n_groups, self.n_classes, self.n_classes)
 
     def _counts(self, codes, size):
-        """Return the weight of each code: the same in whatever order the samples come."""
+        """Return the weight of each code."""
         counts = np.bincount(codes, weights=self.sample_weight, minlength=size).astype(float)
-        return counts if self.sample_weight is None else settled(counts, counts)
+        return counts if self.sample_weight is None else rounded_sums(counts, counts)
 
     def group_sums(self, values: Array | Callable[[slice], Array] | None) -> FloatArray:
         """Return the weighted sum of `values` over each group.

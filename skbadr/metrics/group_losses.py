@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from skbadr._rows import steps
+from skbadr._rows import rounded_sums, steps
 from skbadr._typing import Array, ArrayLike, Features, Float, FloatArray, Task
 from skbadr.losses import get_loss, soft_zero_one
 from skbadr.metrics.aggregate import check_option, largest, smallest
 from skbadr.metrics.ambiguity import BALLS, worst_expectation
 from skbadr.metrics.base import FairnessMetric, evaluate
 from skbadr.metrics.surrogates import check_positive
-from skbadr.partition import from_labels, settled
 
 if TYPE_CHECKING:
     from skbadr.losses import Loss
@@ -245,8 +244,7 @@ class GroupLossMetric(FairnessMetric):
     def disagreement_losses(self, evaluation_set: EvaluationSet) -> FloatArray:
         """Return what each group loses without an agreement, of shape (G,)."""
         if self.disagreement is not None:
-            given = np.broadcast_to(np.asarray(self.disagreement, float), evaluation_set.n_groups)
-            return from_labels(given, evaluation_set.groups.order)
+            return np.broadcast_to(np.asarray(self.disagreement, float), evaluation_set.n_groups)
         known = evaluation_set.cache.setdefault("disagreement", {})
         if self._loss not in known:
             data, loss = evaluation_set, self._loss
@@ -265,8 +263,7 @@ class GroupLossMetric(FairnessMetric):
         """Return the loss of each group to compare with, of shape (G,)."""
         if self.reference is None:
             return evaluation_set.reference_means(self._loss)
-        given = np.broadcast_to(np.asarray(self.reference, float), evaluation_set.n_groups)
-        return from_labels(given, evaluation_set.groups.order)
+        return np.broadcast_to(np.asarray(self.reference, float), evaluation_set.n_groups)
 
     def undefined(self, evaluation_set: EvaluationSet) -> list[str]:  # noqa: D102
         if evaluation_set.classes is None:
@@ -326,7 +323,7 @@ class GroupLossMetric(FairnessMetric):
     def statistics(self, evaluation_set: EvaluationSet, response: Array) -> FloatArray:  # noqa: D102
         means = evaluation_set.group_means(self._loss.function(evaluation_set.y, response))
         counted = not self.differentiable and evaluation_set.sample_weight is not None
-        return settled(means, 1.0) if counted else means  # of the zero-one loss
+        return rounded_sums(means, 1.0) if counted else means  # of the zero-one loss
 
     def from_statistics(self, evaluation_set: EvaluationSet, statistics: FloatArray) -> float:  # noqa: D102
         return float(self._summary(evaluation_set, statistics)[0])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skbadr._rows import rounded_sums
 from skbadr._typing import Array, Float, FloatArray, Method, Transform
 from skbadr.losses import absolute_error, squared_error
 from skbadr.metrics.aggregate import (
@@ -18,7 +19,6 @@ from skbadr.metrics.aggregate import (
 )
 from skbadr.metrics.base import FairnessMetric
 from skbadr.metrics.surrogates import KolmogorovSmirnovSurrogate, check_positive
-from skbadr.partition import settled
 
 if TYPE_CHECKING:
     from skbadr.metrics.evaluation_set import EvaluationSet
@@ -197,4 +197,4 @@ class KolmogorovSmirnovMetric(FairnessMetric):
             np.maximum(highest, share, out=highest)
             farthest = max(farthest, float(np.abs(share - overall).max()))
         value = farthest if self.method == "to_overall" else (highest - lowest).max()
-        return float(value if evaluation_set.sample_weight is None else settled(value, 1.0))
+        return float(value if evaluation_set.sample_weight is None else rounded_sums(value, 1.0))

@@ -30,7 +30,6 @@ from skbadr._warnings import hold_warnings, warn_user
 from skbadr.estimators import BADRClassifier, BADRRegressor
 from skbadr.estimators.base import BaseBADR
 from skbadr.pareto.points import ParetoPath
-from skbadr.partition import from_labels
 from skbadr.result import Evaluation
 from skbadr.solvers import ImplicitSolver
 from skbadr.solvers.path import AlternatingPath, LinearisedPath
@@ -204,13 +203,13 @@ def path_of(
     setup = badr._set_up(
         X, y, sensitive_features, sample_weight, fit_params, control_features=control_features
     )
-    labels = setup.cells.sorted_labels
+    labels = setup.cells.labels
     if labels != model.cells_.tolist():
         raise ValueError(
             f"these data have the cells {labels}, but the model was fitted on "
             f"{model.cells_.tolist()}."
         )
-    visited = _evaluations(model.results_, setup.cells.order)
+    visited = _evaluations(model.results_)
     if bounds is None:
         optimal, bounded = model.results_["pareto_optimal"], "metric"
         if "metric_upper" in model.results_:
@@ -310,10 +309,8 @@ def _within_reach(metric, baseline, visited, bounds, n_points):
     return _in_order(metric, np.unique(bounds))
 
 
-def _evaluations(results, order):
-    """Return evaluations as `results_` lists them, their cells in the order of a search."""
-    by_cell = ("cell_weights", "cell_losses")
-    results = results | {name: from_labels(results[name], order) for name in by_cell}
+def _evaluations(results):
+    """Return evaluations as `results_` lists them."""
     known = inspect.signature(Evaluation).parameters
     evaluations = []
     for i in range(len(results["metric"])):

@@ -29,7 +29,6 @@ from skbadr._warnings import hold_warnings, warn_user
 from skbadr.estimators.outcome import label_array
 from skbadr.estimators.scoring import DEFAULTS
 from skbadr.pareto.fits import fit_nearest
-from skbadr.partition import by_label
 from skbadr.problem import UpperObjective
 from skbadr.result import Archive, non_dominated
 
@@ -153,38 +152,33 @@ class ParetoPath(Bunch):
         path = cls(
             bounds=bounds,
             partition=setup.partition,
-            cells=label_array(setup.cells.sorted_labels),
+            cells=label_array(setup.cells.labels),
             metric_name=metric.name,
             loss_name=setup.loss,
             score_name=getattr(scoring, "__name__", str(scoring)),
             greater_is_better=bool(metric.greater_is_better),
             baseline_metric=archive.as_dict()["metric"][0],
             baseline_score=visited[0].score,
-            results=archive.as_dict(setup.cells.order),
+            results=archive.as_dict(),
             n_refits=archive.n_refits,
         )
-        return path._begin(setup, metric, visited, setup.cells.order)
+        return path._begin(setup, metric, visited)
 
-    # Of the cells in the weights that were visited; files of earlier versions have none.
-    _order = None
-
-    def _begin(self, setup, metric, visited, order):
+    def _begin(self, setup, metric, visited):
         # Not items: what models are fitted from, and those that are.
-        vars(self).update(
-            _setup=setup, _metric=metric, _visited=visited, _order=order, _fitted={}
-        )  # fmt: skip
+        vars(self).update(_setup=setup, _metric=metric, _visited=visited, _fitted={})
         self._choose([self._candidates(bound)[0] for bound in self.bounds])
         return self
 
     def _choose(self, chosen):
         vars(self)["_chosen"] = chosen
-        self.cell_weights = by_label(np.array([e.cell_weights for e in chosen]), self._order)
+        self.cell_weights = np.array([e.cell_weights for e in chosen])
         self.scores = np.array([e.score for e in chosen])
         bounded = self.metric = np.array([e.metric for e in chosen])
         values, self.metric_upper = np.array([e.value for e in chosen]), None
         if not np.isnan(values).all():
             self.metric, self.metric_upper = values, bounded
-        self.cell_losses = by_label(np.array([e.cell_losses for e in chosen]), self._order)
+        self.cell_losses = np.array([e.cell_losses for e in chosen])
         objective = UpperObjective(self._metric)
         self.pareto_optimal = non_dominated(objective.cost(bounded), -self.scores)
         pairs = zip(chosen, self.bounds, strict=True)
@@ -222,7 +216,7 @@ class ParetoPath(Bunch):
             raise ValueError(f"bounds must be finite numbers, got {bounds!r}.")
         values = values if self.greater_is_better else values[::-1]
         other = type(self)(**{**self, "bounds": values})
-        return other._begin(self._setup, self._metric, self._visited, self._order)
+        return other._begin(self._setup, self._metric, self._visited)
 
     def model(self, index: Int) -> Any:
         """Return the model of one point, fitted when first asked for.

@@ -4,9 +4,6 @@ from skbadr.partition.cells import (
     Cells as Cells,
 )
 from skbadr.partition.cells import (
-    in_canonical_order as in_canonical_order,
-)
-from skbadr.partition.cells import (
     make_cells as make_cells,
 )
 from skbadr.partition.columns import select_columns as select_columns
@@ -36,18 +33,6 @@ from skbadr.partition.groups import (
 )
 from skbadr.partition.groups import (
     sort_labels as sort_labels,
-)
-from skbadr.partition.order import (
-    by_label as by_label,
-)
-from skbadr.partition.order import (
-    from_labels as from_labels,
-)
-from skbadr.partition.order import (
-    settled as settled,
-)
-from skbadr.partition.order import (
-    sorted_labels as sorted_labels,
 )
 
 # What else is imported above is for the other packages alone.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -13,8 +12,6 @@ from skbadr._guard import Guard
 from skbadr._rows import sums_by
 from skbadr._typing import Array, BoolArray, FloatArray, IntArray, Partition, PartitionName
 from skbadr.partition.groups import Groups, check_sizes, make_groups
-from skbadr.partition.order import canonical_order, sorted_labels
-from skbadr.partition.row_keys import key_order, row_keys
 
 PARTITIONS = ("group", "group_target")
 
@@ -36,10 +33,6 @@ class Cells:
     group_of_cell, target_of_cell : ndarray of shape (K,) or None
         Codes of the group and of the class or target bin a cell belongs to, where the
         partition has that structure.
-    order : ndarray of shape (K,) or None
-        Place of each cell in the order of labels, where the cells are in another.
-    keys : ndarray of shape (n,) or None
-        Key of each sample by its contents, by which samples are drawn; None: by their places.
     """
 
     codes: IntArray
@@ -48,8 +41,6 @@ class Cells:
     totals: Array
     group_of_cell: IntArray | None = None
     target_of_cell: IntArray | None = None
-    order: IntArray | None = None
-    keys: Array | None = None
 
     @property
     def n_cells(self) -> int:
@@ -59,8 +50,7 @@ class Cells:
     @property
     def shares(self) -> FloatArray:
         """Share of each cell in the total base weight: the weights of the baseline estimator."""
-        # The exact sum, which knows no order of cells.
-        return self.totals / math.fsum(self.totals)
+        return self.totals / self.totals.sum()
 
     def sample_weight(self, cell_weights: FloatArray) -> FloatArray:
         """Return the sample weights that stand for weights on the simplex.
@@ -106,14 +96,7 @@ class Cells:
         """Return the cells of a subset of the samples; a cell may become empty."""
         codes, base_weight = self.codes[rows], self.base_weight[rows]
         totals = np.bincount(codes, weights=base_weight, minlength=self.n_cells)
-        keys = None if self.keys is None else self.keys[rows]
-        return replace(self, codes=codes, base_weight=base_weight, totals=totals, keys=keys)
-
-    def permuted(self, order: IntArray) -> Cells:
-        """Return the same cells of all that weighs, in an order that is theirs from then on."""
-        return replace(
-            self, codes=self.codes[order], base_weight=self.base_weight[order], keys=None
-        )
+        return replace(self, codes=codes, base_weight=base_weight, totals=totals)
 
     @cached_property
     def n_seen(self) -> int:
@@ -121,48 +104,16 @@ class Cells:
         return int(np.count_nonzero(self.base_weight > 0))
 
     @cached_property
-    def ordered(self) -> IntArray:
-        """Samples of positive weight in an order that their own has no part in.
+    def by_cell(self) -> IntArray:
+        """Samples of positive weight, cell by cell: every so many of them are a sample of all.
 
-        Of shape (m,): every so many of them are a sample of all.
+        Of shape (m,). Those of a cell are in a random order, always the same, as data may repeat
+        themselves every so many rows.
         """
-        weight = self.base_weight
-        if self.keys is None:
-            order: Array = np.flatnonzero(weight > 0)
-        elif weight.min() == weight.max():
-            order = key_order(self.keys)
-        else:
-            order = np.lexsort((weight, self.keys))
-            order = order[weight[order] > 0]
-        # Kept as long as the cells, so in half the room where that does.
-        return order.astype(np.int32) if len(weight) < 2**31 else order
-
-    def reordered(self, order: IntArray, groups: Groups) -> Cells:
-        """Return the same cells in another order, from that of their labels.
-
-        Parameters
-        ----------
-        order : ndarray of shape (K,)
-        groups : Groups
-            Of the same samples, in an order of its own.
-        """
-        of_group, of_target = self.group_of_cell, self.target_of_cell
-        if of_group is not None and groups.order is not None:
-            of_group = np.argsort(groups.order)[of_group]
-        return Cells(
-            np.argsort(order)[self.codes],
-            [self.labels[cell] for cell in order],
-            self.base_weight,
-            self.totals[order],
-            None if of_group is None else of_group[order],
-            None if of_target is None else of_target[order],
-            order,
-        )
-
-    @property
-    def sorted_labels(self) -> list[Any]:
-        """Labels in their own order, which is that of users."""
-        return sorted_labels(self.labels, self.order)
+        rows = np.flatnonzero(self.base_weight > 0).astype(np.min_scalar_type(-len(self.codes)))
+        np.random.default_rng(0).shuffle(rows)
+        codes = self.codes.astype(np.min_scalar_type(self.n_cells))  # which sorts faster
+        return rows[np.argsort(codes[rows], kind="stable")]
 
 
 def make_cells(
@@ -283,45 +234,6 @@ def _checked(cells, partition):
     return cells
 
 
-def in_canonical_order(
-    cells: Cells, groups: Groups, y: Array, X: Any, *, n_classes: int | None = None
-) -> tuple[Cells, Groups]:
-    """Return cells and groups in an order that their names have no part in.
-
-    Parameters
-    ----------
-    cells : Cells
-    groups : Groups
-        Of the same samples; both in the order of their labels.
-    y, n_classes
-        As of `canonical_order`.
-    X : array-like of shape (n, d)
-
-    Returns
-    -------
-    cells : Cells
-        With keys of the samples.
-    groups : Groups
-    """
-    weight, content = cells.base_weight, {"n_classes": n_classes, "X": X}
-    n_groups, shared = len(groups.labels), cells.codes is groups.codes
-    groups = groups.reordered(canonical_order(groups.codes, n_groups, weight, y, **content))
-    if cells.group_of_cell is None:
-        order = canonical_order(cells.codes, cells.n_cells, weight, y, **content)
-    else:
-        # Cells of a group stay together, in the order of their targets.
-        order = np.argsort(np.argsort(groups.order)[cells.group_of_cell], kind="stable")  # type: ignore[arg-type]
-    cells = cells.reordered(order, groups)
-    if shared:
-        cells = replace(cells, codes=groups.codes)
-    # Cells are made of no more than targets and groups.
-    try:
-        keys = row_keys(X, y, groups.codes)
-    except (TypeError, ValueError, AttributeError, IndexError):  # of a container of some other kind
-        keys = row_keys(np.empty((len(y), 0)), y, groups.codes)
-    return replace(cells, keys=keys), groups
-
-
 def target_bins(y: Array, base_weight: FloatArray, n_bins: int) -> tuple[IntArray, list[str]]:
     """Return the weighted quantile bin of each target, and the bins' labels.
 
@@ -389,4 +301,4 @@ def _cells_from_callable(partition, y, groups, base_weight, classes):
     return Cells(named.codes, named.labels, base_weight, totals)
 
 
-__all__ = ["PARTITIONS", "Cells", "Groups", "in_canonical_order", "make_cells", "target_bins"]
+__all__ = ["PARTITIONS", "Cells", "Groups", "make_cells", "target_bins"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -72,8 +72,6 @@ class DaskRows:
         Cell of each group and target; -1 where there is none.
     cells : Cells
         Of one row for each group and target that occur.
-    place : ndarray of shape (n_groups,)
-        Of each group by its code in the blocks, which is that of its label.
     """
 
     y: Any
@@ -85,23 +83,6 @@ class DaskRows:
     totals: Totals
     cell_of: IntArray
     cells: Cells
-    place: IntArray
-
-    def reordered(self, order: IntArray, groups: Groups) -> DaskRows:
-        """Return the same rows with cells and groups in another order than their labels'.
-
-        Parameters
-        ----------
-        order : ndarray of shape (K,)
-            Of the cells.
-        groups : Groups
-            In their order.
-        """
-        cells = self.cells.reordered(order, groups)
-        cell_of = np.where(self.cell_of < 0, -1, np.argsort(order)[self.cell_of])
-        groups = replace(groups, codes=self.groups.codes)
-        place = np.argsort(groups.order)  # type: ignore[arg-type]
-        return replace(self, groups=groups, cells=cells, cell_of=cell_of, place=place)
 
     def sample_weight(self, cell_weights: FloatArray) -> Any:
         """Return the sample weights that stand for weights on the simplex, as a Dask array.
@@ -243,10 +224,7 @@ def read_rows(
     parts = keep_on_workers(tasks_of(_coded, columns, classes, edges))
     totals = _totals(parts, (len(groups.labels), len(target_labels)), classes is None)
     cell_of, cells = cells_of_pairs(partition, groups, target_labels, totals.weight, totals.present)
-    place = np.arange(len(groups.labels))
-    return DaskRows(
-        y, lengths, parts, groups, classes, len(target_labels), totals, cell_of, cells, place
-    )
+    return DaskRows(y, lengths, parts, groups, classes, len(target_labels), totals, cell_of, cells)
 
 
 def _column(values, lengths, name):

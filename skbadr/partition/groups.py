@@ -27,8 +27,6 @@ class Groups:
         Value of each group; a tuple of values if several columns are crossed.
     names : tuple of str
         Names of the columns that were crossed.
-    order : ndarray of shape (S,) or None
-        Place of each group in the order of labels, if the groups come in another order.
     n_control : int
         How many of the last columns are control features instead of sensitive features.
     """
@@ -36,7 +34,6 @@ class Groups:
     codes: IntArray
     labels: list[Any]
     names: tuple[str, ...]
-    order: IntArray | None = None
     n_control: int = 0
 
     def __len__(self) -> int:
@@ -45,12 +42,6 @@ class Groups:
     def take(self, rows: Array | slice) -> Groups:
         """Return the groups of a subset of the samples; a group may become empty."""
         return replace(self, codes=self.codes[rows])
-
-    def reordered(self, order: IntArray) -> Groups:
-        """Return the same groups in another order, from that of their labels."""
-        place = np.argsort(order)
-        labels = [self.labels[group] for group in order]
-        return replace(self, codes=place[self.codes], labels=labels, order=order)
 
 
 def make_groups(sensitive_features: Features, *, argument: str = "sensitive_features") -> Groups:

@@ -14,7 +14,6 @@ from skbadr._parallel import run_tasks
 from skbadr._simplex import project_simplex
 from skbadr._typing import Float, FloatArray, Int
 from skbadr._warnings import record_warnings, warn_user
-from skbadr.partition import by_label
 from skbadr.result import Evaluation
 
 if TYPE_CHECKING:
@@ -122,9 +121,9 @@ class BilevelProblem:
             for found in known:
                 evaluation = next(evaluations) if found is None else found
                 if evaluation.failed and evaluation.origin != "baseline":
-                    weights = by_label(evaluation.cell_weights, self.cells.order)
+                    weights = np.round(evaluation.cell_weights, 4).tolist()
                     warn_user(
-                        f"the refit at weights {np.round(weights, 4).tolist()} failed and is "
+                        f"the refit at weights {weights} failed and is "
                         f"skipped: {type(evaluation.error).__name__}: {evaluation.error}",
                         FitFailedWarning,
                     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -135,16 +135,6 @@ class DaskSample:
     data: EvaluationSet
     cells: Cells
 
-    def reordered(self, cells: Cells, groups: Groups) -> DaskSample:
-        """Return the same sample with its cells and groups in another order than their labels'."""
-        known, order = self.data, groups.order
-        data = EvaluationSet(known.y, groups, known.classes, known.sample_weight)
-        data.group_totals = known.group_totals[order]
-        data.squared_totals, data.n_rows = known.squared_totals[order], known.n_rows
-        if known.classes is not None:
-            data.class_totals = known.class_totals[order]
-        return replace(self, data=data, cells=cells)
-
 
 def draw_sample(X: Any, rows: DaskRows) -> DaskSample:
     """Return the sample of Dask rows that guides see.
@@ -208,7 +198,6 @@ class _Measure:
     whole: EvaluationSet
     metric: FairnessMetric
     loss: str
-    place: IntArray
     cell_of: IntArray
     n_targets: int
     n_cells: int
@@ -220,7 +209,7 @@ class _Measure:
         known, name = known_of(model)
         return cls(
             evaluator.evaluation_set.without_rows(), evaluator.metric, evaluator.loss,
-            rows.place, rows.cell_of, rows.n_targets, rows.cells.n_cells,
+            rows.cell_of, rows.n_targets, rows.cells.n_cells,
             (None if known is None else np.asarray(known), name),
         )  # fmt: skip
 
@@ -237,7 +226,7 @@ def _measure(rows, responses, places, measure):
     """Return sums over a block, and responses to some of its rows."""
     responses = measure.responses(responses, len(rows.y))
     predicted, whole = responses["predict"], measure.whole
-    part = whole.part(rows.y, measure.place[rows.groups], rows.weight)
+    part = whole.part(rows.y, rows.groups, rows.weight)
     loss, method, _ = LOSSES[measure.loss]
     losses = loss(rows.y, responses[method])
     cells = measure.cell_of[rows.groups * measure.n_targets + rows.targets]

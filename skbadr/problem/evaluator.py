@@ -12,6 +12,7 @@ from sklearn import config_context, get_config
 from sklearn.utils import indexable
 
 from skbadr._dask import is_dask_array
+from skbadr._rows import rounded_sums
 from skbadr._sklearn import _num_samples, _safe_indexing
 from skbadr._typing import Array, FloatArray
 from skbadr._warnings import record_warnings
@@ -20,7 +21,6 @@ from skbadr.lower_level import is_shared_map, release, respond_on_blocks
 from skbadr.metrics.confident import ConfidentMetric
 from skbadr.metrics.joint_response import pick
 from skbadr.metrics.responses import get_response, predicts_likeliest
-from skbadr.partition import settled
 from skbadr.problem.coding import code_response, known_of
 from skbadr.problem.fold_fit import FoldFit
 from skbadr.result import Evaluation
@@ -229,7 +229,7 @@ class Evaluator:
             response = pick(self.metric, responses)
             statistics = np.ravel(self.metric.statistics(data, response))
         if self.metric.slow and data.sample_weight is not None:  # of sums of weights maybe
-            statistics = settled(statistics, np.maximum(np.abs(statistics), 1.0))
+            statistics = rounded_sums(statistics, np.maximum(np.abs(statistics), 1.0))
         evaluation.statistics = statistics
         evaluation.metric = float(self.metric.from_statistics(data, statistics))
         if isinstance(self.metric, ConfidentMetric):
@@ -250,7 +250,7 @@ class Evaluator:
             return float(np.mean(data.y == predicted))
         total = data.sample_weight.sum()
         right = data.sample_weight @ (data.y == predicted)
-        return float(settled(right, total) / settled(total, total))
+        return float(rounded_sums(right, total) / rounded_sums(total, total))
 
     def scores_of_tables(self, tables: Array) -> FloatArray:
         """Return the default score of groups' confusion matrices, of shape (T, G, C, C)."""

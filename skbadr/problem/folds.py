@@ -36,8 +36,8 @@ def make_folds(
     ----------
     cv : float, int or splitter or iterable of splits
         A float holds out that fraction once; an int makes that many folds; both are stratified
-        by cell and class (or quarter of the targets), leave out samples of weight zero, and do
-        not depend on the order of samples. A splitter is used as it is.
+        by cell and class (or quarter of the targets), and leave out samples of weight zero. A
+        splitter is used as it is.
     X, y : data as the splitter expects them
     cells : Cells
     targets : ndarray of shape (n,) or None
@@ -62,7 +62,7 @@ def make_folds(
     UndefinedMetricWarning
         If a fold is trained without a cell or class, or a cell is evaluated in none, naming it.
     """
-    rows, codes = cells.ordered, targets
+    rows, codes = np.flatnonzero(cells.base_weight > 0), targets
     if targets is not None and targets.dtype.kind == "f":
         codes = np.searchsorted(np.quantile(targets[rows], (0.25, 0.5, 0.75)), targets)
     if isinstance(cv, (bool, np.bool_)):

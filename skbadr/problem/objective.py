@@ -54,7 +54,7 @@ class UpperObjective:
     def calibrate(self, baseline: Evaluation) -> None:
         """Rank from here on with no more digits than sums have, in units of the baseline's values.
 
-        Values that differ by rounding only are then equal, whatever the order of the rows.
+        Of models that are equal but for rounding, the better score then counts.
         """
         sizes = abs(baseline.metric), abs(baseline.score)
         self._sizes = [size if np.isfinite(size) and size > 0 else None for size in sizes]

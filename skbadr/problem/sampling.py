@@ -29,7 +29,7 @@ class StratifiedSampler:
     """
 
     def __init__(self, cells: Cells, groups: Array | None = None) -> None:
-        rows, codes = cells.ordered, cells.codes
+        rows, codes = cells.by_cell, cells.codes
         if groups is not None and cells.group_of_cell is None:
             codes = codes * (int(groups.max()) + 1) + groups
         codes = codes.astype(np.min_scalar_type(int(codes.max())))[rows]  # which sorts faster

@@ -47,7 +47,8 @@ class SmoothProblem:
 
     def __init__(self, problem, *, single=False):
         self.problem = problem
-        folds, self.evaluator = read_folds(problem.evaluator, single)
+        self.evaluator = problem.evaluator
+        folds = read_folds(self.evaluator, single)
         self.data = self.evaluator.evaluation_set
         self.levels, self.held_out = [f.level for f in folds], [f.held_out for f in folds]
         self._spaces = [fold.space for fold in folds]
@@ -68,7 +69,7 @@ class SmoothProblem:
         """
         if len(self.levels) > 1 or self.held_out[0] is not None:
             return None
-        rows = self.levels[0].cells.ordered[::step]
+        rows = self.levels[0].cells.by_cell[::step]
         smaller = copy.copy(self)
         smaller._model_rows = smaller._leverage = None
         smaller.levels = [self.levels[0].subset(rows)]
@@ -242,7 +243,7 @@ class SmoothProblem:
     def model_rows(self, most):
         """Return some rows, stratified by group, and the evaluation set that they stand for."""
         if self._model_rows is None:
-            rows = self.levels[0].cells.ordered
+            rows = self.levels[0].cells.by_cell
             codes = self.data.groups.codes[rows]
             counts = np.bincount(codes, minlength=self.data.n_groups)
             steps = np.maximum(np.minimum(len(codes) // most, counts // 50), 1)

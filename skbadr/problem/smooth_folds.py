@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skbadr._typing import IntArray
 from skbadr.lower_level import LinearLowerLevel, find_family
 from skbadr.lower_level.row_space import RowSpace, suits_row_space
-from skbadr.metrics.callables import take_rows
-from skbadr.problem.numbers import as_numbers, in_order
+from skbadr.problem.numbers import as_numbers, for_search
 
 if TYPE_CHECKING:
     from skbadr.problem.evaluator import Evaluator, Fold
@@ -34,8 +31,6 @@ class SmoothFold:
         The coordinates of either, where these are not the columns of X.
     large, rough : bool
         See `SmoothProblem`.
-    order : ndarray or None
-        Which of the evaluated rows each one is, where they are in another order.
     """
 
     level: LinearLowerLevel
@@ -43,7 +38,6 @@ class SmoothFold:
     space: RowSpace | None
     large: bool
     rough: bool
-    order: IntArray | None
 
 
 def read_fold(fold: Fold, evaluator: Evaluator, rows: slice, single: bool) -> SmoothFold:
@@ -81,32 +75,18 @@ def read_fold(fold: Fold, evaluator: Evaluator, rows: slice, single: bool) -> Sm
     # Of few rows single precision saves little, and what it rounds off decides steps.
     single = large and (single or rough)
     n_parts = len(evaluator.folds) * (1 if held_out is None else 2)
-    X, order = in_order(X, cells, single, n_parts=n_parts)
-    if order is not None:
-        y, cells = y[order], cells.permuted(order)
+    X = for_search(X, cells, single, n_parts=n_parts)
     if held_out is not None:
-        own = evaluator.cells.take(rows)
-        held_out, order = in_order(held_out, own, single, n_parts=n_parts)
+        held_out = for_search(held_out, evaluator.cells.take(rows), single, n_parts=n_parts)
     level = LinearLowerLevel(family, X, y, cells)
-    return SmoothFold(level, held_out, space, large, rough, order)
+    return SmoothFold(level, held_out, space, large, rough)
 
 
-def read_folds(evaluator: Evaluator, single: bool) -> tuple[list[SmoothFold], Evaluator]:
-    """Return the `SmoothFold` of each fold, and the evaluator with its rows in their order."""
-    folds, orders, start = [], [], 0
+def read_folds(evaluator: Evaluator, single: bool) -> list[SmoothFold]:
+    """Return the `SmoothFold` of each fold."""
+    folds, start = [], 0
     for fold in evaluator.folds:
         n_rows = len(evaluator.cells.codes if fold.rows is None else fold.rows)
-        rows = slice(start, start + n_rows)
-        folds.append(read_fold(fold, evaluator, rows, single))
-        order = folds[-1].order
-        orders.append(start + (np.arange(n_rows) if order is None else order))
-        start = rows.stop
-    if all(fold.order is None for fold in folds):
-        return folds, evaluator
-    order = np.concatenate(orders)
-    data, evaluator = evaluator.evaluation_set, copy.copy(evaluator)
-    evaluator.evaluation_set, evaluator.cells = data.take(order), evaluator.cells.permuted(order)
-    if evaluator.metric.slow:  # a user's function may look at them
-        features = take_rows(data.sensitive_features, order)
-        evaluator.evaluation_set.sensitive_features = features
-    return folds, evaluator
+        folds.append(read_fold(fold, evaluator, slice(start, start + n_rows), single))
+        start += n_rows
+    return folds

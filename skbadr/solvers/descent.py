@@ -4,13 +4,10 @@ import time
 
 import numpy as np
 
-from skbadr.partition import settled
 from skbadr.solvers.few_rows import FewRows
 from skbadr.solvers.gauss_newton import GaussNewton
 from skbadr.solvers.starts import vertices_and_edges
 
-# Digits of values by which runners are compared, in units of the baseline model's.
-DIGITS = 10
 # Rows of the race that picks a valley, where there are many.
 SUBSET = 5_000
 # Refits that each runner of the race gets before half of them are dropped.
@@ -117,8 +114,7 @@ class Descents:
 
 
 def _value(runner):
-    # Runners that meet differ by rounding.
-    return float(settled(runner.point.value, abs(runner.reference), DIGITS))
+    return runner.point.value
 
 
 def _close(runners, share=0.5):

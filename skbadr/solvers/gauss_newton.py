@@ -7,7 +7,6 @@ import numpy as np
 from scipy.optimize import minimize
 
 from skbadr._simplex import project_simplex
-from skbadr.partition import settled
 
 # Rows on which a step's model of the metric is evaluated, where there are more: of smooth metrics,
 # and of kinked ones, as groups that tie on all rows do not on some.
@@ -19,8 +18,6 @@ SMALL_WEIGHT = 0.01
 # Cells up to which how each score moves is kept, and trial steps of each length at most, where a
 # metric is kinked: more find steps that are better by less than a thousandth of a loss.
 DENSE_CELLS, MOST_TRIALS = 24, 40
-# Digits of a step, in units of the longest, and of values and gradients that lead there.
-DIGITS, FELT = 8, 9
 # Tolerance of the first solutions of the lower level.
 FIRST_INNER_TOL = 1e-5
 
@@ -222,10 +219,7 @@ class GaussNewton:
 
 
 class ScoreModel:
-    """The metric of linearly moved scores, as a function of a step in the log weights.
-
-    Line searches would make another way of the last digits of sums over rows: these are left out.
-    """
+    """The metric of linearly moved scores, as a function of a step in the log weights."""
 
     def __init__(self, smooth, point, rng):
         self.smooth, self.rng = smooth, rng
@@ -236,7 +230,6 @@ class ScoreModel:
         )
         self.value, gradient = self._evaluate(np.zeros(len(point.weights)))
         self.correction = 0.0 if rows is None else point.gradient - gradient
-        self._steepest = float(np.abs(gradient + self.correction).max())
 
     def _evaluate(self, step):
         value, slope = self.smooth.metric_gradient(self.scores + self.moved @ step, self.data)
@@ -256,17 +249,14 @@ class ScoreModel:
         def model(step):
             value, gradient = self._evaluate(step)
             change = (value - self.value) + float(np.sum(self.correction * step))
-            gradient = (gradient + self.correction) / size
-            return settled(change / size, 1.0, FELT), settled(gradient, steepest, FELT)
+            return change / size, (gradient + self.correction) / size
 
         size = max(abs(self.value), 1e-300)
-        steepest = self._steepest / size
         bounds = np.column_stack([lower, upper])
         start = np.zeros(len(lower))
         options = {"maxiter": 10, "ftol": 1e-7, "gtol": 1e-7}
         found = minimize(model, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
-        # Where it ends depends on the last digits of sums over rows, which are not to add up.
-        step, change = settled(found.x, upper.max(), DIGITS), float(found.fun)
+        step, change = found.x, float(found.fun)
         if self.smooth.evaluator.metric.kinked:
             # Gradients stall where groups tie; trials by value do not.
             for spread in upper.max() * 0.4 ** np.arange(6):
@@ -274,7 +264,6 @@ class ScoreModel:
                 trials = step + spread * self.rng.standard_normal(size_of)
                 trials = np.clip(trials, bounds[:, 0], bounds[:, 1])
                 values = [self._value(trial) / size for trial in trials]
-                values = [settled(value, 1.0, FELT) for value in values]
                 best = int(np.argmin(values))
                 if values[best] < change:
                     step, change = trials[best], values[best]

@@ -9,7 +9,6 @@ import numpy as np
 
 from skbadr._simplex import project_simplex
 from skbadr.metrics.annealing import ROUNDS
-from skbadr.partition import settled
 from skbadr.solvers.correction import correct, is_cheap
 from skbadr.solvers.few_rows import FewRows
 from skbadr.solvers.race import race, value_of
@@ -47,8 +46,6 @@ INNER_TOL, ROUGH_INNER_TOL, RACE_INNER_TOL = 1e-8, 5e-3, 1e-2
 RATE_SHARE, RATE_TOL = 0.02, 1e-4
 # Shares of the baseline model's rates that are too much to leave, where steps are cheap and dear.
 LITTLE_LEFT, MUCH_LEFT = 0.02, 0.1
-# Digits of parameters from which loops set out.
-STARTS = 4
 # Share of what was gained below which a move is not made: on some rows, and where that is rough.
 RACE_TOL, ROUGH_TOL = 1e-2, 5e-3
 # The same of corrections where they cost little, and tolerance of their solutions.
@@ -174,12 +171,10 @@ class GDSolver(SmoothSolver):
             starts = [self._sharpen(few.smooth, loop, size) for loop in finalists]
         for start in starts:
             value, weights, gradient, pairs = start.best
-            # Of the solution on all rows, the last digits depend on the order of these.
             moved = [
-                Pair(settled(own.coef, np.abs(own.coef).max(), STARTS) + pair.coef - before.coef,
-                     pair.adjoint)
+                Pair(own.coef + pair.coef - before.coef, pair.adjoint)
                 for own, pair, before in zip(baseline, pairs, few.states, strict=True)
-            ]  # fmt: skip
+            ]
             start.best = value, weights, gradient, moved
         return self._descend(starts, baseline, size, recorder, tol)
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from skbadr.lower_level.state import LinearState
-from skbadr.partition import settled
 from skbadr.problem.sampling import StratifiedSampler
 from skbadr.solvers.simplex_model import SimplexModel
 
@@ -19,8 +18,6 @@ LEFT, LEFT_BY_DIAGONAL = 0.1, 0.7
 ENOUGH = 0.1
 # The same in units of the scores, and from which size on a first step says little of the next.
 CLOSE, FAR_STEP = 0.01, 0.3
-# Digits of values and gradients by which the weights move.
-FELT = 9
 # Size of a step that is made of rounding alone, whose direction says nothing.
 NOTHING = 1e-9
 # Steps for one move of the weights at most.
@@ -293,7 +290,7 @@ class SingleLoop:
         if self.slant is not None:
             value = value + float(self.slant @ (self.weights - self._anchor))
             gradient = gradient + self.slant
-        return felt(value, gradient)
+        return value, gradient
 
     def _settle(self, kind, move):
         """Take steps until what is left of them is small beside what the first one did."""
@@ -345,16 +342,6 @@ class SingleLoop:
         """Return to the best point."""
         self.weights = self.best[1]
         self._follow([Pair(pair.coef, pair.adjoint) for pair in self.best[3]])
-
-
-def felt(value, gradient):
-    """Return a value and its gradient to the digits that may decide a move of the weights.
-
-    Sharp surrogates make of rounding in sums, over many moves, another way altogether. And where
-    the baseline model is the best there is, its gradient is all rounding.
-    """
-    size = max(abs(value), float(np.abs(gradient).max()))
-    return float(settled(value, abs(value), FELT)), settled(gradient, size, FELT)
 
 
 def _minimise(curvature, slopes):

@@ -11,7 +11,7 @@ from skbadr.solvers.correction import is_cheap
 from skbadr.solvers.gradient_descent import FINE_TOL, RACE_TOL, SHORT, GDSolver
 from skbadr.solvers.race import race
 from skbadr.solvers.simplex_model import SimplexModel
-from skbadr.solvers.single_loop import FIRST_RADIUS, Follower, Pair, felt
+from skbadr.solvers.single_loop import FIRST_RADIUS, Follower, Pair
 from skbadr.solvers.smooth import is_smooth
 from skbadr.solvers.variance_reduction import solve_pairs
 
@@ -178,7 +178,6 @@ class StochasticLoop:
         gradient = sum(follower.hypergradient() for follower in followers)
         if not np.isfinite(value) or not np.isfinite(gradient).all():
             return
-        value, gradient = felt(value, gradient)
         if loop.model.curvature is None:
             if not gradient.any():
                 return

@@ -7,7 +7,6 @@ import numpy as np
 from scipy import sparse
 
 from skbadr.metrics.joint_response import pick
-from skbadr.partition import settled
 
 # Rows on which far-reaching moves are compared where there are more.
 COARSE_ROWS = 8_000
@@ -119,7 +118,7 @@ class Trials:
         cells = self.smooth.evaluator.cells
         if self._near is not None:
             cells = cells.take(self._near[0])
-        return cells.ordered[:: self._step]
+        return cells.by_cell[:: self._step]
 
     def _move_tables(self, moves, coarse=False):
         moves, step, some = moves.astype(np.float32), 1, slice(None)
@@ -142,8 +141,6 @@ class Trials:
             weight = np.float32(1.0) if self._weight is None else self._weight[some][rows]
             change += _sums_by_pair(changed, pair[rows], weight, change.shape[1])
         change = (step * change).reshape(len(moves), -1, 2)
-        if self._weight is not None and self._weight.dtype == float:
-            change = settled(change, self._tables.sum(axis=2))
         tables = np.repeat(self._tables[None], len(moves), axis=0)
         tables[..., 1] += change
         tables[..., 0] -= change
