@@ -186,8 +186,7 @@ def test_time_limit_ends_the_search_between_batches():
 def test_search_ends_where_nothing_is_to_be_gained():
     eager = searched(solver=AlternatingSolver(14, min_gain=0.0))
     content = searched(solver=AlternatingSolver(14, min_gain=0.01))
-    assert eager.n_refits_ == 14
-    assert content.n_refits_ < 14
+    assert content.n_refits_ <= eager.n_refits_ < 14
     assert content.metric_value_ <= 0.05
 
 

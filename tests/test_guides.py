@@ -176,7 +176,7 @@ def test_responses_are_least_squares_of_what_happened():
     moves, pulls = rng.normal(size=(2, 5, 400))
     truth = rng.uniform(0.2, 0.8, 400)
     changes = truth * moves + 0.4 * pulls
-    seen, blind = (Response(Prior(), memorises=memorises) for memorises in (True, False))
+    seen, blind = (Response(Prior(rows=0.1), memorises=memorises) for memorises in (True, False))
     for each in zip(moves, pulls, changes, strict=True):
         seen.learn(*each)
         blind.learn(*each)
@@ -264,7 +264,9 @@ def test_sampled_rows_stand_for_all(n_groups, monkeypatch):
     whole = guide.predict(weights)
     monkeypatch.setattr("skbadr.guides._base.MOST_ROWS", 2000)
     part = learnt(problem)[0].predict(weights)
-    np.testing.assert_allclose(part[0], whole[0], atol=0.03 if n_groups == 2 else 0.15)
+    # Gaps of half of 4,000 rows have standard errors of .02 and, between 40 groups, .07.
+    np.testing.assert_allclose(part[0], whole[0], atol=0.04 if n_groups == 2 else 0.15)
+    assert np.abs(part[0] - whole[0]).mean() < (0.02 if n_groups == 2 else 0.07)
     np.testing.assert_allclose(part[1], whole[1], atol=0.02)
 
 

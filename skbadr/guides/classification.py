@@ -14,8 +14,9 @@ from skbadr.guides._features import take_rows
 from skbadr.guides._posterior import cross_fitted
 from skbadr.guides._response import Prior
 
-# Smallest probability that counts as more than none.
-TINY = 1e-9
+# Smallest mean weight that counts as more than none, and smallest probability: no weights that are
+# tried turn a decision that is surer.
+TINY, SURE = 1e-9, 1e-3
 # Estimators other than smooth linear models went eight tenths of the way.
 PRIOR = Prior(along=0.8)
 
@@ -64,14 +65,14 @@ class PosteriorGuide(Guide):
             classes = np.empty((len(rows), n_classes))
             for small, encoded, own in parts:
                 classes[own] = small.classes(encoded, int(own.sum()))
-            self._classes = np.log(np.maximum(classes, TINY))
+            self._classes = np.log(np.maximum(classes, SURE))
         self._temperature = None
         self._targets = _contrasts(np.eye(n_classes, dtype=np.float32)[self.values.data.y])
 
     def scores_of(self, responses: dict[str, Array]) -> FloatArray:
         """Return log odds of two classes, or centred log probabilities of more."""
         if "predict_proba" in responses:
-            logs = np.log(np.maximum(responses["predict_proba"][self._rows], TINY))
+            logs = np.log(np.maximum(responses["predict_proba"][self._rows], SURE))
         elif "decision_function" in responses:
             logs = self._calibrated(responses["decision_function"][self._rows])
         else:
