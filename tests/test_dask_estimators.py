@@ -153,7 +153,7 @@ def test_a_classifier_is_that_in_memory(options, weighted):
     X, signal, group, weight = people()
     y = np.array(["no", "yes"])[(signal > 0).astype(int)]
     given = {"sensitive_features": group, "sample_weight": weight if weighted else None}
-    one = BADRClassifier(LocalClassifier(), max_iter=4, solver="alternating", **options)
+    one = BADRClassifier(LocalClassifier(), max_iter=4, solver="alternating", cv=None, **options)
     one.fit(X, y, **given)
     blocks, labels, features, weights = as_blocks(X, y, group, weight)
     given = {"sensitive_features": features, "sample_weight": weights if weighted else None}
@@ -189,7 +189,7 @@ def test_groups_bargain_over_blocks():
 def test_a_regressor_is_that_in_memory(options, weighted):
     X, y, group, weight = people(seed=1)
     y[:800] = np.round(y[:800])  # ties
-    one = BADRRegressor(LocalRegressor(), max_iter=4, solver="alternating", **options)
+    one = BADRRegressor(LocalRegressor(), max_iter=4, solver="alternating", cv=None, **options)
     one.fit(X, y, sensitive_features=group, sample_weight=weight if weighted else None)
     blocks, targets, weights = as_blocks(X, y, weight)
     other = BADRRegressor(BlockForestRegressor(), max_iter=4, **options)

@@ -60,7 +60,7 @@ class BadError(Exception):
 
 class Failing(LogisticRegression):
     def fit(self, X, y, sample_weight=None):
-        if sample_weight is not None and sample_weight[0] > 1:
+        if sample_weight is not None and sample_weight[0] > 1.3:
             raise BadError("bad", "worse")
         return super().fit(X, y, sample_weight)
 
@@ -144,7 +144,7 @@ def test_warning_filters_decide_at_the_end():
         model = classifier(scripted(warn_on_all))
         with pytest.raises(RuntimeWarning, match="hmm"):
             fitted(model)
-    assert len(model.estimator.counter) == 4  # no refit was lost to it
+    assert len(model.estimator.counter) == len(quiet.estimator.counter)  # no refit was lost to it
     np.testing.assert_array_equal(model.cell_weights_, quiet.cell_weights_)
 
 

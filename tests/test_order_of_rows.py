@@ -97,7 +97,7 @@ def test_searches_of_refits_gain_as_much(estimator, goal):
         found.append(gains(model, X, score > 0, groups, [other_order, sorted_rows, other_names]))
     found = np.array(found)
     np.testing.assert_allclose(found[:, 1:3], found[:, [0, 0]], rtol=0.0, atol=1e-3)
-    assert found[:, 3].mean() == pytest.approx(found[:, 0].mean(), abs=0.03)
+    assert found[:, 3].mean() == pytest.approx(found[:, 0].mean(), abs=0.05)
 
 
 def cells_of(groups, weight):

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from skbadr import BADRClassifier, BADRRegressor, _plugins
 from skbadr.lower_level import families, find_family, known_estimators
 from skbadr.metrics import get_metric, get_metric_names
-from skbadr.solvers import get_solver, takes_guide
+from skbadr.solvers import get_solver, may_refit
 
 SOURCE = Path(__file__).parent / "plugin"
 RNG = np.random.default_rng(0)
@@ -87,7 +87,7 @@ def test_solver_by_name(toy):
     model.fit(X, Y, sensitive_features=GROUP)
     assert model.n_refits_ == 7
     assert model.metric_value_ <= model.baseline_metric_value_
-    assert not takes_guide("random")
+    assert not may_refit("random")
     with pytest.raises(ValueError, match="'Random' is not known.*'random'"):
         get_solver("Random")
 

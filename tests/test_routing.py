@@ -113,9 +113,9 @@ def test_cross_validation(routing):
 
 
 def test_search_inside():
-    search = GridSearchCV(LogisticRegression(), {"C": [0.01, 1.0]}, cv=3)
+    search = GridSearchCV(LogisticRegression(), {"C": [0.5, 1.0]}, cv=3)
     model = classifier(search, partition="group_target").fit(X, Y, sensitive_features=GROUP)
-    assert model.estimator_.best_params_["C"] in (0.01, 1.0)
+    assert model.estimator_.best_params_["C"] in (0.5, 1.0)
     assert model.metric_value_ < model.baseline_metric_value_
     assert model.score(X, Y) == model.estimator_.score(X, Y)
 

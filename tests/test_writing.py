@@ -344,9 +344,12 @@ def test_little_is_copied_for_code_that_writes_nothing(kind, tmp_path):
         X.tofile(tmp_path / "X")
         data = np.memmap(tmp_path / "X", dtype=float, mode="r", shape=X.shape)
     Receiver.seen, Receiver.data = [], data
-    classifier(Receiver(max_depth=2, random_state=0), partition="group_target", max_iter=6).fit(
-        data, Y, sensitive_features=GROUP
-    )
+    classifier(
+        Receiver(max_depth=2, random_state=0),
+        "equalized_odds",
+        partition="group_target",
+        max_iter=6,
+    ).fit(data, Y, sensitive_features=GROUP)
     for name, most in (("fit", 2), ("predict", 1)):
         calls = [call[1:] for call in Receiver.seen if call[0] == name]
         # Copies for the first call of its kind, then the data, locked.

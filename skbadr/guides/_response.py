@@ -97,5 +97,6 @@ class Response:
             square = square + np.square(moves).sum(axis=1)
         weight = np.ones(len(square)) if self.weight is None else self.weight
         mean = self.prior.rows * square.sum() / weight.sum() * weight
-        own = (across + mean * along) / (square + mean)
+        total, own = square + mean, np.full(len(square), along)
+        np.divide(across + mean * along, total, out=own, where=total > 0)
         return np.clip(own, -self.prior.largest, self.prior.largest)

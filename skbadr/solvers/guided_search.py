@@ -30,7 +30,8 @@ class Settings:
         Worth of the score where the metric alone is minimised: no constant where others are as
         fair.
     margin : float
-        By how much of the last prediction's error the next one is to stay inside the bound.
+        By how much of the last prediction's error the next one is to stay inside the bound: once,
+        or once for each refit as long as all miss it.
     first, radius : float
         Trust region around the best point, by the largest change of a log weight, before any
         refit and after the first. The way back to the baseline is always part of it.
@@ -125,7 +126,9 @@ class GuidedSearch:
         best = min(usable, key=objective.key) if usable else visited[0]
         failed = self._logs([e.cell_weights for e in visited if e.failed])
         known = self._logs([e.cell_weights for e in visited if not e.failed])
-        margin = settings.margin * _last_error(visited)
+        # Each refit that missed the bound asks for more room.
+        missed = max(1, len(visited) - 1) if not objective.is_met(best) else 1
+        margin = settings.margin * missed * _last_error(visited)
         center, radius = self._logs([best.cell_weights])[0], self._radius(objective)
 
         def loss(points):
