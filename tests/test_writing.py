@@ -346,7 +346,7 @@ def test_little_is_copied_for_code_that_writes_nothing(kind, tmp_path):
     Receiver.seen, Receiver.data = [], data
     classifier(
         Receiver(max_depth=2, random_state=0),
-        "equalized_odds",
+        metric="equalized_odds",
         partition="group_target",
         max_iter=6,
     ).fit(data, Y, sensitive_features=GROUP)
