@@ -256,6 +256,7 @@ def test_metric_that_is_never_defined_leaves_the_baseline_model(make):
     np.testing.assert_array_equal(model.predict(X), baseline.predict(X))
 
 
+@pytest.mark.filterwarnings("ignore:the chosen model predicts a single value")
 def test_metric_is_that_of_the_returned_pipeline():
     # The encoder maps its own training rows in another way than new ones.
     jobs = np.digitize(X, [-0.5, 0.5]).astype(float)

@@ -46,9 +46,9 @@ class Guide(ABC):
     """Predict metric and score of a refit at any weights, without a refit.
 
     Theory says how weights move the best response to each row. The estimator goes a part of that
-    way, its response, which refits teach by least squares. Training rows also go toward their own
-    targets, as a model that memorises fits rows of more weight more closely. Each prediction
-    starts from the nearest visited point, where the guide is exact.
+    way; the guide learns this part from refits, by least squares. On training rows a model that
+    memorises also goes toward the targets: it fits a row of more weight more closely. Each
+    prediction starts from the nearest visited point, where the guide is exact.
 
     Parameters
     ----------

@@ -48,15 +48,15 @@ def get_solver(
     solver : str or UpperSolver
         "auto", a name, or an instance with its own options.
     max_iter : int or None, default=None
-        Overrides the solver's own budget where given.
+        Overrides the solver's own budget.
     obstacle : str or None, default=None
-        Why solvers of smooth lower levels do not apply; None where they do.
+        Why solvers of smooth lower levels do not apply; None if they do.
     metric : FairnessMetric or None, default=None
-        Where it is a user's function, which the implicit solver would call often, "auto" prefers
-        refits; single loops need a gradient, of it or of a smooth stand-in.
+        "auto" prefers refits for a user's function, which the implicit solver would call often.
+        Single loops need a gradient of the metric or of a smooth stand-in.
     size : tuple (rows, cells) or None, default=None
-        Where the metric alone is searched on the training data: by it "auto" decides whether to
-        solve the lower level at every step. None: it does.
+        Given if the metric alone is searched on the training data: "auto" then decides by the size
+        whether to solve the lower level at every step. None: it does.
 
     Returns
     -------

@@ -27,22 +27,22 @@ if TYPE_CHECKING:
 class AlternatingSolver(UpperSolver):
     """Alternate weighted refits of any estimator with steps that a guide predicts to be best.
 
-    The baseline is fitted first. A guide then predicts for free what any weights would make of it
-    (``skbadr.guides``), and the estimator is refitted at the best of all predicted models. Each
-    refit corrects the guide, until the bound is met and nothing more is to be gained, or the
-    budget is spent. The best visited point by the exact metric is the result.
+    The solver fits the baseline first. A guide (``skbadr.guides``) then predicts, without a fit,
+    the model at any weights, and the solver refits the estimator at the best predicted weights.
+    Each refit corrects the guide. The search ends when the bound is met and the guide expects no
+    gain, or when the budget is spent. The result is the best visited model by the exact metric.
 
     Parameters
     ----------
     max_iter : int or None, default=None
-        Budget of refits, the baseline included; with folds, each counts once for every fold.
-        None: 6 on training rows, 5 on one held-out part, 3 on folds.
+        Budget of evaluations, the baseline included. With folds each evaluation takes one fit per
+        fold. None: 6 on training rows, 5 on one held-out part, 3 on folds.
     time_limit : float or None, default=None
         Seconds after which no further refit is started.
     min_gain : float, default=1e-3
-        The search ends where the improvement that the guide predicts of another refit is smaller
-        than that (in accuracy, or as a part of the baseline's score or metric), once the bound, if
-        any, is met.
+        The search ends if the guide predicts a smaller improvement than this from another refit
+        (in accuracy, or as a part of the baseline's score or metric) and the bound, if any, is
+        met.
 
     References
     ----------

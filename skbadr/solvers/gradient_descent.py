@@ -55,19 +55,19 @@ FINE_TOL = 1e-3
 class GDSolver(SmoothSolver):
     """Single loop on all rows: each iteration moves parameters, adjoint and weights by one step.
 
-    Steps of parameters and adjoint are preconditioned by a frozen Cholesky factor of the Hessian
-    (its diagonal, with conjugate directions, where that is too large or X is sparse), steps of
-    the weights by what the hypergradients so far say about curvature; none has a size to tune.
-    Where there are many rows, some thousand of them choose among starting points first, and a
-    larger sample is descended on next. Metrics that are piecewise constant are replaced by ever
-    sharper surrogates. Where the Hessian is dense, the last steps on a sample are Gauss-Newton
-    steps, which use the derivatives of the parameters, and those on all rows are descents on the
-    sample with the hypergradient of all rows.
+    A frozen Cholesky factor of the Hessian preconditions the steps of parameters and adjoint. If
+    that factor is too large or X is sparse, the diagonal does, with conjugate directions. Past
+    hypergradients give the curvature for the steps of the weights. No step has a size to tune.
+    With many rows, a few thousand of them first choose among starting points, and a larger sample
+    is descended on next. Ever sharper smooth metrics replace piecewise constant ones. With a
+    dense Hessian, the last steps on a sample are Gauss-Newton steps, which use the derivatives of
+    the parameters. The last steps on all rows descend on the sample with the hypergradient of all
+    rows.
 
     Parameters
     ----------
     max_iter : int or None, default=None
-        Iterations on all rows where no sample stands for them; None: 100.
+        Iterations on all rows if no sample stands for them; None: 100.
 
     References
     ----------

@@ -49,21 +49,21 @@ WALK = 0.6
 class ImplicitSolver(SmoothSolver):
     """Search with the lower level's own derivatives, for smooth linear models.
 
-    From the baseline model on, refits are warm-started Newton solves, and their number is small
-    because the derivative of the scores in the weights predicts each of them. The wrapped
-    estimator itself is fitted at the weights found and, below 10,000 rows or where the
-    improvement is small, baseline. Where its own solver does not return the solutions (it stops
-    early, say), or its fits keep less than half of what they promise, alternating refits take
-    over.
+    Refits are Newton solves that start from the last solution. Few are needed, because the
+    derivative of the scores in the weights predicts each of them. The wrapped estimator itself is
+    fitted at the weights found. Below 10,000 rows, or if the improvement is small, it is fitted as
+    the baseline, too. `AlternatingSolver` takes over if the estimator does not return the
+    solution (it stops early, for example), or if its own fits keep less than half of the
+    predicted gain.
 
     Parameters
     ----------
     max_iter : int or None, default=None
         Budget of warm-started refits; None: 40.
     n_starts : int or None, default=None
-        Starting points besides the baseline model (under a bound, besides the better of it and of a
-        first tilt) that are always tried; more are where a bound is missed. None: one below 10,000
-        rows, where refits cost next to nothing, else none.
+        Further starting points that are always tried: besides the baseline model, or under a bound
+        besides the better of the baseline and a first tilt. More are tried if a bound is missed.
+        None: one below 10,000 rows, where refits cost next to nothing, else none.
     inner_tol : float, default=3e-4
         Tolerance of the refits during the search: largest entry of the gradient per unit of
         sample weight.

@@ -40,15 +40,16 @@ LITTLE = 0.1
 class SGDSolver(GDSolver):
     """Single loop on minibatches, for more rows than passes over all of them are worth.
 
-    As `GDSolver`, but for rows that are drawn anew for every step, stratified by cell, steps
-    that decrease, and the median of the weights of the last half of the iterations. The loop
-    ends where the mean of the last projected hypergradients is no larger than chance makes it,
-    and that is little.
+    This is `GDSolver` with three changes. Each step draws new rows, stratified by cell. Steps
+    decrease. The result is the median of the weights of the last half of the iterations. The loop
+    ends when the mean of the last projected hypergradients is small and no larger than chance
+    would make it.
 
     Parameters
     ----------
     max_iter : int or None, default=None
-        Iterations; None: 40. Half as many where steps on a sample follow, or of surrogates.
+        Iterations; None: 40, or half as many if steps on a sample follow or smooth metrics are
+        used.
     batch_size : int or None, default=None
         Rows of a minibatch; None: 8,192, or 128 for each cell, or 16 for each dense column,
         whichever is most.
