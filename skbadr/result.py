@@ -88,16 +88,6 @@ class Evaluation:
         return sendable_state(self)
 
     @property
-    def proba(self) -> Array | None:
-        """Probabilities on the evaluated samples, if they were kept."""
-        return None if self.responses is None else self.responses.get("predict_proba")
-
-    @property
-    def predicted(self) -> Array | None:
-        """Predictions on the evaluated samples, if they were kept."""
-        return None if self.responses is None else self.responses.get("predict")
-
-    @property
     def failed(self) -> bool:
         """Whether the refit failed."""
         return self.error is not None

@@ -14,8 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from problems import problems
-from search_problems import METRICS, make_estimator, measure
+from search_problems import cases, measure
 
 from skbadr import BADRClassifier
 from skbadr.guides import make_guide
@@ -52,27 +51,19 @@ class Ablated(AlternatingSolver):
 
 def run(options, switch):
     """Yield one record per problem and metric."""
-    for problem in list(problems(options.split, "binary"))[:: options.every]:
-        rows = problem.sample(rows=min(problem.factors.rows, 2500), seed=0)
-        judged = problem.sample(rows=20_000, seed=999) if options.cv else rows
-        estimator = make_estimator(problem)
-        baseline = estimator.fit(*rows[:2])
-        for metric in METRICS:
-            error, disparity = measure(baseline, judged, metric)
-            if disparity < 0.04:
-                continue
-            solver = Ablated(options.max_iter)
-            solver.switch = switch
-            bound = max(0.02, 0.4 * disparity)
-            model = BADRClassifier(
-                estimator, metric, bound=bound, solver=solver, cv=options.cv or None
-            ).fit(*rows[:2], sensitive_features=rows[2])
-            found = measure(model, judged, metric)
-            yield {
-                "problem": problem.name, "metric": metric, "switch": switch, "bound": bound,
-                "cost": found[0] - error, "missed": max(0.0, found[1] - bound),
-                "fits": int(model.n_refits_),
-            }  # fmt: skip
+    for problem, metric, rows, judged, estimator, baseline, bound in cases(
+        options.split, options.every, fresh=bool(options.cv)
+    ):
+        solver = Ablated(options.max_iter)
+        solver.switch = switch
+        model = BADRClassifier(estimator, metric, bound=bound, solver=solver, cv=options.cv or None)
+        model.fit(*rows[:2], sensitive_features=rows[2])
+        found = measure(model, judged, metric)
+        yield {
+            "problem": problem.name, "metric": metric, "switch": switch, "bound": bound,
+            "cost": found[0] - baseline[0], "missed": max(0.0, found[1] - bound),
+            "fits": int(model.n_refits_),
+        }  # fmt: skip
 
 
 def main(arguments=None):

@@ -59,28 +59,46 @@ def measure(model, rows, metric):
     return float(np.mean(predicted != y)), float(disparity)
 
 
+def cases(split, every, *, fresh=True):
+    """Yield each problem whose baseline has a disparity, by metric.
+
+    Yields
+    ------
+    problem : Problem
+    metric : str
+    rows, judged : tuple (X, y, groups)
+        To train on, and to judge on: others of the population, or the same.
+    estimator : estimator
+    baseline : tuple (error, disparity)
+    bound : float
+    """
+    for problem in list(problems(split, "binary"))[::every]:
+        rows = problem.sample(rows=min(problem.factors.rows, 2500), seed=0)
+        judged = problem.sample(rows=20_000, seed=999) if fresh else rows
+        estimator = make_estimator(problem)
+        fitted = estimator.fit(*rows[:2])
+        for metric in METRICS:
+            baseline = measure(fitted, judged, metric)
+            if baseline[1] >= 0.04:
+                bound = max(0.02, 0.4 * baseline[1])
+                yield problem, metric, rows, judged, estimator, baseline, bound
+
+
 def run(options):
     """Yield one record per problem and metric."""
-    for problem in list(problems(options.split, "binary"))[:: options.every]:
-        X, y, groups = problem.sample(rows=min(problem.factors.rows, 2500), seed=0)
-        fresh = problem.sample(rows=20_000, seed=999)
-        estimator = make_estimator(problem)
-        baseline = estimator.fit(X, y)
-        for metric in METRICS:
-            error, disparity = measure(baseline, fresh, metric)
-            if disparity < 0.04:
-                continue
-            bound, begin = max(0.02, 0.4 * disparity), time.process_time()
-            model = BADRClassifier(
-                estimator, metric, bound=bound, solver="alternating", cv=options.cv or None,
-                max_iter=options.max_iter,
-            ).fit(X, y, sensitive_features=groups)  # fmt: skip
-            found = measure(model, fresh, metric)
-            yield {
-                "problem": problem.name, "metric": metric, "bound": bound,
-                "baseline": (error, disparity), "found": found, "fits": int(model.n_refits_),
-                "seconds": time.process_time() - begin,
-            }  # fmt: skip
+    for problem, metric, rows, fresh, estimator, baseline, bound in cases(
+        options.split, options.every
+    ):
+        begin = time.process_time()
+        model = BADRClassifier(
+            estimator, metric, bound=bound, solver="alternating", cv=options.cv or None,
+            max_iter=options.max_iter,
+        ).fit(*rows[:2], sensitive_features=rows[2])  # fmt: skip
+        found = measure(model, fresh, metric)
+        yield {
+            "problem": problem.name, "metric": metric, "bound": bound, "baseline": baseline,
+            "found": found, "fits": int(model.n_refits_), "seconds": time.process_time() - begin,
+        }  # fmt: skip
 
 
 def main(arguments=None):

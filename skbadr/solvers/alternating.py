@@ -14,11 +14,7 @@ from skbadr._warnings import warn_user
 from skbadr.guides import make_guide
 from skbadr.result import Archive
 from skbadr.solvers.base import UpperSolver
-from skbadr.solvers.guided_search import Candidate, GuidedSearch
-
-# Refits by default, the baseline included: on training rows, on one held-out part, on folds (each
-# counts once for every fold).
-ON_TRAINING_ROWS, HELD_OUT, ON_FOLDS = 6, 5, 3
+from skbadr.solvers.guided_search import Candidate, GuidedSearch, Settings
 
 if TYPE_CHECKING:
     from skbadr.problem import BilevelProblem
@@ -78,10 +74,10 @@ class AlternatingSolver(UpperSolver):
     def budget(self, problem: BilevelProblem) -> Int | None:  # noqa: D102
         if self.max_iter is not None:
             return self.max_iter
-        folds = problem.evaluator.folds
+        folds, settings = problem.evaluator.folds, Settings()
         if folds[0].rows is None:
-            return ON_TRAINING_ROWS
-        return HELD_OUT if len(folds) == 1 else ON_FOLDS
+            return settings.on_training_rows
+        return settings.held_out if len(folds) == 1 else settings.on_folds
 
     def begin(self, problem: BilevelProblem, archive: Archive) -> GuidedSearch:  # noqa: D102
         return GuidedSearch(problem, archive, make_guide(problem), min_gain=self.min_gain)
@@ -106,7 +102,7 @@ class AlternatingSolver(UpperSolver):
     def _run(self, problem, archive, budget):
         begin = time.perf_counter()
         # Alone, so that an estimator that cannot be fitted fails before anything else starts.
-        if _visit(problem, archive, Candidate(problem.shares, "baseline")):
+        if visit(problem, archive, Candidate(problem.shares, "baseline")):
             return
         if archive.best.failed:
             raise archive.best.error
@@ -127,12 +123,12 @@ class AlternatingSolver(UpperSolver):
             candidate = search.next()
             if candidate is None:
                 break
-            if _visit(problem, archive, candidate):
+            if visit(problem, archive, candidate):
                 return False
         return True
 
 
-def _visit(problem, archive, candidate):
+def visit(problem, archive, candidate):
     """Refit at a candidate; return whether a monitor asked to stop."""
     task = [(candidate.weights, candidate.origin)]
     with closing(problem.evaluate(task, len(archive.evaluations) + 1)) as evaluations:

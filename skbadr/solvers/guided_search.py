@@ -37,6 +37,8 @@ class Settings:
         refit and after the first. The way back to the baseline is always part of it.
     grow, shrink : float
         Factors by which it grows with a refit that is the best so far, and shrinks with any other.
+    on_training_rows, held_out, on_folds : int
+        Visited points by default, the baseline included. On folds each takes a fit per fold.
     """
 
     spread: float = 1.0
@@ -48,6 +50,9 @@ class Settings:
     radius: float = 1.5
     grow: float = 1.5
     shrink: float = 0.6
+    on_training_rows: int = 6
+    held_out: int = 5
+    on_folds: int = 3
 
 
 class Candidate(NamedTuple):

@@ -17,7 +17,7 @@ from skbadr.solvers.directions import directions_of
 from skbadr.solvers.few_rows import FewRows
 from skbadr.solvers.linearised import LinearisedSearch
 from skbadr.solvers.smooth import SmoothSolver, is_smooth
-from skbadr.solvers.starts import group_moves, target_moves, tilts
+from skbadr.solvers.starts import group_moves, tilts
 
 if TYPE_CHECKING:
     from skbadr.problem import SmoothProblem
@@ -251,9 +251,11 @@ class ImplicitSolver(SmoothSolver):
         """Where the bound is missed, let it weigh more, from the best and from more starts."""
         if _is_solved(problem, search) or search.done:
             return best
-        if self._n_starts(search.smooth):
-            # A bound that is hard to meet may cost far less in another valley.
-            for weights in target_moves(problem.cells, STRENGTH):
+        targets = problem.cells.target_of_cell
+        if self._n_starts(search.smooth) and targets is not None:
+            # Gaps close where nearly all are selected, and where hardly any are: a bound that is
+            # hard to meet may cost far less in the other of these valleys.
+            for weights in group_moves(problem.cells, STRENGTH, targets):
                 best = self._try(problem, search, weights, "target", best)
         if self.max_iter is None:
             search.max_refits += self.max_refits // 2

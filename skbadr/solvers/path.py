@@ -7,7 +7,7 @@ import numpy as np
 from skbadr.problem import SmoothProblem, UpperObjective
 from skbadr.problem.smooth_folds import MANY_ROWS
 from skbadr.result import Archive
-from skbadr.solvers.alternating import AlternatingSolver
+from skbadr.solvers.alternating import AlternatingSolver, visit
 from skbadr.solvers.finals import NotTheEstimators, agree
 from skbadr.solvers.linearised import LinearisedSearch
 from skbadr.solvers.starts import tilts
@@ -186,11 +186,7 @@ class AlternatingPath:
         candidate = self._search.best(objective)
         if candidate.gain < self._solver.min_gain:
             return False
-        task = [(candidate.weights, candidate.origin)]
-        for evaluation in self.problem.evaluate(task, len(archive.evaluations) + 1):
-            evaluation.predicted_metric = candidate.metric
-            evaluation.predicted_score = candidate.score
-            archive.add(evaluation)
+        visit(self.problem, archive, candidate)
         return True
 
     def _best(self, objective):

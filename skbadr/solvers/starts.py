@@ -76,32 +76,6 @@ def group_moves(cells, strength, member=None):
     return weights
 
 
-def target_moves(cells, strength):
-    """Raise the weight of one target (class or bin) at a time, in all groups alike.
-
-    Gaps close where nearly all are selected, and where hardly any are: two valleys that moves
-    between the groups do not lead to.
-
-    Parameters
-    ----------
-    cells : Cells
-    strength : float
-        Factor by which its weight grows before normalisation.
-
-    Returns
-    -------
-    weights : list of ndarray of shape (K,)
-        Empty where the cells have no targets.
-    """
-    if cells.target_of_cell is None:
-        return []
-    weights = []
-    for target in np.unique(cells.target_of_cell):
-        raised = np.where(cells.target_of_cell == target, strength * cells.shares, cells.shares)
-        weights.append(raised / raised.sum())
-    return weights
-
-
 def vertices_and_edges(problem, *, vertices, edges):
     """Return the baseline, the initial and equal weights, and weights near the simplex's vertices.
 
