@@ -15,7 +15,7 @@ PACKAGE = ROOT / "skbadr"
 # From bottom to top. A name stands for the module and, if it is a package, for all within.
 LAYERS = [
     ["skbadr._typing", "skbadr._plugins"],
-    ["skbadr._sklearn", "skbadr._warnings", "skbadr._dask", "skbadr._rows"],
+    ["skbadr._sklearn", "skbadr._warnings", "skbadr._rows"],
     ["skbadr._progress", "skbadr._page", "skbadr.datasets"],
     ["skbadr._parallel", "skbadr._guard", "skbadr._deprecation", "skbadr._show_versions"],
     ["skbadr.losses", "skbadr._simplex", "skbadr.partition"],
@@ -23,6 +23,7 @@ LAYERS = [
     ["skbadr.result"],
     ["skbadr.lower_level"],
     ["skbadr.problem"],
+    ["skbadr.distributed"],
     ["skbadr.bargaining"],
     ["skbadr.guides"],
     ["skbadr.solvers"],
@@ -40,6 +41,8 @@ LAYER = {name: height for height, names in enumerate(LAYERS) for name in names}
 RUNTIME = {"sklearn", "numpy", "scipy", "fairlearn", "joblib"}
 OPTIONAL = {"matplotlib", "pandas", "polars", "dask", "distributed", "charset_normalizer"}
 OPTIONAL |= {"jinja2", "tqdm"}
+# The one place where data in memory and those of Dask part.
+CHOICE = "skbadr.estimators.table"
 PRIVATE_HOMES = {
     "sklearn": "skbadr._sklearn",
     "fairlearn": "skbadr.metrics.fairlearn_metrics",
@@ -204,6 +207,17 @@ def test_only_dependencies_are_imported(module):
         find_foreign_imports(IMPORTS[module]),
         f"only {sorted(RUNTIME)} may be imported, and within functions {sorted(OPTIONAL)}",
     )
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_dask_is_known_in_one_package(module):
+    if layer_name(module) == "skbadr.distributed":
+        return
+    dask = [i for i in IMPORTS[module] if i.package in ("dask", "distributed")]
+    check_no(dask, "Dask is imported by skbadr.distributed alone")
+    if module != CHOICE:
+        ours = [i for i in IMPORTS[module] if "distributed" in i.parts[:2]]
+        check_no(ours, f"skbadr.distributed is imported by {CHOICE} alone")
 
 
 @pytest.mark.parametrize("module", FILES)

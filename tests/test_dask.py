@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from skbadr import BADRClassifier
+from skbadr.distributed.design import DaskDesign
 from skbadr.lower_level import LinearLowerLevel, find_family
 from skbadr.lower_level.design import make_design
 from skbadr.metrics import EvaluationSet, get_metric
@@ -51,7 +52,7 @@ def level_of(X, y, group):
 def test_products_equal_those_in_memory():
     rng = np.random.default_rng(0)
     X, values, codes = rng.normal(size=(103, 4)), rng.normal(size=(103, 2)), rng.integers(0, 3, 103)
-    own, local = make_design(da.from_array(X, chunks=(20, 2))), make_design(X)
+    own, local = DaskDesign(da.from_array(X, chunks=(20, 2))), make_design(X)
     coef = rng.normal(size=(4, 2))
     rows = rng.permutation(103)[:30]
     for one, other in [
@@ -68,13 +69,14 @@ def test_products_equal_those_in_memory():
 def test_unknown_lengths_are_refused():
     X = da.from_array(np.arange(20.0).reshape(10, 2), chunks=(5, 2))
     with pytest.raises(ValueError, match="compute_chunk_sizes"):
-        make_design(X[X[:, 0] > 3])
+        DaskDesign(X[X[:, 0] > 3])
 
 
 def test_solutions_and_hypergradients_on_a_cluster(client):
     X, y, group = people(n=2100)
     local = level_of(X, y, group)
-    remote = level_of(client.persist(da.from_array(X, chunks=(700, 6))), y, group)
+    blocks = client.persist(da.from_array(X, chunks=(700, 6)))
+    remote = level_of(DaskDesign(blocks), y, group)
     weights = np.array([0.2, 0.5, 0.3])
     one, other = local.solve(weights), remote.solve(weights)
     np.testing.assert_allclose(other.coef, one.coef, atol=1e-9)

@@ -13,10 +13,10 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from skbadr import BADRClassifier, BADRRegressor
+from skbadr.distributed.quantiles import weighted_quantiles
 from skbadr.metrics import EvaluationSet, get_metric, get_metric_names
 from skbadr.partition import make_groups
 from skbadr.partition.cells import target_bins
-from skbadr.partition.dask_quantiles import weighted_quantiles
 
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
@@ -200,8 +200,8 @@ def test_a_regressor_is_that_in_memory(options, weighted):
 
 
 def test_what_is_measured_is_of_all_rows_where_guides_see_some(monkeypatch):
-    monkeypatch.setattr("skbadr.partition.dask_rows.SAMPLE_ROWS", 900)
-    monkeypatch.setattr("skbadr.partition.dask_rows.LEAST_ROWS", 50)
+    monkeypatch.setattr("skbadr.distributed.rows.SAMPLE_ROWS", 900)
+    monkeypatch.setattr("skbadr.distributed.rows.LEAST_ROWS", 50)
     X, signal, group, weight = people(n=6000, seed=2)
     y = (signal > 0).astype(int)
     blocks, labels, features, weights = as_blocks(X, y, group, weight)
@@ -216,8 +216,8 @@ def test_what_is_measured_is_of_all_rows_where_guides_see_some(monkeypatch):
 
 
 def test_neither_x_nor_y_is_collected(client, monkeypatch):
-    monkeypatch.setattr("skbadr.partition.dask_rows.SAMPLE_ROWS", 400)
-    monkeypatch.setattr("skbadr.partition.dask_rows.LEAST_ROWS", 20)
+    monkeypatch.setattr("skbadr.distributed.rows.SAMPLE_ROWS", 400)
+    monkeypatch.setattr("skbadr.distributed.rows.LEAST_ROWS", 20)
     X, signal, group, weight = people(n=40_000)
     kept = client.persist(as_blocks(X, (signal > 0).astype(int), group, weight, size=10_000))
     distributed.wait(kept)
@@ -369,8 +369,8 @@ def test_quantiles_are_those_in_memory(data):
     codes, labels = target_bins(y, weight, n_bins)
     inside = y[weight > 0]
     with pytest.MonkeyPatch.context() as patch, dask.config.set(scheduler="synchronous"):
-        patch.setattr("skbadr.partition.dask_quantiles.N_CUTS", 100)
-        patch.setattr("skbadr.partition.dask_quantiles.FEW_ROWS", few)
+        patch.setattr("skbadr.distributed.quantiles.N_CUTS", 100)
+        patch.setattr("skbadr.distributed.quantiles.FEW_ROWS", few)
         edges = weighted_quantiles(*parts, n_bins, inside.min(), inside.max())
     assert len(edges) == len(labels) - 1
     np.testing.assert_array_equal(np.searchsorted(edges, y, side="left"), codes)

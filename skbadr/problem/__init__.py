@@ -1,15 +1,6 @@
 """The bilevel problem: what is minimised over the weights, and how a point is evaluated."""
 
 from skbadr.problem.bilevel import BilevelProblem
-from skbadr.problem.dask_evaluator import (
-    DaskEvaluator as DaskEvaluator,
-)
-from skbadr.problem.dask_evaluator import (
-    DaskSample as DaskSample,
-)
-from skbadr.problem.dask_evaluator import (
-    draw_sample as draw_sample,
-)
 from skbadr.problem.evaluator import Evaluator as Evaluator
 from skbadr.problem.folds import make_folds as make_folds
 from skbadr.problem.folds import takes_groups as takes_groups
@@ -25,6 +16,7 @@ from skbadr.problem.smooth import (
 from skbadr.problem.smooth import (
     pareto_residual as pareto_residual,
 )
+from skbadr.problem.table import Table as Table
 
 # What else is imported above is for the other packages alone.
 __all__ = ["BilevelProblem", "UpperObjective"]

@@ -15,7 +15,6 @@ from skbadr.lower_level import (
 )
 from skbadr.lower_level.leave_one_out import left_out_scores, leverages
 from skbadr.problem.moved_scores import MovedScores
-from skbadr.problem.numbers import as_numbers
 from skbadr.problem.smooth_folds import read_folds
 from skbadr.result import Evaluation
 
@@ -407,7 +406,8 @@ def pareto_residual(lower_level, model, classes, codes=None):
     if classes is not None:
         y = np.searchsorted(classes, y) if codes is None else codes
     # Two passes cost less than a copy in single precision would.
-    level = LinearLowerLevel(family, as_numbers(lower_level.X), y, lower_level.cells)
+    X = lower_level.numbers(lower_level.X)
+    level = LinearLowerLevel(family, X, y, lower_level.cells)
     try:
         return level.pareto_residual(family.parameters(model))[0]
     except RuntimeError:  # nnls gave up

@@ -18,6 +18,11 @@ def is_dask(values: Any) -> bool:
     return type(values).__module__.partition(".")[0] == "dask" and hasattr(values, "to_delayed")
 
 
+def collect(values: Any) -> Any:
+    """Return values in memory; those that are no collection of Dask's as they are."""
+    return values.compute() if is_dask(values) else values
+
+
 def as_array(values: Any, name: str) -> Any:
     """Return a Dask array of known length of a collection of Dask's.
 

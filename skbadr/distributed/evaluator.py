@@ -9,23 +9,39 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from skbadr._dask import blocks_of, in_blocks, is_dask, run_on_blocks, tasks_of
 from skbadr._typing import Array, IntArray
 from skbadr._warnings import record_warnings
+from skbadr.distributed.collections import blocks_of, in_blocks, is_dask, run_on_blocks, tasks_of
 from skbadr.losses import LOSSES
 from skbadr.metrics import EvaluationSet, FairnessMetric
 from skbadr.metrics.joint_response import pick
-from skbadr.metrics.responses import log_odds
+from skbadr.metrics.responses import get_response, log_odds
 from skbadr.partition import Groups
 from skbadr.problem.coding import code_response, known_of
 from skbadr.problem.evaluator import Evaluator, Fold
 
 if TYPE_CHECKING:
-    from skbadr.lower_level.dask_refit import DaskRefitLowerLevel
-    from skbadr.partition import Cells, DaskRows
+    from skbadr.distributed.rows import DaskRows
+    from skbadr.partition import Cells
 
 
-class DaskEvaluator(Evaluator):
+class CollectedEvaluator(Evaluator):
+    """Evaluate weights by responses to the blocks of X, all of which are collected."""
+
+    def _raw(self, model, X, **asked):
+        if type(model).__module__.partition(".")[0] != "sklearn":  # which predicts on blocks itself
+            return np.asarray(get_response(model, X, **asked))
+        import dask
+
+        blocks = blocks_of(X.rechunk({1: -1}))
+        return np.concatenate(run_on_blocks(_respond, (blocks,), dask.delayed(model), asked))
+
+    def response_of(self, model: Any, rows: Array | None = None) -> Array:  # noqa: D102
+        response = super().response_of(model)
+        return response if rows is None else response[rows]
+
+
+class BlockEvaluator(Evaluator):
     """Evaluate weights by sums over the blocks of Dask arrays.
 
     What guides see is a sample: `evaluation_set` and `cells` are of some thousand rows, with the
@@ -33,27 +49,18 @@ class DaskEvaluator(Evaluator):
 
     Parameters
     ----------
-    lower_level : DaskRefitLowerLevel
+    folds, *of_sample, **options
+        As of `Evaluator`; the metric has additive statistics.
     rows : DaskRows
     sample : DaskSample
-    metric : FairnessMetric
-        Of additive statistics.
-    loss : str
-        Name of the loss of which cells' means are reported.
     """
 
     def __init__(
-        self,
-        lower_level: DaskRefitLowerLevel,
-        rows: DaskRows,
-        sample: DaskSample,
-        *,
-        metric: FairnessMetric,
-        loss: str,
+        self, folds: list[Fold], *of_sample: Any, rows: DaskRows, sample: DaskSample, **options: Any
     ) -> None:
-        fold = Fold(lower_level, lower_level.X)
-        fold.X = fold.X_final = sample.X
-        super().__init__([fold], sample.data, sample.cells, metric=metric, loss=loss)
+        folds[0].X = folds[0].X_final = sample.X
+        # Such an estimator is asked for all that it predicts.
+        super().__init__(folds, *of_sample, **options | {"family": None})
         self.rows, self.sample = rows, sample
 
     def __call__(self, cell_weights, origin="", iteration=0):
@@ -240,6 +247,10 @@ def _measure(rows, responses, places, measure):
         "range": (np.min(counted, initial=np.inf), np.max(counted, initial=-np.inf)),
     }
     return sums, {name: own[places] for name, own in responses.items()}
+
+
+def _respond(X, model, asked):
+    return get_response(model, X, **asked)
 
 
 def _take(X, places):

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from skbadr._typing import Array, FloatArray, IntArray
-from skbadr.lower_level.design import Design, make_design
+from skbadr.distributed.collections import blocks_of, run_on_blocks
+from skbadr.lower_level import Design, make_design
 
 
 class DaskDesign(Design):
@@ -33,69 +34,50 @@ class DaskDesign(Design):
                 "X has blocks of unknown length: call X.compute_chunk_sizes() before fit."
             )
         super().__init__(matrix)
-        self._parts = matrix.to_delayed()[:, 0]
+        self._parts = blocks_of(matrix)
         edges = np.cumsum((0, *matrix.chunks[0])).tolist()
         self._rows = [slice(*pair) for pair in itertools.pairwise(edges)]
 
     def forward(self, coef: Array) -> Array:  # noqa: D102
-        parts = self._map(_forward, [(coef,)] * len(self._rows))
+        parts = self._map("forward", [coef] * len(self._rows))
         return np.concatenate(parts).astype(self.dtype, copy=False)
 
     def backward(self, values: Array) -> FloatArray:  # noqa: D102
-        return self._sum_of(_backward, [(values[rows],) for rows in self._rows])
+        return self._total("backward", self._cut(values))
 
     def squared_backward(self, values: Array) -> FloatArray:  # noqa: D102
-        return self._sum_of(_squared_backward, [(values[rows],) for rows in self._rows])
+        return self._total("squared_backward", self._cut(values))
 
     def gram(self, weight: FloatArray) -> FloatArray:  # noqa: D102
-        return self._sum_of(_gram, [(weight[rows],) for rows in self._rows])
+        return self._total("gram", self._cut(weight))
 
     def by_cell(self, values: Array, codes: IntArray, n_cells: int) -> FloatArray:  # noqa: D102
-        arguments = [(values[rows], codes[rows], n_cells) for rows in self._rows]
-        return self._sum_of(_by_cell, arguments)
+        counts = [n_cells] * len(self._rows)
+        return self._total("by_cell", self._cut(values), self._cut(codes), counts)
 
     def take(self, rows: Any) -> Design:
         """Return the design matrix of some rows, which do travel."""
         rows = np.arange(self.shape[0])[rows]
         block = np.searchsorted([part.stop for part in self._rows], rows, side="right")
         wanted = [rows[block == i] - part.start for i, part in enumerate(self._rows)]
-        parts = self._map(_take, [(own,) for own in wanted])
+        parts = run_on_blocks(_take, (self._parts, wanted))
         position = np.argsort(np.argsort(block, kind="stable"), kind="stable")
         stacked = np.concatenate([part for part in parts if len(part)])
         return make_design(stacked[position])
 
-    def _sum_of(self, function, arguments):
-        return sum(self._map(function, arguments))
+    def _cut(self, values):
+        return [values[rows] for rows in self._rows]
 
-    def _map(self, function, arguments):
-        """Return the results of a function of each block, computed where the block is."""
-        import dask
+    def _total(self, method, *arguments):
+        return sum(self._map(method, *arguments))
 
-        tasks = [
-            dask.delayed(function, pure=False)(part, *own)
-            for part, own in zip(self._parts, arguments, strict=True)
-        ]
-        return dask.compute(*tasks)
+    def _map(self, method, *arguments):
+        """Return what a method of each block's design returns, called where the block is."""
+        return run_on_blocks(_call, (self._parts, [method] * len(self._rows), *arguments))
 
 
-def _forward(X, coef):
-    return make_design(X).forward(coef)
-
-
-def _backward(X, values):
-    return make_design(X).backward(values)
-
-
-def _squared_backward(X, values):
-    return make_design(X).squared_backward(values)
-
-
-def _gram(X, weight):
-    return make_design(X).gram(weight)
-
-
-def _by_cell(X, values, codes, n_cells):
-    return make_design(X).by_cell(values, codes, n_cells)
+def _call(X, method, *arguments):
+    return getattr(make_design(X), method)(*arguments)
 
 
 def _take(X, rows):

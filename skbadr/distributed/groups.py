@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from skbadr._dask import (
+from skbadr.distributed.collections import (
     as_array,
     blocks_of,
     in_blocks,

@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from skbadr._dask import (
+from skbadr._typing import Array, BoolArray, FloatArray, IntArray, PartitionName
+from skbadr.distributed.collections import (
     blocks_of,
     in_blocks,
     keep_on_workers,
     run_on_blocks,
     tasks_of,
 )
-from skbadr._typing import Array, BoolArray, FloatArray, IntArray, PartitionName
+from skbadr.distributed.quantiles import weighted_quantiles
 from skbadr.partition.cells import Cells, bin_labels, cells_of_pairs
-from skbadr.partition.dask_quantiles import weighted_quantiles
 from skbadr.partition.groups import Groups, encode_labels
 
 # Distinct values in one block beyond which targets are no classes.

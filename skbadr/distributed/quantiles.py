@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skbadr._dask import run_on_blocks
+from skbadr.distributed.collections import run_on_blocks
 
 # Parts into which an interval that holds a quantile is cut, and rows that are few enough to see.
 N_CUTS, FEW_ROWS = 1_000, 10_000

@@ -1,0 +1,4 @@
+"""Everything that knows Dask: rows, fits and evaluations where the blocks of X are.
+
+`skbadr.estimators.table` alone imports it, and chooses between it and data in memory.
+"""
