@@ -1,6 +1,7 @@
 """The layers of the package: imports point downwards, and private names stay in one place."""
 
 import ast
+import graphlib
 import re
 import sys
 import tomllib
@@ -57,6 +58,7 @@ class Import(NamedTuple):
     name: str | None
     line: int
     deferred: bool  # within a function, or for type checkers only
+    typing: bool  # the latter
 
     @property
     def package(self):
@@ -83,25 +85,26 @@ def read_imports(source, module, *, is_package):
     """Return every import of a module, at any depth."""
     found = []
 
-    def visit(node, deferred):
+    def visit(node, deferred, typing=False):
+        how = deferred, typing
         if isinstance(node, ast.Import):
-            found.extend(Import(alias.name, None, node.lineno, deferred) for alias in node.names)
+            found.extend(Import(alias.name, None, node.lineno, *how) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
             if node.level:
                 parts = module.split(".")
                 parts = parts[: len(parts) - node.level + is_package]
                 base = ".".join(parts + ([base] if base else []))
-            found.extend(Import(base, alias.name, node.lineno, deferred) for alias in node.names)
+            found.extend(Import(base, alias.name, node.lineno, *how) for alias in node.names)
         elif isinstance(node, ast.If) and is_type_checking(node.test):
             for child in node.body:
-                visit(child, True)
+                visit(child, True, True)
             for child in node.orelse:
-                visit(child, deferred)
+                visit(child, *how)
         else:
             inside = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
             for child in ast.iter_child_nodes(node):
-                visit(child, deferred or inside)
+                visit(child, deferred or inside, typing)
 
     visit(ast.parse(source), False)
     return found
@@ -141,6 +144,24 @@ def find_upward_imports(module, imports, modules):
             relation = "above" if LAYER[there] > LAYER[here] else "beside"
             messages.append(f"line {imported.line}: {target} lies {relation} {here}")
     return messages
+
+
+def find_circle(imports, modules):
+    """Return modules that import each other in turn, or None.
+
+    What a function imports counts, what only type checkers read does not: an annotation may name a
+    class whose module calls this one. Nor does a package's own `__init__`, which runs before any of
+    its modules, unless a module imports it.
+    """
+    graph = {
+        module: {imported_module(i, modules) for i in own if i.package == "skbadr" and not i.typing}
+        for module, own in imports.items()
+    }
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        return error.args[1]
+    return None
 
 
 def find_private_imports(imports, package):
@@ -187,6 +208,10 @@ def test_imports_point_down(module):
         pytest.fail(f"{layer_name(module)} has no layer")
     messages = find_upward_imports(module, IMPORTS[module], FILES)
     assert not messages, "; ".join(messages)
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    assert find_circle(IMPORTS, FILES) is None
 
 
 @pytest.mark.parametrize("module", FILES)
@@ -279,3 +304,20 @@ def test_modules_of_one_layer_are_independent():
     assert find_upward_imports("skbadr.losses", imports, {"skbadr._simplex"}) == [
         "line 1: skbadr._simplex lies beside skbadr.losses"
     ]
+
+
+def test_circles_within_a_package_are_seen():
+    sources = {
+        "skbadr.a": "",
+        "skbadr.a.b": "from .c import x",
+        "skbadr.a.c": "def f():\n    from skbadr.a import b",
+        "skbadr.a.d": "if TYPE_CHECKING:\n    from skbadr.a import e",
+        "skbadr.a.e": "import skbadr.a.d",
+    }
+    imports = {
+        name: read_imports(source, name, is_package=name == "skbadr.a")
+        for name, source in sources.items()
+    }
+    assert set(find_circle(imports, sources)) == {"skbadr.a.b", "skbadr.a.c"}
+    del imports["skbadr.a.c"]
+    assert find_circle(imports, sources) is None

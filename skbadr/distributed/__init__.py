@@ -2,3 +2,5 @@
 
 `skbadr.estimators.table` alone imports it, and chooses between it and data in memory.
 """
+
+__all__: list[str] = []  # nothing here is public

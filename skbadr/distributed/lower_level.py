@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from skbadr.lower_level import (
 )
 
 if TYPE_CHECKING:
-    from skbadr.distributed.table import CollectedTable
+    from skbadr.partition import Cells
 
 # Change of scores that may be left, as for a solver of the estimator's own with a tight tolerance.
 TOL = 1e-8
@@ -63,8 +64,10 @@ class DaskLowerLevel(RefitLowerLevel):
     ----------
     estimator : estimator
     X : dask array of shape (n, d)
-    table : CollectedTable
-        Targets and sample weights, which the estimator gets as Dask arrays.
+    y : ndarray or dask array of shape (n,)
+    cells : Cells
+    weigh : callable
+        Returns the sample weights for weights of the cells. The estimator gets Dask arrays.
     **options
         As of `RefitLowerLevel`.
 
@@ -74,20 +77,21 @@ class DaskLowerLevel(RefitLowerLevel):
         If it has transformers.
     """
 
-    def __init__(self, estimator: Any, X: Any, table: CollectedTable, **options: Any) -> None:
+    def __init__(
+        self, estimator: Any, X: Any, y: Any, cells: Cells, *, weigh: Callable, **options: Any
+    ) -> None:
         if PeeledEstimator(estimator).transforms:
             raise TypeError(
                 "X is a Dask array, which the transformers of a Pipeline would collect: apply them "
                 "to it before fit."
             )
-        cells = table.all_cells
-        super().__init__(estimator, X, table.y, cells, weighted=table.weighted, **options)
-        self.table = table
+        super().__init__(estimator, X, y, cells, **options)
+        self.weigh = weigh
 
     def fit(self, cell_weights: FloatArray) -> Any:  # noqa: D102
         lengths, params = self.X.chunks[0], dict(self.final_params)
         if self.weighted or not self.cells.is_baseline(cell_weights):
-            weight = self.table.sample_weight(cell_weights)
+            weight = self.weigh(cell_weights)
             params["sample_weight"] = in_blocks(weight, lengths, "sample_weight")
         return clone(self.peeled.final).fit(self.X, in_blocks(self.y, lengths, "y"), **params)
 

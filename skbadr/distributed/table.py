@@ -89,7 +89,9 @@ class CollectedTable(Table):
     def lower_level(self, estimator: Any, X: Any, **options: Any) -> DaskLowerLevel:  # noqa: D102
         final = PeeledEstimator(estimator).final
         solved = is_solved_on_blocks(final, self.data.classes)
-        return (SolvedLowerLevel if solved else DaskLowerLevel)(estimator, X, self, **options)
+        kind = SolvedLowerLevel if solved else DaskLowerLevel
+        options |= {"weigh": self.sample_weight, "weighted": self.weighted}
+        return kind(estimator, X, self.y, self.all_cells, **options)
 
     @property
     def evaluator(self) -> Callable[..., Evaluator]:  # noqa: D102

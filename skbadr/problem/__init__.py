@@ -7,15 +7,13 @@ from skbadr.problem.folds import takes_groups as takes_groups
 from skbadr.problem.left_out import LeftOutEvaluator as LeftOutEvaluator
 from skbadr.problem.left_out import left_out_level as left_out_level
 from skbadr.problem.objective import UpperObjective
-from skbadr.problem.smooth import (
-    SmoothProblem as SmoothProblem,
-)
-from skbadr.problem.smooth import (
+from skbadr.problem.obstacle import (
     implicit_obstacle as implicit_obstacle,
 )
-from skbadr.problem.smooth import (
+from skbadr.problem.obstacle import (
     pareto_residual as pareto_residual,
 )
+from skbadr.problem.smooth import SmoothProblem as SmoothProblem
 from skbadr.problem.table import Table as Table
 
 # What else is imported above is for the other packages alone.
