@@ -4,6 +4,7 @@ import warnings
 
 import fairlearn.metrics as flm
 import numpy as np
+import pandas as pd
 import pytest
 from data import make_people, make_wages
 from hypothesis import given, settings
@@ -281,7 +282,10 @@ def test_audit_of_several_bounds():
 
 def test_the_command(tmp_path, capsys):
     metric = "demographic_parity=0.05,equalized_odds=0.2"
-    assert main(["--metric", metric, "--output", str(tmp_path)]) == 0
+    frame = pd.DataFrame(X, columns=list("abcd")).assign(y=Y, group=GROUP)
+    frame.to_csv(tmp_path / "people.csv", index=False)
+    table = ["--csv", str(tmp_path / "people.csv"), "--target", "y", "--sensitive", "group"]
+    assert main([*table, "--metric", metric, "--output", str(tmp_path)]) == 0
     assert "demographic_parity <= 0.05 and equalized_odds <= 0.2" in capsys.readouterr().out
     assert main(["--metric", metric, "--bound", "0.1"]) == 2
     assert "--metric gives the bounds itself" in capsys.readouterr().err

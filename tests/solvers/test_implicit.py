@@ -1,5 +1,6 @@
 """The implicit solver against brute force, and its behaviour on awkward problems."""
 
+import functools
 import itertools
 import warnings
 
@@ -47,15 +48,29 @@ def people(n=400, n_groups=2, seed=0, n_classes=2):
     return X, np.searchsorted(edges, signal), group
 
 
-def brute_force(estimator, metric, X, y, group, grid):
+@functools.cache
+def solved_grid(n_groups, seed):
+    """Return the rows of `people`, and the scores of the exact model at each of many weights."""
+    X, y, group = people(n_groups=n_groups, seed=seed)
+    share, steps = np.linspace(1e-6, 1 - 1e-6, 1001), 30
+    grid = np.column_stack([share, 1 - share])
+    if n_groups == 3:
+        parts = itertools.product(range(steps + 1), repeat=2)
+        grid = [[i, j, steps - i - j] for i, j in parts if i + j <= steps]
+        grid = np.maximum(grid, 1e-4)
     groups, classes = make_groups(group), np.unique(y)
     cells = make_cells("group", y, groups, np.ones(len(y)), classes=classes)
-    level = LinearLowerLevel(find_family(estimator, classes), X, y, cells)
-    data, state, best = EvaluationSet(y, groups, classes), None, np.inf
-    for weights in grid:
-        state = level.solve(np.asarray(weights), state, tol=1e-9)
-        best = min(best, metric.value_and_gradient(data, state.scores)[0])
-    return best
+    level = LinearLowerLevel(find_family(EXACT, classes), X, y, cells)
+    state, scores = None, []
+    for weights in grid / grid.sum(axis=1, keepdims=True):
+        state = level.solve(weights, state, tol=1e-9)
+        scores.append(state.scores)
+    return EvaluationSet(y, groups, classes), scores
+
+
+def brute_force(metric, n_groups, seed):
+    data, scores = solved_grid(n_groups, seed)
+    return min(metric.value_and_gradient(data, own)[0] for own in scores)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -64,8 +79,7 @@ def test_two_groups_reach_brute_force(metric, seed):
     X, y, group = people(seed=seed)
     metric = get_metric(metric[0], **metric[1])
     model = BADRClassifier(EXACT, metric, solver="implicit").fit(X, y, sensitive_features=group)
-    share = np.linspace(1e-6, 1 - 1e-6, 1001)
-    best = brute_force(EXACT, metric, X, y, group, np.column_stack([share, 1 - share]))
+    best = brute_force(metric, 2, seed)
     gained = model.baseline_metric_value_ - best
     assert model.metric_value_ <= best + 1e-3 * gained + 1e-9
 
@@ -75,13 +89,7 @@ def test_three_groups_reach_brute_force(metric):
     X, y, group = people(n_groups=3, seed=1)
     metric = get_metric(metric[0], **metric[1])
     model = BADRClassifier(EXACT, metric, solver="implicit").fit(X, y, sensitive_features=group)
-    steps = 30
-    grid = [
-        np.maximum([i, j, steps - i - j], 1e-4) / steps
-        for i, j in itertools.product(range(steps + 1), repeat=2)
-        if i + j <= steps
-    ]
-    best = brute_force(EXACT, metric, X, y, group, [w / w.sum() for w in grid])
+    best = brute_force(metric, 3, 1)
     assert model.metric_value_ <= best + 1e-3 * (model.baseline_metric_value_ - best) + 1e-9
 
 
