@@ -4,9 +4,12 @@ import json
 import runpy
 from pathlib import Path
 
+import pytest
+
 SCRIPT = Path(__file__).resolve().parents[2] / "examples" / "benchmarks" / "metrics.py"
 
 
+@pytest.mark.slow
 def test_benchmark_runs(tmp_path, capsys):
     output = tmp_path / "benchmarks_metrics.json"
     main = runpy.run_path(SCRIPT)["main"]

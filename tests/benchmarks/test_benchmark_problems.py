@@ -132,6 +132,7 @@ def test_population_values_agree_with_a_simulation(index):
     assert by_group == pytest.approx(1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", ["demographic_parity", "equalized_odds"])
 @pytest.mark.parametrize("index", [CHOSEN[2], CHOSEN[3], CHOSEN[5]])
 def test_no_rule_beats_the_front(index, metric):

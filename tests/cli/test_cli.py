@@ -70,6 +70,7 @@ def rows_by_key(content):
     return {row["key"]: row for row in content["rows"]}
 
 
+@pytest.mark.slow
 def test_without_options_runs_adult_offline_and_writes_its_folder(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main([]) == 0
@@ -240,6 +241,7 @@ def test_multiclass_leaves_peers_out_with_a_word(capsys, tmp_path, people):
     assert list(rows_by_key(content)) == ["baseline", "badr_group", "badr_group_target"]
 
 
+@pytest.mark.slow
 def test_intersectional_groups_from_a_compressed_table(capsys, tmp_path):
     make_people().to_csv(tmp_path / "people.csv.gz", index=False)
     _, content = run(

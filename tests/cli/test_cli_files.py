@@ -253,6 +253,7 @@ def run(capsys, folder, text, *options):
         return captured.out, json.load(file)
 
 
+@pytest.mark.slow
 def test_rates_are_of_the_positive_class(capsys, tmp_path):
     people = PEOPLE.replace({"ok": {"yes": "approved", "no": "denied"}})
     options = ["--target", "ok", "--sensitive", "sex", "--metric", "demographic_parity_ratio",

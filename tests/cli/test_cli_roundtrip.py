@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import cases
@@ -125,6 +126,7 @@ def tables(draw):
     return frame, out.getvalue().encode(dialect.encoding), dialect
 
 
+@pytest.mark.slow
 @cases(500)
 @given(tables())
 def test_tables_are_read_as_they_were(table):

@@ -292,6 +292,7 @@ def test_threads_share_the_threads_of_openmp(tmp_path):
         assert {n for api, n in pools if api == "openmp"} == {4 if alone else 2}
 
 
+@pytest.mark.slow
 def test_nested_jobs_share_the_processor(tmp_path):
     fits = threads_of_fits(tmp_path, {}, nested=True)
     shared = [pools for alone, pools in fits if not alone]

@@ -83,6 +83,7 @@ def test_that_more_confidence_keeps_further_inside():
     assert values[-1] < values[0] - 0.02
 
 
+@pytest.mark.slow
 def test_that_other_estimators_are_judged_out_of_fold():
     X, y, group = make_people(n=600)
     trees = HistGradientBoostingClassifier(max_iter=10, random_state=0)
@@ -230,6 +231,7 @@ GOALS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("goal", GOALS)
 @pytest.mark.parametrize("estimator", [LogisticRegression(), DecisionTreeClassifier(max_depth=3)])
 def test_several_comparisons_are_promised_at_once(estimator, goal):

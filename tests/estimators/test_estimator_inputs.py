@@ -179,7 +179,10 @@ ZERO_WEIGHT_SETTINGS = [
     {"partition": "group_target", "max_iter": 8},
     {"cv": 0.4},
     {"cv": 3},
-    {"cv": 3, "partition": "group_target", "scoring": "neg_log_loss", "trade_off": 1.0},
+    pytest.param(
+        {"cv": 3, "partition": "group_target", "scoring": "neg_log_loss", "trade_off": 1.0},
+        marks=pytest.mark.slow,
+    ),
     {"scoring": rate_of_ones, "trade_off": 1.0},
     {"scoring": make_scorer(lambda y, p: np.mean(y == p)), "trade_off": 1.0, "cv": 3},
     {"metric": lambda y_true, y_pred, *, sensitive_features: np.mean(y_pred)},
@@ -238,6 +241,7 @@ TWO = [np.c_[GROUP, AGE], list(zip(GROUP, AGE, strict=True)), BOTH, pd.DataFrame
        pl.DataFrame(BOTH)]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("containers", [ONE, TWO], ids=["one column", "two columns"])
 @pytest.mark.parametrize("cv", [None, 3])
 def test_groups_in_any_container(containers, cv):

@@ -179,6 +179,7 @@ class Mortal(LogisticRegression):
         return super().fit(X, y, sample_weight)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["exit", "kill"])
 def test_search_goes_on_where_a_worker_is_killed(how):
     mortal = Mortal(os.getpid(), how)

@@ -83,6 +83,7 @@ def test_searches_on_samples_gain_as_much(solver, goal, dtype, tolerance):
     np.testing.assert_allclose(found, found[0], rtol=0.0, atol=tolerance)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("estimator", [GaussianNB(), DecisionTreeClassifier(max_depth=4)])
 @pytest.mark.parametrize("goal", [SMOOTH, {**RATE, "trade_off": 0.5}, {**RATE, "bound": BOUND}])

@@ -206,6 +206,7 @@ def test_constant_models():
     assert "set bound or trade_off" in model.summary()
 
 
+@pytest.mark.slow
 def test_a_model_worse_than_a_single_prediction_is_said():
     rng = np.random.default_rng(0)
     group = rng.integers(0, 2, 900)

@@ -38,6 +38,7 @@ def in_bound(value, bound, metric):
     return 2.0 - value / bound if get_metric(metric).greater_is_better else value / bound
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10_000), st.lists(st.sampled_from(RATES), min_size=1, unique=True))
 def test_value_is_the_largest_in_units_of_its_bound(seed, chosen):
@@ -280,6 +281,7 @@ def test_audit_of_several_bounds():
         audit(model, X, Y, sensitive_features=GROUP, metric=wide, bound=0.1)
 
 
+@pytest.mark.slow
 def test_the_command(tmp_path, capsys):
     metric = "demographic_parity=0.05,equalized_odds=0.2"
     frame = pd.DataFrame(X, columns=list("abcd")).assign(y=Y, group=GROUP)

@@ -149,6 +149,7 @@ def name_of(metric):
 CASES = list(enumerate(FUNCTIONS + GENERATED + DERIVED))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("index", "theirs"), CASES, ids=[name_of(f) for _, f in CASES])
 def test_rates(index, theirs):
     ours = get_metric(theirs)

@@ -61,6 +61,7 @@ def by_fairlearn(frame, transform, method):
     return values
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from(sorted(RATES)), st.booleans(), st.booleans())
 def test_the_worst_stratum_of_metric_frame(seed, name, to_overall, several):
@@ -276,6 +277,7 @@ def test_refusals(options, fit_options, match):
         BADRClassifier(**options).fit(X, Y, sensitive_features=GROUPS["sex"], **fit_options)
 
 
+@pytest.mark.slow
 def test_the_command(tmp_path, capsys):
     frame = pd.DataFrame(X[:, :3], columns=list("abc")).assign(y=Y, **GROUPS, school=SCHOOL)
     frame.to_csv(tmp_path / "people.csv", index=False)
@@ -295,6 +297,7 @@ def test_the_command(tmp_path, capsys):
     assert main(["--control", "school"]) == 2
 
 
+@pytest.mark.slow
 def test_comparison_measures_what_is_compared():
     plain = LogisticRegression()
     for options in (

@@ -46,6 +46,7 @@ def documents():
     return [readme] + [page for page in others if python_blocks(page.read_text("utf-8"))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", documents(), ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_code_blocks_run(path, monkeypatch, tmp_path):
     blocks = python_blocks(path.read_text(encoding="utf-8"))
