@@ -38,6 +38,7 @@ def test_the_judge_agrees_with_fairlearn():
     assert not benchmark.keeps(known, {name: 0.5 * v for name, v in list(known.items())[:2]})
 
 
+@pytest.mark.slow
 def test_a_short_run(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(benchmark.REPEATS, "linear", 1)
     path = tmp_path / "records.json"

@@ -99,6 +99,7 @@ def test_refits_on_a_cluster_equal_those_here(client):
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", ["implicit", "gd", "sgd"])
 def test_same_model_as_in_memory(client, solver):
     X, y, group = people(n=24_000)
@@ -128,6 +129,7 @@ def test_x_stays_on_the_workers(client, monkeypatch):
     assert model.metric_value_ < model.baseline_metric_value_
 
 
+@pytest.mark.slow
 def test_the_log_of_transfers_shows_vectors_and_no_block_of_x(client):
     X, y, group = people(n=8000, d=60)
     blocks = client.persist(da.from_array(X, chunks=(2000, 60)))
@@ -141,6 +143,7 @@ def test_the_log_of_transfers_shows_vectors_and_no_block_of_x(client):
     assert log.largest() < size / 3
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_changes_nothing():
     X, y, group = people(n=24_000)
     estimator = LogisticRegression(solver="newton-cholesky", tol=1e-10)

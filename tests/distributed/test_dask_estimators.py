@@ -140,6 +140,7 @@ def assert_same(one, other):
     assert other.small_groups_ == one.small_groups_
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize(
     "options",
@@ -177,6 +178,7 @@ def test_groups_bargain_over_blocks():
     assert model.metric_value_ <= model.baseline_metric_value_
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize(
     "options",
@@ -240,6 +242,7 @@ def test_neither_x_nor_y_is_collected(client, monkeypatch):
     assert log.blocks_of(*kept) and log.largest() > 40_000  # which the log does show
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_in_the_middle_changes_nothing():
     X, signal, group, _ = people(n=8000)
     y = (signal > 0).astype(int)
@@ -275,6 +278,7 @@ def test_a_worker_that_dies_in_the_middle_changes_nothing():
 signal_to_kill = signal.SIGKILL
 
 
+@pytest.mark.slow
 def test_gradient_boosting_on_a_cluster(client):
     boosting = pytest.importorskip("xgboost.dask")
     X, signal, group, _ = people(n=8000)

@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pytest
 from hypothesis import given
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
@@ -116,6 +117,7 @@ def check_results(model):
     model.summary()
 
 
+@pytest.mark.slow
 @cases(400)
 @given(problems())
 def test_searches_keep_their_promises(problem):

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from joblib import parallel_config
@@ -164,6 +165,7 @@ def flat(groups):
     return labels if labels.ndim == 1 else np.array(["/".join(map(str, row)) for row in labels])
 
 
+@pytest.mark.slow
 @cases(360)
 @given(exact_problems(), SEEDS)
 def test_order_of_rows_changes_no_point(problem, seed):
@@ -172,6 +174,7 @@ def test_order_of_rows_changes_no_point(problem, seed):
     assert_same_points(evaluations, others, order)
 
 
+@pytest.mark.slow
 @cases(360)
 @given(exact_problems(), SEEDS)
 def test_names_and_order_of_groups_change_no_point(problem, seed):
@@ -188,6 +191,7 @@ def test_names_and_order_of_groups_change_no_point(problem, seed):
     assert_same_points(evaluations, others, order)
 
 
+@pytest.mark.slow
 @cases(360)
 @given(exact_problems(counted=True), SEEDS)
 def test_copies_of_rows_are_integer_weights_at_every_point(problem, seed):
@@ -197,6 +201,7 @@ def test_copies_of_rows_are_integer_weights_at_every_point(problem, seed):
     assert_same_points(evaluations, others, order)
 
 
+@pytest.mark.slow
 @cases(360)
 @given(exact_problems(counted=True, cv=HELD_OUT), SEEDS)
 def test_rows_of_weight_zero_change_no_point(problem, seed):
@@ -206,12 +211,14 @@ def test_rows_of_weight_zero_change_no_point(problem, seed):
     assert_same_points(evaluations, others, order)
 
 
+@pytest.mark.slow
 @cases(45)
 @given(exact_problems(solvers=STEADY), SEEDS)
 def test_searches_are_as_good_in_any_order_of_rows(problem, seed):
     assert_as_good(fitted(problem), fitted(permuted(problem, seed)))
 
 
+@pytest.mark.slow
 @cases(45)
 @given(exact_problems(counted=True, solvers=("implicit", "gd")), SEEDS)
 def test_searches_are_as_good_with_copies_of_rows(problem, seed):
@@ -219,6 +226,7 @@ def test_searches_are_as_good_with_copies_of_rows(problem, seed):
     assert_as_good(fitted(weighted), fitted(copied))
 
 
+@pytest.mark.slow
 @cases(45)
 @given(exact_problems(counted=True, cv=HELD_OUT, solvers=STEADY), SEEDS)
 def test_searches_are_as_good_with_rows_of_weight_zero(problem, seed):
