@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 
 _METRICS = ["metric_registry", "metrics", "undefined", "metric_inputs", "metrics_fairlearn"]
-# The files that are broken, and the tests that should tell (tests/test_*.py).
+# The files that are broken, and the tests that should tell (tests/*/test_*.py).
 TESTS = {
     "skbadr/_simplex.py": ["simplex"],
     "skbadr/partition/cells.py": ["cells"],
@@ -162,7 +162,7 @@ def run_tests(path, source=None):
             sys.meta_path.insert(0, Broken(path, source))
         import pytest
 
-        files = [f"tests/test_{name}.py" for name in TESTS[path]]
+        files = [str(*Path("tests").rglob(f"test_{name}.py")) for name in TESTS[path]]
         options = ["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "-k", FAST]
         os._exit(pytest.main([*options, *files]))
     _, status, used = os.wait4(child, 0)

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from skbadr._dask import is_dask
 from skbadr._rows import steps
 
 # Code of these packages keeps to its `copy` parameters, and takes arrays that are read-only.
@@ -158,8 +157,6 @@ def _copied(values, *, maps=False):
         return values.copy()
     if hasattr(values, "iloc"):
         return _copied_frame(values)
-    if is_dask(values):
-        return copy.copy(values)
     if type(values) in (list, tuple):
         if set(map(type, values)) <= _ATOMS:
             return copy.copy(values)

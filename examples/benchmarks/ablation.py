@@ -7,13 +7,12 @@ are of fresh rows of the same population, on training rows (``--cv 0``) of these
 python examples/benchmarks/ablation.py [--split tune|report] [--every 4] [--cv 5] [--output FILE]
 """
 
-import argparse
 import json
 import warnings
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
+from _arguments import make_parser
 from search_problems import cases, measure
 
 from skbadr import BADRClassifier
@@ -68,12 +67,11 @@ def run(options, switch):
 
 def main(arguments=None):
     """Run all switches, print one line for each and write the records."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = make_parser(__doc__, "benchmarks_ablation.json")
     parser.add_argument("--split", default="report", choices=["tune", "report"])
     parser.add_argument("--every", type=int, default=4)
     parser.add_argument("--cv", type=int, default=5, help="folds; 0: training rows")
     parser.add_argument("--max-iter", type=int)
-    parser.add_argument("--output", type=Path, default=Path("benchmarks_ablation.json"))
     options = parser.parse_args(arguments)
     records = []
     for switch in ("as it is", *PRIORS, *SETTINGS):

@@ -6,13 +6,12 @@ Every round is a fit of the implicit solver to `annealed_surrogate`, from the be
 the exact metric of the training rows says which those are.
 """
 
-import argparse
 import json
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
+from _arguments import make_parser
 from _tables import TABLES, load_table
 from sklearn.linear_model import LogisticRegression, Ridge
 from threadpoolctl import threadpool_limits
@@ -75,13 +74,10 @@ def benchmark(table, name, partition, n_rounds):
 
 def main(arguments=None):
     """Run the benchmark from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tables", type=Path, required=True)
+    parser = make_parser(__doc__, "benchmarks_annealing.json", tables=True, rows=7000)
     parser.add_argument("--only", nargs="+", choices=TABLES, default=list(TABLES))
     parser.add_argument("--partitions", nargs="+", default=["group"])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--rows", type=int, default=7000, help="of each table, at most")
-    parser.add_argument("--output", type=Path, default=Path("benchmarks_annealing.json"))
     options = parser.parse_args(arguments)
 
     print(f"{'table':<14}{'partition':<14}{'metric':<20}{'baseline':>9}{'exact':>9}{'annealed':>10}"

@@ -8,13 +8,12 @@ how wide they are beside those of an oracle that knows which groups differ most.
 that could not tell: the number of rows they ask for, beside what resampling their rows finds.
 """
 
-import argparse
 import json
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
+from _arguments import make_parser
 from scipy.special import ndtri
 from sklearn.exceptions import UndefinedMetricWarning
 
@@ -188,11 +187,10 @@ def rows_asked_for(number, confidence):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = make_parser(__doc__)
     parser.add_argument("--cases", type=int, default=2000, help="of each metric")
     parser.add_argument("--asked", type=int, default=10, help="audits that cannot tell")
     parser.add_argument("--confidence", type=float, default=0.95)
-    parser.add_argument("--output", type=Path)
     options = parser.parse_args(arguments)
     warnings.simplefilter("ignore", UndefinedMetricWarning)
     print(f"{'metric':28}{'covered':>9}{'lower':>8}{'upper':>8}{'small':>8}{'width':>8}{'ms':>8}")

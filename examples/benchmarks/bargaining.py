@@ -10,14 +10,13 @@ agreement ("two stages"), and from there with no group worse off on the held-out
     python examples/benchmarks/bargaining.py --tables DIR [--partition group_target] [--cv 5]
 """
 
-import argparse
 import copy
 import json
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
+from _arguments import make_parser
 from _tables import load_table
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -157,9 +156,7 @@ def show(case, name, summary):
 
 def main(arguments=None):
     """Run the benchmark from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tables", type=Path, required=True, help="folder of CSV files")
-    parser.add_argument("--seeds", type=int, default=10, help="number of splits")
+    parser = make_parser(__doc__, "benchmarks_bargaining.json", tables=True, seeds=10)
     parser.add_argument("--partition", default="group", choices=("group", "group_target"))
     parser.add_argument(
         "--cv",
@@ -169,7 +166,6 @@ def main(arguments=None):
     )
     parser.add_argument("--only", nargs="*", help="beginnings of names of tables")
     parser.add_argument("--estimators", nargs="*", default=list(ESTIMATORS), choices=ESTIMATORS)
-    parser.add_argument("--output", type=Path, default=Path("benchmarks_bargaining.json"))
     options = parser.parse_args(arguments)
 
     warnings.simplefilter("ignore")  # of estimators that stop early, for users

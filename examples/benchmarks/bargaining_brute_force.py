@@ -8,14 +8,13 @@ two groups and two classes (41 points):
     python examples/benchmarks/bargaining_brute_force.py --tables DIR [--estimator boosting|mlp]
 """
 
-import argparse
 import itertools
 import json
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
+from _arguments import make_parser
 from _tables import load_table
 from bargaining import ESTIMATORS
 from sklearn.base import clone
@@ -124,11 +123,8 @@ def compare(table, seed, name):
 
 def main(arguments=None):
     """Run the benchmark from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tables", type=Path, required=True, help="folder of CSV files")
+    parser = make_parser(__doc__, "benchmarks_bargaining_grid.json", tables=True, seeds=5)
     parser.add_argument("--estimator", choices=WORTH, default="linear")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--output", type=Path, default=Path("benchmarks_bargaining_grid.json"))
     options = parser.parse_args(arguments)
 
     warnings.simplefilter("ignore")

@@ -8,14 +8,13 @@ tolerance plays no part. A case passes if the result is no higher than brute for
     python examples/benchmarks/brute_force.py --tables DIR [--points N] [--output FILE]
 """
 
-import argparse
 import itertools
 import json
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
+from _arguments import make_parser
 from _tables import load_table
 from sklearn.linear_model import LogisticRegression, Ridge
 
@@ -182,14 +181,12 @@ def format_row(row):
 
 def main(arguments=None):
     """Run the benchmark from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tables", type=Path, required=True, help="folder of CSV files")
+    parser = make_parser(__doc__, "benchmarks_brute_force.json", tables=True)
     parser.add_argument("--only", nargs="*", help="names of tables")
     parser.add_argument("--points", type=int, default=1001, help="of the grid for two groups")
     parser.add_argument(
         "--default-tolerance", action="store_true", help="of LogisticRegression, not 1e-10"
     )
-    parser.add_argument("--output", type=Path, default=Path("benchmarks_brute_force.json"))
     options = parser.parse_args(arguments)
 
     print(HEADER)

@@ -3,13 +3,12 @@
 python examples/benchmarks/cells.py [--rows N] [--features D] [--output FILE]
 """
 
-import argparse
 import json
 import statistics
 import time
-from pathlib import Path
 
 import numpy as np
+from _arguments import make_parser
 from _timing import interleaved
 from plain_fits import make_table
 from sklearn.linear_model import LogisticRegression
@@ -94,11 +93,8 @@ def format_row(row):
 
 def main(arguments=None):
     """Run the benchmark from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=50_000)
+    parser = make_parser(__doc__, "benchmarks_cells.json", rows=50_000, repeats=5)
     parser.add_argument("--features", type=int, default=20)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--output", type=Path, default=Path("benchmarks_cells.json"))
     options = parser.parse_args(arguments)
 
     print(HEADER)

@@ -9,13 +9,13 @@ next sample, metric and bound. Prints, for each confidence and without one ("-";
 only), how often the population's value violates the bound, and how far inside it lies.
 """
 
-import argparse
 import json
 import time
 import warnings
 from pathlib import Path
 
 import numpy as np
+from _arguments import make_parser
 from problems import SPLITS, problems
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.exceptions import ConvergenceWarning
@@ -158,15 +158,13 @@ def _key(line):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = make_parser(__doc__, seed=100)
     parser.add_argument("--estimator", choices=tuple(ESTIMATORS), default="logistic")
     parser.add_argument("--fits", type=int, default=600)
     parser.add_argument("--without", type=int, default=200, help="fits without a confidence")
     parser.add_argument("--confidence", default="0.8,0.9,0.95")
     parser.add_argument("--split", choices=SPLITS, default="report")
-    parser.add_argument("--seed", type=int, default=100, help="of the first lap of the problems")
     parser.add_argument("--show", type=Path, nargs="+", help="print the tables of these outputs")
-    parser.add_argument("--output", type=Path)
     options = parser.parse_args(arguments)
     levels = [None, *(float(text) for text in options.confidence.split(","))]
     if options.show:

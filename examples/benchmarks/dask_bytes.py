@@ -11,15 +11,14 @@ weights. Bytes are those of the workers' own logs of outgoing transfers to anyon
 ``--boosting`` adds gradient boosting by XGBoost, which trains on Dask arrays itself.
 """
 
-import argparse
 import json
 import time
 import warnings
-from pathlib import Path
 
 import dask.array as da
 import distributed
 import numpy as np
+from _arguments import make_parser
 from dask.core import flatten
 from scalability import make_data
 from sklearn.linear_model import LogisticRegression
@@ -85,13 +84,11 @@ class Cluster:
 
 def main(arguments=None):
     """Run the benchmark from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=200_000)
+    parser = make_parser(__doc__, "benchmarks_dask_bytes.json", rows=200_000)
     parser.add_argument("--features", type=int, default=100)
     parser.add_argument("--blocks", type=int, default=8)
     parser.add_argument("--solvers", nargs="*", default=["implicit", "gd", "sgd"])
     parser.add_argument("--boosting", action="store_true")
-    parser.add_argument("--output", type=Path, default=Path("benchmarks_dask_bytes.json"))
     options = parser.parse_args(arguments)
     warnings.simplefilter("ignore")
     X, y, group = make_data(options.rows, options.features, 3, 1.0)

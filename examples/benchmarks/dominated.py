@@ -7,12 +7,11 @@ trained by weights of the groups alone, under which the loss of every group is l
     python examples/benchmarks/dominated.py --tables DIR [--only adult ...]
 """
 
-import argparse
 import json
 import time
-from pathlib import Path
 
 import numpy as np
+from _arguments import make_parser
 from _tables import load_table
 from fairlearn.metrics import demographic_parity_difference
 from scipy.optimize import minimize
@@ -107,10 +106,8 @@ def show(case, result):
 
 def main(arguments=None):
     """Run the benchmark from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tables", type=Path, required=True, help="folder of CSV files")
+    parser = make_parser(__doc__, "benchmarks_dominated.json", tables=True)
     parser.add_argument("--only", nargs="*", help="beginnings of names of tables")
-    parser.add_argument("--output", type=Path, default=Path("benchmarks_dominated.json"))
     options = parser.parse_args(arguments)
 
     print(f"{'table, groups':18}{'penalty':>8}{'residual':>11}  log loss of each group")

@@ -13,13 +13,13 @@ of both methods' smallest disparities: the reduction, bounded against all rows, 
 bound, so that its front reaches further down.
 """
 
-import argparse
 import json
 import time
 import warnings
 from pathlib import Path
 
 import numpy as np
+from _arguments import make_parser
 from _tables import load_table
 from fairlearn.metrics import demographic_parity_difference, equalized_odds_difference
 from fairlearn.reductions import DemographicParity, EqualizedOdds, ExponentiatedGradient
@@ -322,9 +322,7 @@ def show(case, metric, row):
 
 def main(arguments=None):
     """Run the benchmark from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tables", type=Path, required=True, help="folder of CSV files")
-    parser.add_argument("--splits", type=int, default=5)
+    parser = make_parser(__doc__, "benchmarks_fronts.json", tables=True, splits=5)
     parser.add_argument("--first-split", type=int, default=0, help="seed of the first split")
     parser.add_argument("--only", nargs="*", help="beginnings of names of tables")
     parser.add_argument("--metrics", nargs="*", default=list(METRICS), choices=METRICS)
@@ -337,7 +335,6 @@ def main(arguments=None):
         "ExponentiatedGradient does, rather than gaps between groups",
     )
     parser.add_argument("--cache", type=Path, help="where ExponentiatedGradient's results are kept")
-    parser.add_argument("--output", type=Path, default=Path("benchmarks_fronts.json"))
     options = parser.parse_args(arguments)
 
     known = {}

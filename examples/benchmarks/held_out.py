@@ -6,13 +6,12 @@ Means over random splits of what the search believed of the chosen model (`metri
 does on test data, and how often the bound, met by belief, was kept there.
 """
 
-import argparse
 import json
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
+from _arguments import make_parser
 from _tables import TABLES, read_table
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import train_test_split
@@ -111,16 +110,13 @@ def format_row(table, metric, bound, row):
 
 def main(arguments=None):
     """Run the benchmark from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tables", type=Path, required=True)
+    parser = make_parser(__doc__, "benchmarks_held_out.json", tables=True, splits=10)
     parser.add_argument("--only", nargs="+", default=["adult", "compas"])
     parser.add_argument("--metrics", nargs="+", default=["demographic_parity", "equalized_odds"])
     parser.add_argument("--bound", type=float, default=0.05)
     parser.add_argument("--cv", nargs="+", type=parse_cv, default=[0.25])
-    parser.add_argument("--splits", type=int, default=10)
     parser.add_argument("--trees", type=int, default=100)
     parser.add_argument("--max-iter", type=int, default=None, help="budget of refits")
-    parser.add_argument("--output", type=Path, default=Path("benchmarks_held_out.json"))
     options = parser.parse_args(arguments)
 
     print(f"{'table':<12}{'metric':<22}{'bound':>6}  {'where':<10}{'believed':>10}{'|error|':>10}"

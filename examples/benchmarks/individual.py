@@ -3,13 +3,12 @@
 python examples/benchmarks/individual.py [--rows N] [--groups G] [--output FILE]
 """
 
-import argparse
 import json
 import statistics
 import time
-from pathlib import Path
 
 import numpy as np
+from _arguments import make_parser
 from threadpoolctl import threadpool_limits
 
 from skbadr.metrics import EvaluationSet, get_metric
@@ -108,11 +107,8 @@ def benchmark(name, n_rows, n_groups, repeats):
 
 def main(arguments=None):
     """Run the benchmark from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser = make_parser(__doc__, "benchmarks_individual.json", rows=1_000_000, repeats=9)
     parser.add_argument("--groups", type=int, default=2)
-    parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--output", type=Path, default=Path("benchmarks_individual.json"))
     options = parser.parse_args(arguments)
 
     print(f"{'targets':<14}{'error, n <= 500':>16}{'value and gradient':>20}{'again':>9}"

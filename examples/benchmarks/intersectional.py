@@ -6,12 +6,11 @@ of all rows, with the baseline model and after the search, on the training rows 
 python examples/benchmarks/intersectional.py --tables DIR [--part 0.5] [--rows N] [--output FILE]
 """
 
-import argparse
 import json
 import warnings
-from pathlib import Path
 
 import numpy as np
+from _arguments import make_parser
 from _tables import load_table
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -32,12 +31,8 @@ def distances(model, X, group):
 
 def main(arguments=None):
     """Run the benchmark from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tables", type=Path, required=True, help="folder of CSV files")
+    parser = make_parser(__doc__, "benchmarks_intersectional.json", tables=True, rows=None, seed=0)
     parser.add_argument("--part", type=float, default=0.5, help="bound, of the baseline disparity")
-    parser.add_argument("--rows", type=int, help="rows of the table to use at most")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, default=Path("benchmarks_intersectional.json"))
     options = parser.parse_args(arguments)
 
     table = load_table(options.tables, "adult", sensitive=["sex", "race"])

@@ -9,7 +9,6 @@ Pages of the map that the system keeps cached count as resident, but it can drop
 both figures are shown, with these pages and without.
 """
 
-import argparse
 import hashlib
 import json
 import os
@@ -19,6 +18,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from _arguments import make_parser
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
@@ -77,12 +77,10 @@ def digest(path):
 
 def main(arguments=None):
     """Run the benchmark from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=10_000_000)
+    parser = make_parser(__doc__, "benchmarks_memory_map.json", rows=10_000_000)
     parser.add_argument("--solver", default="gd")
     parser.add_argument("--metric", default="individual")
     parser.add_argument("--folder", type=Path, default=Path("."))
-    parser.add_argument("--output", type=Path, default=Path("benchmarks_memory_map.json"))
     options = parser.parse_args(arguments)
 
     path = options.folder / f"memory_map_{os.getpid()}.dat"

@@ -5,17 +5,16 @@ Prints a table and writes it as JSON:
     python examples/benchmarks/metrics.py [--rows N] [--repeats N] [--output FILE]
 """
 
-import argparse
 import json
 import platform
 import statistics
 import time
-from pathlib import Path
 
 import fairlearn
 import fairlearn.metrics as flm
 import numpy as np
 import pandas as pd
+from _arguments import make_parser
 
 import skbadr
 from skbadr.metrics import get_metric
@@ -98,10 +97,7 @@ def format_table(rows):
 
 def main(arguments=None):
     """Run the benchmark from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=50_000)
-    parser.add_argument("--repeats", type=int, default=15)
-    parser.add_argument("--output", type=Path, default=Path("benchmarks_metrics.json"))
+    parser = make_parser(__doc__, "benchmarks_metrics.json", rows=50_000, repeats=15)
     options = parser.parse_args(arguments)
 
     rows = benchmark(options.rows, options.repeats)

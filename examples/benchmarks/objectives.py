@@ -8,13 +8,12 @@ min-max (BADR for the worst group's loss); BADR for the metric itself. All metri
 lower they are.
 """
 
-import argparse
 import json
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
+from _arguments import make_parser
 from _tables import TABLES, load_table
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import train_test_split
@@ -184,14 +183,10 @@ def format_row(row):
 
 def main(arguments=None):
     """Run the benchmark from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tables", type=Path, required=True)
+    parser = make_parser(__doc__, "benchmarks_objectives.json", tables=True, rows=3000, splits=10)
     parser.add_argument("--only", nargs="+", choices=TABLES, default=list(TABLES))
     parser.add_argument("--metrics", nargs="+", default=None)
     parser.add_argument("--partitions", nargs="+", choices=PARTITIONS, default=PARTITIONS)
-    parser.add_argument("--splits", type=int, default=10)
-    parser.add_argument("--rows", type=int, default=3000, help="of each table, at most")
-    parser.add_argument("--output", type=Path, default=Path("benchmarks_objectives.json"))
     options = parser.parse_args(arguments)
 
     print(" " * 53 + f"{'train':<52}{'test':<52}test score")

@@ -5,14 +5,13 @@ The models of the folds are fitted side by side; the result does not depend on `
 python examples/benchmarks/parallel_refits.py [--rows N] [--repeats 3] [--output FILE]
 """
 
-import argparse
 import json
 import statistics
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
+from _arguments import make_parser
 from plain_fits import make_table
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
@@ -23,10 +22,7 @@ from skbadr.solvers import AlternatingSolver
 
 def main(arguments=None):
     """Run the benchmark from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=50_000)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--output", type=Path, default=Path("benchmarks_parallel_refits.json"))
+    parser = make_parser(__doc__, "benchmarks_parallel_refits.json", rows=50_000, repeats=3)
     options = parser.parse_args(arguments)
 
     table = make_table(options.rows, 20)

@@ -6,12 +6,11 @@ one BLAS thread. Synthetic data always, real tables from a folder of CSV files:
     python examples/benchmarks/plain_fits.py [--tables DIR] [--repeats N] [--output FILE]
 """
 
-import argparse
 import json
 import statistics
-from pathlib import Path
 
 import numpy as np
+from _arguments import make_parser
 from _tables import Table, load_table
 from _timing import interleaved
 from sklearn.linear_model import LogisticRegression
@@ -93,11 +92,9 @@ def format_row(row):
 
 def main(arguments=None):
     """Run the benchmark from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tables", type=Path, help="folder of CSV files")
-    parser.add_argument("--rows", type=int, default=200_000, help="of the synthetic table")
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--output", type=Path, default=Path("benchmarks_baseline_fits.json"))
+    parser = make_parser(
+        __doc__, "benchmarks_baseline_fits.json", tables=False, rows=200_000, repeats=5
+    )
     options = parser.parse_args(arguments)
 
     tables = [make_table(options.rows)]

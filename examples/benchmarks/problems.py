@@ -11,13 +11,12 @@ disparity of the best model that knows the law, without and with a bound.
         problem.population_value(model, "error"), problem.population_value(model, "equalized_odds")
 """
 
-import argparse
 import json
 from functools import cached_property, lru_cache
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from _arguments import make_parser
 from _generated import Factors, Law, Posterior
 from _reference_front import fair_front, fair_regression_front
 from sklearn.compose import make_column_transformer
@@ -311,11 +310,10 @@ def describe(problem):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = make_parser(__doc__)
     parser.add_argument("--split", choices=SPLITS)
     parser.add_argument("--task", choices=tuple(TASKS))
     parser.add_argument("--first", type=int, help="only the first of them")
-    parser.add_argument("--output", type=Path)
     options = parser.parse_args(arguments)
     lines = []
     for problem in list(problems(options.split, options.task))[: options.first]:

@@ -6,13 +6,12 @@ standard error of the differences to the baseline estimator:
     python examples/benchmarks/regression.py --tables DIR [--estimators ridge boosting]
 """
 
-import argparse
 import json
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
+from _arguments import make_parser
 from _tables import load_table
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingRegressor
@@ -73,12 +72,9 @@ def run(table, estimator, seed):
 
 def main(arguments=None):
     """Run the benchmark from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tables", type=Path, required=True, help="folder of CSV files")
-    parser.add_argument("--splits", type=int, default=5)
+    parser = make_parser(__doc__, "benchmarks_regression.json", tables=True, splits=5)
     parser.add_argument("--only", nargs="*", help="beginnings of names of tables")
     parser.add_argument("--estimators", nargs="*", default=list(ESTIMATORS), choices=ESTIMATORS)
-    parser.add_argument("--output", type=Path, default=Path("benchmarks_regression.json"))
     options = parser.parse_args(arguments)
 
     print(f"{'':32}{'test RMSE':>18}{'more (error)':>20}{'test gap':>18}{'baseline train gap':>20}"

@@ -9,12 +9,11 @@ python examples/benchmarks/regression_refits.py --tables DIR [--names parkinsons
     [--splits 5] [--part 0.3] [--bins 4] [--cv 0.25] [--leaves 31] [--output FILE]
 """
 
-import argparse
 import json
 import warnings
-from pathlib import Path
 
 import numpy as np
+from _arguments import make_parser
 from _tables import load_table
 from scipy.stats import kurtosis
 from sklearn.base import clone
@@ -103,10 +102,8 @@ def summary(results):
 
 def main(arguments=None):
     """Run the benchmark from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tables", type=Path, required=True, help="folder of CSV files")
+    parser = make_parser(__doc__, "benchmarks_regression_refits.json", tables=True, splits=5)
     parser.add_argument("--names", nargs="+", default=["parkinsons", "student_math"])
-    parser.add_argument("--splits", type=int, default=5)
     parser.add_argument("--first-split", type=int, default=0)
     parser.add_argument("--part", type=float, default=0.3, help="of the baseline model's gap")
     parser.add_argument("--cv", type=float, help="part of the training rows to evaluate on")
@@ -114,7 +111,6 @@ def main(arguments=None):
     parser.add_argument("--leaves", type=int, default=31, help="leaves of a tree")
     parser.add_argument("--iterations", type=int, default=100, help="trees")
     parser.add_argument("--max-iter", type=int, default=6, help="refits, the baseline included")
-    parser.add_argument("--output", type=Path, default=Path("benchmarks_regression_refits.json"))
     options = parser.parse_args(arguments)
 
     estimator = HistGradientBoostingRegressor(

@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from _arguments import make_parser
 from _counting import CountedBoosting
 from _tables import load_table
 
@@ -98,13 +99,11 @@ def main(args):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tables", required=True, help="folder of CSV files")
+    parser = make_parser(__doc__, tables=True)
     parser.add_argument("--table", default="adult")
     parser.add_argument("--trees", type=int, default=100)
     parser.add_argument("--refits", type=int, default=9)
     parser.add_argument("--n-jobs", type=int, default=1)
     parser.add_argument("--kills", type=int, nargs="+", default=[1, 3, 5], help="fits before each")
     parser.add_argument("--child", help=argparse.SUPPRESS)
-    parser.add_argument("--output", type=Path)
     main(parser.parse_args())

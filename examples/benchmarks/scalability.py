@@ -10,7 +10,6 @@ matplotlib is installed, one SVG plot per series (``--plots DIR --draw FILE`` dr
         [--solvers implicit gd sgd] [--largest ROWS] [--repeats N] [--output FILE] [--plots DIR]
 """
 
-import argparse
 import json
 import multiprocessing
 import resource
@@ -20,6 +19,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from _arguments import make_parser
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
@@ -250,13 +250,11 @@ def format_row(row):
 
 def main(arguments=None):
     """Run the benchmark from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = make_parser(__doc__, "benchmarks_scalability.json", repeats=3)
     parser.add_argument("--series", nargs="*", default=list(SERIES), choices=SERIES)
     parser.add_argument("--solvers", nargs="*", default=["implicit", "gd", "sgd"])
     parser.add_argument("--metric", default="individual")
     parser.add_argument("--largest", type=int, default=10_000_000, help="rows")
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--output", type=Path, default=Path("benchmarks_scalability.json"))
     parser.add_argument("--plots", type=Path)
     parser.add_argument("--draw", type=Path, help="JSON of an earlier run")
     parser.add_argument("--folder", type=Path, default=Path("."), help="for the memory map")

@@ -9,7 +9,6 @@ python examples/benchmarks/search.py --tables DIR [--names adult compas] [--spli
     [--estimator boosting|forest|network|pipeline] [--bounds .03 .06 .1] [--output FILE]
 """
 
-import argparse
 import json
 import time
 import warnings
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from _arguments import make_parser
 from _estimators import ESTIMATORS, GROUPS, load_frame
 from _reference import Reference
 from _tables import TABLES, load_table, read_table
@@ -162,16 +162,13 @@ def summarise(records):
 
 def main(arguments=None):
     """Run the cases, print the table and write the records."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tables", required=True)
+    parser = make_parser(__doc__, tables=True, rows=6000)
     parser.add_argument("--names", nargs="+", default=NAMES, choices=NAMES)
     parser.add_argument("--splits", nargs="+", type=int, default=[900, 901])
     parser.add_argument("--bounds", nargs="+", type=float, default=[0.03, 0.06, 0.1])
     parser.add_argument("--estimator", default="boosting", choices=list(ESTIMATORS))
-    parser.add_argument("--rows", type=int, default=6000)
     parser.add_argument("--max-iter", type=int, default=30)
     parser.add_argument("--reference", help="file that keeps the reference's results")
-    parser.add_argument("--output")
     options = parser.parse_args(arguments)
     records = []
     for record in run(options):

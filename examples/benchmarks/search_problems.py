@@ -8,13 +8,13 @@ python examples/benchmarks/search_problems.py [--split tune|report] [--every 2] 
     [--max-iter N] [--output FILE]
 """
 
-import argparse
 import json
 import time
 import warnings
 from pathlib import Path
 
 import numpy as np
+from _arguments import make_parser
 from problems import problems
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -103,12 +103,11 @@ def run(options):
 
 def main(arguments=None):
     """Run all problems, print one line and write the records."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = make_parser(__doc__)
     parser.add_argument("--split", default="report", choices=["tune", "report"])
     parser.add_argument("--every", type=int, default=2)
     parser.add_argument("--cv", type=int, default=5, help="folds; 0: training rows")
     parser.add_argument("--max-iter", type=int)
-    parser.add_argument("--output")
     options = parser.parse_args(arguments)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

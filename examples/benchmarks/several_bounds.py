@@ -18,14 +18,13 @@ alone costs most error.
 ``--strata`` bounds the gap of race on law_school, over all rows and within each tier of schools.
 """
 
-import argparse
 import json
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from _arguments import make_parser
 from _dense_weights import dense_weights
 from _tables import TABLES, encode, read_table
 from fairlearn.metrics import (
@@ -325,19 +324,16 @@ def run_strata(options):
 
 def main(arguments=None):
     """Run the cases, print the table and write the records."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tables", type=Path, help="folder of CSV files")
+    parser = make_parser(__doc__, tables=False, rows=None)
     parser.add_argument("--names", nargs="+", default=NAMES, choices=NAMES)
     parser.add_argument("--problems", choices=SPLITS, help="generated problems, in place of tables")
     parser.add_argument("--every", type=int, default=6, help="take every so many of the problems")
     parser.add_argument("--estimator", default="linear", choices=list(ESTIMATORS))
-    parser.add_argument("--rows", type=int, help="rows of each table at most")
     parser.add_argument("--visits", type=int, help="of the dense search, per set of bounds")
     parser.add_argument("--floor", type=float, default=0.8, help="of the baseline's smallest rate")
     parser.add_argument("--max-iter", type=int, help="budget of the search; else its default")
     parser.add_argument("--columns", action="store_true", help="sex and race of adult")
     parser.add_argument("--strata", action="store_true", help="race of law_school within tiers")
-    parser.add_argument("--output", type=Path)
     options = parser.parse_args(arguments)
     if options.tables is None and options.problems is None:
         parser.error("--tables or --problems is needed")

@@ -7,14 +7,13 @@ the implicit one:
     python examples/benchmarks/single_loops.py [--rows N] [--seeds S ...] [--repeats N] [--single]
 """
 
-import argparse
 import itertools
 import json
 import statistics
 import time
 import warnings
-from pathlib import Path
 
+from _arguments import make_parser
 from scalability import Passes, make_data
 from sklearn.linear_model import LogisticRegression
 
@@ -92,14 +91,11 @@ def print_summary(results, solvers):
 
 def main(arguments=None):
     """Run the benchmark from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=100_000)
+    parser = make_parser(__doc__, "benchmarks_single_loops.json", rows=100_000, repeats=3)
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2, 3])
     parser.add_argument("--solvers", nargs="*", default=["implicit", "gd", "sgd"])
     parser.add_argument("--metrics", nargs="*", default=list(METRICS), choices=METRICS)
-    parser.add_argument("--repeats", type=int, default=3, help="runs of each search")
     parser.add_argument("--single", action="store_true", help="X in single precision")
-    parser.add_argument("--output", type=Path, default=Path("benchmarks_single_loops.json"))
     options = parser.parse_args(arguments)
     warnings.simplefilter("ignore")
     passes, results = Passes(options.rows), []

@@ -6,14 +6,13 @@ more columns than rows, column frequencies following Zipf's law, and wide dense 
     python examples/benchmarks/sparse_text.py [--rows N] [--features D] [--output FILE]
 """
 
-import argparse
 import json
 import statistics
 import tracemalloc
 import warnings
-from pathlib import Path
 
 import numpy as np
+from _arguments import make_parser
 from _timing import interleaved
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
@@ -120,11 +119,8 @@ def format_row(row):
 
 def main(arguments=None):
     """Run the benchmark from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=20_000)
+    parser = make_parser(__doc__, "benchmarks_sparse_text.json", rows=20_000, repeats=3)
     parser.add_argument("--features", type=int, default=200_000)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--output", type=Path, default=Path("benchmarks_sparse_text.json"))
     options = parser.parse_args(arguments)
 
     print(HEADER)

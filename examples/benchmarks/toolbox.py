@@ -12,7 +12,6 @@ The objectives at both solutions are evaluated by functions written here from th
 the lower level solved to 1e-10 at either side's weights.
 """
 
-import argparse
 import json
 import os
 import statistics
@@ -23,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from _arguments import make_parser
 from _tables import encode
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
@@ -191,13 +191,12 @@ def format_row(row):
 
 def main(arguments=None):
     """Run the benchmark from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = make_parser(__doc__, "benchmarks_toolbox.json", rows=4000, repeats=5)
     parser.add_argument("--python", required=True, help="of the toolbox's own environment")
     parser.add_argument("--script", type=Path, required=True, help="which runs the toolbox")
     parser.add_argument("--table", type=Path, required=True)
     parser.add_argument("--target", default="two_year_recid")
     parser.add_argument("--sensitive", default="sex")
-    parser.add_argument("--rows", type=int, default=4000)
     parser.add_argument("--l2", type=float, default=1e-2)
     parser.add_argument(
         "--min-weight", type=float, default=1e-6, help="of ours; the toolbox goes down to 0"
@@ -205,9 +204,7 @@ def main(arguments=None):
     parser.add_argument("--only", nargs="*", help="the toolbox's names of metrics")
     parser.add_argument("--algorithm", default="slsqp", help="the toolbox's: slsqp or sgd")
     parser.add_argument("--solver", default="auto", help="ours")
-    parser.add_argument("--repeats", type=int, default=5, help="of our fits")
     parser.add_argument("--limit", type=float, help="seconds that the toolbox may take per metric")
-    parser.add_argument("--output", type=Path, default=Path("benchmarks_toolbox.json"))
     options = parser.parse_args(arguments)
 
     print(HEADER)

@@ -21,7 +21,7 @@ def choose_cv(cv, *, n_rows, n_columns, smooth, may_refit, splits, confident=Fal
     may_refit : bool
         Whether the solver refits the estimator at every step, or may choose to.
     splits : bool
-        Whether folds are of use: not to Dask arrays, for instance.
+        Whether folds are of use: not where rows are elsewhere, for instance.
     confident : bool, default=False
         Whether models must be judged on rows that they have not seen. Smooth linear models are,
         without folds: each row by the model of all others.

@@ -41,7 +41,7 @@ from skbadr.estimators.prepare import prepare
 from skbadr.estimators.report import describe
 from skbadr.estimators.reporting import Reporting
 from skbadr.estimators.routing import router_of
-from skbadr.estimators.table import read_table
+from skbadr.estimators.table import reader_of
 from skbadr.estimators.warm_start import solve_from
 from skbadr.losses import get_loss
 from skbadr.metrics import get_metric
@@ -295,7 +295,7 @@ class BaseBADR(
         check_is_fitted(self)
         metric = get_metric(self.metric, self._task)
         given = sensitive_features, control_features
-        table = read_table(self, metric, self.partition_, X, y, given, sample_weight)
+        table = reader_of(X)(self, metric, self.partition_, X, y, given, sample_weight)
         cells = table.cells
         if cells.labels != self.cells_.tolist():
             raise ValueError(

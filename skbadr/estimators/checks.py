@@ -253,35 +253,6 @@ def check_warm_start(params):
         )
 
 
-def check_dask(params, default_score):
-    """Refuse what would collect a Dask array.
-
-    Parameters
-    ----------
-    params : dict
-        Of a BADR estimator.
-    default_score : str
-        Name of the score that predictions give.
-
-    Raises
-    ------
-    TypeError
-        Naming the argument.
-    """
-    for name, why in (
-        ("cv", "would collect rows of it"),
-        ("confidence", "needs rows that models have not seen, which would collect rows of it"),
-        ("memory", "recognises data by their values, which it would have to collect"),
-    ):
-        if params[name] is not None and params[name] != "auto":
-            raise TypeError(f"X is a Dask array, and {name} {why}: leave {name}=None.")
-    scoring = params["scoring"]
-    if scoring is not None and not (isinstance(scoring, str) and scoring == default_score):
-        raise TypeError(
-            f"X is a Dask array, which scoring would collect: leave scoring=None ({default_score})."
-        )
-
-
 def check_memory(memory):
     """Return a joblib.Memory, or None where nothing is kept.
 

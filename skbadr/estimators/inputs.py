@@ -4,7 +4,6 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, get_tags
 
-from skbadr._dask import is_dask, is_dask_array
 from skbadr._sklearn import _num_samples
 
 
@@ -24,11 +23,7 @@ def check_X(X, estimator):
     ------
     ValueError
         In scikit-learn's words.
-    TypeError
-        If it is a data frame of Dask's.
     """
-    if is_dask(X) and not is_dask_array(X):
-        raise TypeError("X is a Dask collection but no array: pass X.to_dask_array(lengths=True).")
     shape, kind = _outline(X)
     if shape[0] == 0:
         raise ValueError(

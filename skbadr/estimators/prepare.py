@@ -8,7 +8,6 @@ from sklearn import get_config
 from sklearn.utils import check_random_state, indexable
 from sklearn.utils.validation import validate_data
 
-from skbadr._dask import is_dask_array
 from skbadr.estimators import checks
 from skbadr.estimators.auto_cv import FOLDS, choose_cv
 from skbadr.estimators.auto_partition import choose_partition
@@ -16,7 +15,7 @@ from skbadr.estimators.inputs import check_X
 from skbadr.estimators.routing import split_fit_params
 from skbadr.estimators.scoring import check_scorer
 from skbadr.estimators.setup import Setup, seeded
-from skbadr.estimators.table import read_table
+from skbadr.estimators.table import reader_of
 from skbadr.estimators.verdicts import bound_of
 from skbadr.estimators.warm_start import last_weights
 from skbadr.lower_level import PeeledEstimator, find_family
@@ -44,6 +43,7 @@ def prepare(
     """
     estimator = owner._estimator()
     checks.check_inner_estimator(estimator, owner._task, type(owner).__name__)
+    read_table = reader_of(X)
     check_X(X, estimator)
     validate_data(owner, X, y, skip_check_array=True)
     params = owner.get_params(deep=False)
@@ -68,7 +68,7 @@ def prepare(
     scoring, score = check_scorer(owner.scoring, owner._task, estimator, y, weight, classes)
     fit_params, groups = split_fit_params(owner, fit_params)
     family = find_family(PeeledEstimator(estimator).final, classes)
-    cv, obstacle = _choose_cv(owner, X, estimator, table, scoring, fit_params)
+    cv, obstacle = _choose_cv(owner, estimator, table, scoring, fit_params)
     alone = bound is None and not owner.trade_off and cv is None
     size = (cells.n_seen, cells.n_cells) if alone and not issparse(X) else None
     solver = get_solver(owner.solver, owner.max_iter, obstacle=obstacle, metric=metric, size=size)
@@ -105,7 +105,7 @@ def prepare(
     )
 
 
-def _choose_cv(owner, X, estimator, table, scoring, fit_params):
+def _choose_cv(owner, estimator, table, scoring, fit_params):
     """Return where the upper level is evaluated, and why the problem there is not smooth."""
 
     def obstacle_of(held_out):
@@ -124,7 +124,7 @@ def _choose_cv(owner, X, estimator, table, scoring, fit_params):
         n_columns=getattr(owner, "n_features_in_", 1),
         smooth=obstacle_of(False) is None,
         may_refit=may_refit(owner.solver),
-        splits=not is_dask_array(X) and (owner.max_iter is None or owner.max_iter > 1),
+        splits=table.can_split and (owner.max_iter is None or owner.max_iter > 1),
         confident=owner.confidence is not None,
     )
     return cv, obstacle_of(cv is not None)

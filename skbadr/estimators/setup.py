@@ -10,17 +10,14 @@ from sklearn.base import clone
 from sklearn.exceptions import UndefinedMetricWarning
 
 from skbadr._warnings import warn_user
-from skbadr.estimators.table import Table
 from skbadr.estimators.verdicts import bound_of
-from skbadr.lower_level import DaskRefitLowerLevel, RefitLowerLevel, RememberedLowerLevel
 from skbadr.metrics import FairnessMetric
 from skbadr.metrics.callables import take_rows
 from skbadr.metrics.confident import ConfidentMetric
 from skbadr.problem import (
     BilevelProblem,
-    DaskEvaluator,
-    Evaluator,
     LeftOutEvaluator,
+    Table,
     UpperObjective,
     left_out_level,
 )
@@ -98,17 +95,15 @@ class Setup:
 
     def lower_level(self, rows=None):
         """Return the lower level of some training rows, or of all."""
-        table, kind = self.table, RefitLowerLevel
-        options = {
-            "weighted": table.weighted,
-            "fit_params": self.fit_params,
-            "routing": self.routing,
-        }
-        if table.blocks is not None:
-            return DaskRefitLowerLevel(self.estimator, self.X, table.blocks, **options)
-        if self.memory is not None:
-            kind, options["memory"] = RememberedLowerLevel, self.memory
-        return kind(self.estimator, self.X, table.y, table.cells, rows=rows, **options)
+        kept = {} if self.memory is None else {"memory": self.memory}
+        return self.table.lower_level(
+            self.estimator,
+            self.X,
+            rows=rows,
+            fit_params=self.fit_params,
+            routing=self.routing,
+            **kept,
+        )
 
     def problem(self):
         """Return the bilevel problem.
@@ -131,8 +126,7 @@ class Setup:
             initial=self.initial,
             min_weight=owner.min_weight,
             tol=owner.tol,
-            # Such refits are the cluster's own, one after another.
-            n_jobs=owner.n_jobs if self.table.blocks is None else None,
+            n_jobs=owner.n_jobs if self.table.has_jobs else None,
             seed=self.seed,
         )
         set_reference(problem)
@@ -151,15 +145,7 @@ class Setup:
             without them.
         """
         X, data, cells = self.X, self.table.data, self.table.cells
-        if self.table.blocks is not None:
-            return DaskEvaluator(
-                lower_level or self.lower_level(),
-                self.table.blocks,
-                self.table.sample,
-                metric=self.metric,
-                loss=self.loss,
-            )
-        kind = Evaluator
+        kind = self.table.evaluator
         if folds is None:
             parts = [Fold(lower_level or self.lower_level(), X)]
             if confidence is not None:

@@ -1,61 +1,42 @@
 """The rows of a fit: targets, groups, cells and base weights, checked and coded."""
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 from sklearn.utils.validation import check_consistent_length
 
-from skbadr._dask import is_dask, is_dask_array
 from skbadr._guard import guarded
+from skbadr.distributed.collections import collect, is_dask, is_dask_array
+from skbadr.distributed.table import (
+    CollectedTable,
+    check_parameters,
+    read_blocks,
+    stays_on_blocks,
+)
 from skbadr.estimators import checks
 from skbadr.estimators.given_groups import check_groups, check_several, select_features
 from skbadr.estimators.scoring import DEFAULTS
-from skbadr.lower_level import PeeledEstimator, is_solved_on_blocks
 from skbadr.metrics import EvaluationSet
 from skbadr.partition import (
-    Cells,
     check_sizes,
     cross_with_control,
     make_cells,
-    read_groups,
-    read_rows,
     select_columns,
 )
-from skbadr.problem import DaskSample, draw_sample
+from skbadr.problem import Table
 
 
-@dataclass
-class Table:
-    """Training rows, but for X.
+def reader_of(X):
+    """Return what reads the rows that are passed to a fit with X: `read_table`, or one like it.
 
-    Attributes
-    ----------
-    y : ndarray or dask array of shape (n,)
-        Targets as the user knows them.
-    data : EvaluationSet
-        Of all rows, or of a sample that stands for them.
-    cells : Cells
-        Of the same rows.
-    weighted : bool
-        Whether the user gave sample weights.
-    blocks : DaskRows or None
-        All rows, where they are held by the workers of a Dask cluster.
-    sample : DaskSample or None
-        Then, the sample.
+    Raises
+    ------
+    TypeError
+        If X is a data frame of Dask's.
     """
-
-    y: Any
-    data: EvaluationSet
-    cells: Cells
-    weighted: bool
-    blocks: Any = None
-    sample: DaskSample | None = None
-
-    def sample_weight(self, cell_weights):
-        """Return the sample weights of all rows for weights of the cells."""
-        whole = self.cells if self.blocks is None else self.blocks
-        return whole.sample_weight(cell_weights)
+    if not is_dask(X):
+        return read_table
+    if not is_dask_array(X):
+        raise TypeError("X is a Dask collection but no array: pass X.to_dask_array(lengths=True).")
+    return _read_dask_table
 
 
 def read_table(owner, metric, partition, X, y, given, sample_weight):
@@ -80,24 +61,19 @@ def read_table(owner, metric, partition, X, y, given, sample_weight):
     ValueError, TypeError
         As of fit.
     """
-    n_bins = getattr(owner, "n_target_bins", 2)
-    if is_dask_array(X):
-        checks.check_dask(vars(owner), DEFAULTS[owner._task])
     control_argument, control = _control(owner, X, given[1])
-    whole = owner.intersectional and control is None
-    if whole and stays_on_blocks(owner, metric, partition, X):
-        return _read_blocks(owner, partition, X, y, given[0], sample_weight, n_bins)
-    y, target, classes = owner._encode_target(_here(y))
+    y, target, classes = owner._encode_target(collect(y))
     check_consistent_length(X, y)
-    base_weight = checks.check_weight(_here(sample_weight), X)
+    base_weight = checks.check_weight(collect(sample_weight), X)
     argument, features = _features(owner, X, given[0])
-    features = _here(features)
+    features = collect(features)
     groups = check_groups(features, argument, X, owner.sensitive_columns, owner._estimator())
     if control is not None:
-        groups = cross_with_control(groups, _here(control), control_argument)
+        groups = cross_with_control(groups, collect(control), control_argument)
     if not callable(partition):  # which may merge groups
         checks.check_room(owner.min_weight, len(groups.labels))
     check_sizes(np.bincount(groups.codes), argument)
+    n_bins = getattr(owner, "n_target_bins", 2)
     cells = make_cells(
         partition, target, groups, base_weight, classes=classes, n_target_bins=n_bins
     )
@@ -106,49 +82,30 @@ def read_table(owner, metric, partition, X, y, given, sample_weight):
     return Table(y, data, cells, sample_weight is not None)
 
 
-def stays_on_blocks(owner, metric, partition, X):
-    """Whether targets, groups and weights are left with the blocks of X on a cluster's workers.
+def _read_dask_table(owner, metric, partition, X, y, given, sample_weight):
+    """Do the same where X is a Dask array."""
+    check_parameters(vars(owner), DEFAULTS[owner._task])
+    plain = owner.intersectional and given[1] is None and owner.control_columns is None
+    if not plain or not stays_on_blocks(owner._estimator(), owner._task, metric, partition):
+        table = read_table(owner, metric, partition, X, y, given, sample_weight)
+        return CollectedTable(**vars(table))
+    argument, features = _features(owner, X, given[0])
 
-    They are where X is a Dask array, the estimator trains on such arrays itself, and all that is
-    asked of them are sums over rows. A linear model's training problem takes vectors here, and so
-    do metrics that are no sums and partitions that are functions.
+    def check(groups):
+        check_several(groups, argument, X, owner.sensitive_columns, owner._estimator())
 
-    Raises
-    ------
-    TypeError
-        If X is a Dask array that the estimator's own fit would collect.
-    """
-    if not is_dask_array(X):
-        return False
-    classes = np.arange(2) if owner._task == "classification" else None
-    if is_solved_on_blocks(PeeledEstimator(owner._estimator()).final, classes):
-        return False
-    return metric.additive and not callable(partition)
-
-
-def _here(values):
-    """Return values in memory."""
-    return values.compute() if is_dask(values) else values
-
-
-def _read_blocks(owner, partition, X, y, sensitive_features, sample_weight, n_bins):
-    argument, features = _features(owner, X, sensitive_features)
-    lengths, classify = X.chunks[0], owner._task == "classification"
-    groups, codes = read_groups(features, lengths, argument)
-    check_several(groups, argument, X, owner.sensitive_columns, owner._estimator())
-    rows = read_rows(
+    classify = owner._task == "classification"
+    return read_blocks(
+        X,
         y,
-        groups,
-        codes,
+        features,
+        argument,
         sample_weight,
-        lengths=lengths,
+        check_groups=check,
         partition=partition,
-        n_target_bins=n_bins,
+        n_target_bins=getattr(owner, "n_target_bins", 2),
         encode_classes=(lambda values: owner._encode_target(values)[2]) if classify else None,
     )
-    check_sizes(rows.totals.rows.sum(axis=1), argument)
-    sample = draw_sample(X, rows)
-    return Table(rows.y, sample.data, sample.cells, sample_weight is not None, rows, sample)
 
 
 def _control(owner, X, control_features):

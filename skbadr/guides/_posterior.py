@@ -101,7 +101,7 @@ def cross_fitted(evaluator, n_classes, n_cells):
     data, start = evaluator.evaluation_set, 0
     for fold in evaluator.folds:
         lower = fold.lower_level
-        if fold.rows is None:  # of Dask arrays, a sample in memory
+        if fold.rows is None:  # all of them, or a sample that stands for them
             n_rows = len(evaluator.cells.codes)
             X, y, cells = fold.X_final, data.y, evaluator.cells
         else:

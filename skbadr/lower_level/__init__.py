@@ -1,13 +1,6 @@
 """Lower level: the weighted training problem of the wrapped estimator."""
 
 from skbadr.lower_level.base import LowerLevel
-from skbadr.lower_level.dask_fit import (
-    is_solved_on_blocks as is_solved_on_blocks,
-)
-from skbadr.lower_level.dask_fit import (
-    respond_on_blocks as respond_on_blocks,
-)
-from skbadr.lower_level.dask_refit import DaskRefitLowerLevel as DaskRefitLowerLevel
 from skbadr.lower_level.design import (
     Design as Design,
 )

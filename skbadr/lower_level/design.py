@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from scipy import linalg, sparse
 
-from skbadr._dask import is_dask_array
 from skbadr._rows import STEP_ROWS, steps
 from skbadr._typing import Array, FloatArray, IntArray
 
@@ -25,7 +24,7 @@ def make_design(X: Any) -> Design:
 
     Parameters
     ----------
-    X : array-like, memmap, sparse matrix, dask array or Design of shape (n, d)
+    X : array-like, memmap, sparse matrix or Design of shape (n, d)
         Numbers; those that are not floats become double precision.
 
     Returns
@@ -34,11 +33,6 @@ def make_design(X: Any) -> Design:
     """
     if isinstance(X, Design):
         return X
-    if is_dask_array(X):
-        # Where Dask is in use, it is installed.
-        from skbadr.lower_level.dask_design import DaskDesign
-
-        return DaskDesign(X)
     if sparse.issparse(X):
         X = X.tocsr()
         return SparseDesign(X if X.dtype.kind == "f" else X.astype(float))

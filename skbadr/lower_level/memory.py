@@ -11,7 +11,6 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import clone
 
-from skbadr._dask import is_dask_array
 from skbadr._sklearn import _safe_indexing
 from skbadr._typing import FloatArray, Memory
 from skbadr._warnings import record_warnings, warn_user
@@ -35,7 +34,7 @@ class RememberedLowerLevel(RefitLowerLevel):
     Raises
     ------
     TypeError
-        If the estimator or its fit parameters cannot be pickled, or X is a Dask array.
+        If the estimator or its fit parameters cannot be pickled.
     """
 
     def __init__(self, *args: Any, memory: Memory, **kwargs: Any) -> None:
@@ -68,11 +67,6 @@ class RememberedLowerLevel(RefitLowerLevel):
         return super().fit(cell_weights)
 
     def _digest(self):
-        if is_dask_array(self.X):
-            raise TypeError(
-                "memory recognises data by their values, which a Dask array would have to collect: "
-                "leave memory=None, or pass X as a memory map."
-            )
         final = clone(self.peeled.final)
         cells = self.cells
         try:

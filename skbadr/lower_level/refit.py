@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.utils import get_tags
+from sklearn.utils import check_array, get_tags
 
-from skbadr._dask import is_dask_array
 from skbadr._guard import Guard
 from skbadr._sklearn import _check_method_params, _num_samples, _safe_indexing
 from skbadr._typing import Array, FloatArray
 from skbadr.lower_level.base import LowerLevel
-from skbadr.lower_level.dask_fit import fit_on_blocks
 from skbadr.lower_level.design import release
 from skbadr.lower_level.pipeline import PeeledEstimator
 
@@ -60,17 +58,10 @@ class RefitLowerLevel(LowerLevel):
     ) -> None:
         self._all_cells, self._rows = cells, slice(None) if rows is None else rows
         self._pairwise = _is_pairwise(estimator)
-        if rows is not None and not is_dask_array(X):
+        if rows is not None:
             fit_params = _check_method_params(X, fit_params, rows)
             X, y, cells = self.take(X, rows), y[rows], _part(cells, rows)
         self.peeled = PeeledEstimator(estimator, routing=routing)
-        if is_dask_array(X) and (rows is not None or self.peeled.transforms):
-            raise TypeError(
-                "X is a Dask array, which the transformers of a Pipeline would collect: apply them "
-                "to it before fit."
-                if rows is None
-                else "X is a Dask array, from which cv would collect rows: leave cv=None."
-            )
         self.guard = Guard(self.peeled.final)
         self.X, y, self.final_params = self.peeled.fit_transform(
             X, y, fit_params, cells.base_weight if weighted else None
@@ -92,8 +83,6 @@ class RefitLowerLevel(LowerLevel):
         params = dict(self.final_params)
         if not self._all_cells.is_baseline(cell_weights) or self.weighted:
             params["sample_weight"] = self._all_cells.sample_weight(cell_weights)[self._rows]
-        if is_dask_array(X):
-            return fit_on_blocks(model, X, self.y, self.cells, cell_weights, params)
         model = self.guard.call(model.fit, X, self.y, **params)
         release(X)
         return model
@@ -110,6 +99,12 @@ class RefitLowerLevel(LowerLevel):
                 "pairs of samples: pass a square one."
             )
         return _safe_indexing(_safe_indexing(X, rows), self._rows, axis=1)
+
+    def numbers(self, X: Any) -> Any:
+        """Return X as floats; the estimator's own validation would refuse what this refuses."""
+        if sparse.issparse(X) or (isinstance(X, np.ndarray) and X.dtype.kind == "f"):
+            return X
+        return check_array(X, dtype="numeric", accept_sparse="csr")
 
     def assemble(self, model: Any) -> Any:  # noqa: D102
         return self.peeled.assemble(model)

@@ -56,8 +56,6 @@ class RowSpace:
 
 def suits_row_space(family: LinearFamily, X: Any) -> bool:
     """Whether a problem has more columns than rows and penalises all of them alike."""
-    if not hasattr(X, "shape"):
-        return False
     n, d = X.shape
     if n > MOST_ROWS or d < WIDER * n or family.l2 <= 0 or isinstance(X, Design):
         return False

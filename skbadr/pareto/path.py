@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.base import clone, is_regressor
+from sklearn.base import is_regressor
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted
 
 from skbadr._typing import (
     CV,
@@ -30,7 +28,7 @@ from skbadr._warnings import hold_warnings, warn_user
 from skbadr.estimators import BADRClassifier, BADRRegressor
 from skbadr.estimators.base import BaseBADR
 from skbadr.pareto.points import ParetoPath
-from skbadr.result import Evaluation
+from skbadr.pareto.visited import check_bounds, in_order
 from skbadr.solvers import ImplicitSolver
 from skbadr.solvers.path import AlternatingPath, LinearisedPath
 from skbadr.solvers.smooth import NOT_SMOOTH
@@ -166,7 +164,7 @@ def pareto_path(
         n_jobs=n_jobs,
         random_state=random_state,
     )
-    bounds = _check_bounds(bounds, n_points)
+    bounds = check_bounds(bounds, n_points)
     setup = badr._set_up(
         X,
         y,
@@ -181,43 +179,6 @@ def pareto_path(
     return ParetoPath._make(setup, visited, bounds)
 
 
-def path_of(
-    model: BaseBADR,
-    X: ArrayLike,
-    y: ArrayLike,
-    *,
-    sensitive_features: Features | None = None,
-    control_features: Features | None = None,
-    sample_weight: ArrayLike | None = None,
-    bounds: Numbers | None = None,
-    **fit_params: Any,
-) -> ParetoPath:
-    """Return the front of what a fitted BADR estimator visited; see `ParetoPath.from_estimator`."""
-    if not isinstance(model, BaseBADR):
-        raise TypeError(
-            f"model must be a fitted BADRClassifier or BADRRegressor, got {type(model).__name__}: "
-            "pareto_path searches for any other estimator."
-        )
-    check_is_fitted(model)
-    badr = clone(model).set_params(partition=model.partition_)
-    setup = badr._set_up(
-        X, y, sensitive_features, sample_weight, fit_params, control_features=control_features
-    )
-    labels = setup.cells.labels
-    if labels != model.cells_.tolist():
-        raise ValueError(
-            f"these data have the cells {labels}, but the model was fitted on "
-            f"{model.cells_.tolist()}."
-        )
-    visited = _evaluations(model.results_)
-    if bounds is None:
-        optimal, bounded = model.results_["pareto_optimal"], "metric"
-        if "metric_upper" in model.results_:
-            bounded = "metric_upper"
-        bounds = np.unique(model.results_[bounded][optimal])
-    return ParetoPath._make(setup, visited, _in_order(setup.metric, _check_bounds(bounds, None)))
-
-
 def _make_badr(estimator, **options):
     if isinstance(estimator, BaseBADR):
         raise TypeError(
@@ -230,33 +191,12 @@ def _make_badr(estimator, **options):
     return kind(estimator, **options)
 
 
-def _check_bounds(bounds, n_points):
-    """Return the bounds as floats, or None."""
-    if bounds is None:
-        if (
-            isinstance(n_points, bool)
-            or not isinstance(n_points, (int, np.integer))
-            or n_points < 1
-        ):
-            raise ValueError(f"n_points must be an integer >= 1, got {n_points!r}.")
-        return None
-    values = np.asarray(bounds, dtype=float)
-    if values.ndim != 1 or len(values) == 0 or not np.isfinite(values).all():
-        raise ValueError(f"bounds must be a sequence of finite numbers, got {bounds!r}.")
-    return np.unique(values)
-
-
-def _in_order(metric, bounds):
-    """Return ascending bounds from loose to tight."""
-    return bounds if metric.greater_is_better else bounds[::-1]
-
-
 def _walk(setup, bounds, n_points, max_iter):
     """Return what was visited and the bounds, from loose to tight."""
     problem, metric = setup.problem(), setup.metric
     given = bounds is not None
     if given:
-        bounds = _in_order(metric, bounds)
+        bounds = in_order(metric, bounds)
     search, fallback = None, AlternatingPath(problem, max_refits=max_iter)
     try:
         if isinstance(setup.solver, ImplicitSolver):
@@ -306,19 +246,4 @@ def _within_reach(metric, baseline, visited, bounds, n_points):
     best = values.max() if metric.greater_is_better else values.min()
     missed = best < bounds[-1] if metric.greater_is_better else best > bounds[-1]
     bounds = np.linspace(baseline.metric, best, n_points) if missed else bounds
-    return _in_order(metric, np.unique(bounds))
-
-
-def _evaluations(results):
-    """Return evaluations as `results_` lists them."""
-    known = inspect.signature(Evaluation).parameters
-    evaluations = []
-    for i in range(len(results["metric"])):
-        fields = {name: values[i] for name, values in results.items() if name in known}
-        if "metric_upper" in results:
-            fields |= {"metric": results["metric_upper"][i], "value": results["metric"][i]}
-        evaluation = Evaluation(**fields)
-        if results["failed"][i]:
-            evaluation.error = RuntimeError("the refit failed during the search.")
-        evaluations.append(evaluation)
-    return evaluations
+    return in_order(metric, np.unique(bounds))

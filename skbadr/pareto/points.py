@@ -29,6 +29,7 @@ from skbadr._warnings import hold_warnings, warn_user
 from skbadr.estimators.outcome import label_array
 from skbadr.estimators.scoring import DEFAULTS
 from skbadr.pareto.fits import fit_nearest
+from skbadr.pareto.visited import visited_by
 from skbadr.problem import UpperObjective
 from skbadr.result import Archive, non_dominated
 
@@ -130,17 +131,8 @@ class ParetoPath(Bunch):
         ValueError
             If the data do not have the cells that the model was fitted on.
         """
-        from skbadr.pareto.path import path_of
-
-        return path_of(
-            model,
-            X,
-            y,
-            sensitive_features=sensitive_features,
-            sample_weight=sample_weight,
-            bounds=bounds,
-            **fit_params,
-        )
+        given = {"sensitive_features": sensitive_features, "sample_weight": sample_weight}
+        return cls._make(*visited_by(model, X, y, bounds=bounds, **given, **fit_params))
 
     @classmethod
     def _make(cls, setup, visited, bounds):

@@ -7,9 +7,6 @@ from skbadr.partition.cells import (
     make_cells as make_cells,
 )
 from skbadr.partition.columns import select_columns as select_columns
-from skbadr.partition.dask_groups import read_groups as read_groups
-from skbadr.partition.dask_rows import DaskRows as DaskRows
-from skbadr.partition.dask_rows import read_rows as read_rows
 from skbadr.partition.groups import (
     Groups,
 )

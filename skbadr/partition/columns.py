@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from skbadr._dask import is_dask_array
-
 
 def select_columns(
     X: Any, columns: Any, *, feature_names: Any = None, argument: str = "sensitive_columns"
@@ -88,6 +86,4 @@ def _take(X, positions):
         if np.ndim(positions):
             return [[row[j] for j in positions] for row in X]
         return [row[positions] for row in X]
-    if is_dask_array(X):
-        return X[:, positions]
-    return np.asarray(X)[:, positions]
+    return np.take(X, positions, axis=1)  # which arrays of other packages do themselves

@@ -11,13 +11,12 @@ import numpy as np
 from sklearn import config_context, get_config
 from sklearn.utils import indexable
 
-from skbadr._dask import is_dask_array
 from skbadr._rows import rounded_sums
 from skbadr._sklearn import _num_samples, _safe_indexing
 from skbadr._typing import Array, FloatArray
 from skbadr._warnings import record_warnings
 from skbadr.losses import LOSSES
-from skbadr.lower_level import is_shared_map, release, respond_on_blocks
+from skbadr.lower_level import is_shared_map, release
 from skbadr.metrics.confident import ConfidentMetric
 from skbadr.metrics.joint_response import pick
 from skbadr.metrics.responses import get_response, predicts_likeliest
@@ -289,10 +288,9 @@ class Evaluator:
     def response_of(self, model: Any, rows: Array | None = None) -> Array:
         """Return what the metric takes of a model, on (some of) the rows of the first fold."""
         X = self.folds[0].X_final
-        whole = rows is None or is_dask_array(X)
-        part = self._responses(model, X if whole else _safe_indexing(indexable(X)[0], rows))
-        response = pick(self.metric, part)
-        return response[rows] if whole and rows is not None else response
+        if rows is not None:
+            X = _safe_indexing(indexable(X)[0], rows)
+        return pick(self.metric, self._responses(model, X))
 
     def _responses(self, model, X):
         """Return the response of each method; an own `predict_proba` where the metric takes it."""
@@ -320,15 +318,13 @@ class Evaluator:
 
     def _respond(self, model, X, method):
         data = self.evaluation_set
-        if is_dask_array(X):
-            respond = partial(get_response, response_method=method, task=data.task)
-            response = respond_on_blocks(model, X, respond)
-        else:
-            response = self.folds[0].lower_level.guard.call(
-                partial(get_response, model), X, response_method=method, task=data.task
-            )
         known, name = known_of(model)
+        response = self._raw(model, X, response_method=method, task=data.task)
         return code_response(response, _num_samples(X), method, data.classes, known, name)
+
+    def _raw(self, model, X, **asked):
+        """Return the response of a model as the model gives it."""
+        return self.folds[0].lower_level.guard.call(partial(get_response, model), X, **asked)
 
 
 def pooled_score(scores):

@@ -12,7 +12,7 @@ from skbadr.lower_level import LinearLowerLevel, find_family
 from skbadr.lower_level.leave_one_out import left_out_scores
 from skbadr.problem.evaluator import Evaluator, Fold
 from skbadr.problem.fold_fit import FoldFit
-from skbadr.problem.numbers import as_numbers, suits_dense
+from skbadr.problem.numbers import suits_dense
 
 if TYPE_CHECKING:
     from skbadr.metrics import EvaluationSet
@@ -71,7 +71,7 @@ def left_out_level(fold: Fold, data: EvaluationSet, cells: Cells) -> LinearLower
     family = find_family(lower.peeled.final, data.classes)
     if isinstance(family, str) or fold.X_final is not lower.X:
         return None
-    X = as_numbers(lower.X)
+    X = lower.numbers(lower.X)
     if sparse.issparse(X) and suits_dense(X, 1):
         X = X.toarray()
     y = np.asarray(lower.y, dtype=float) if data.classes is None else data.y

@@ -6,10 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils import check_array
 
-from skbadr._dask import is_dask_array
-from skbadr.lower_level import make_design
 from skbadr.lower_level.linear import DENSE_LIMIT
 
 if TYPE_CHECKING:
@@ -19,24 +16,15 @@ if TYPE_CHECKING:
 DENSER, MOST_BYTES = 4, 2**29
 
 
-def as_numbers(X: Any) -> Any:
-    """Return X as floats; the estimator's own validation would refuse what this refuses."""
-    if is_dask_array(X):
-        return make_design(X)
-    if sparse.issparse(X) or (isinstance(X, np.ndarray) and X.dtype.kind == "f"):
-        return X
-    return check_array(X, dtype="numeric", accept_sparse="csr")
-
-
 def for_search(X: Any, cells: Cells, single: bool, *, n_parts: int = 1) -> Any:
-    """Return X as floats, as a search passes over it.
+    """Return X as a search passes over it.
 
     Sparse data that dense take little more room for, as those of an encoder of categories, become
     dense: a pass then costs about as much, and Hessians far less.
 
     Parameters
     ----------
-    X : array-like or sparse matrix of shape (n, d)
+    X : ndarray, sparse matrix or Design of shape (n, d), of floats
     cells : Cells
         Of the rows.
     single : bool
@@ -48,7 +36,6 @@ def for_search(X: Any, cells: Cells, single: bool, *, n_parts: int = 1) -> Any:
     -------
     X : ndarray, sparse matrix or Design
     """
-    X = as_numbers(X)
     if sparse.issparse(X) and suits_dense(X, n_parts):
         X = X.toarray()
     if single and isinstance(X, np.ndarray) and _suits_single(X, cells):

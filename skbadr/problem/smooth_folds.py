@@ -9,7 +9,7 @@ import numpy as np
 
 from skbadr.lower_level import LinearLowerLevel, find_family
 from skbadr.lower_level.row_space import RowSpace, suits_row_space
-from skbadr.problem.numbers import as_numbers, for_search
+from skbadr.problem.numbers import for_search
 
 if TYPE_CHECKING:
     from skbadr.problem.evaluator import Evaluator, Fold
@@ -61,15 +61,16 @@ def read_fold(fold: Fold, evaluator: Evaluator, rows: slice, single: bool) -> Sm
     family = find_family(refit.peeled.final, classes)
     if isinstance(family, str):
         raise ValueError(family)
-    X, y, cells = refit.X, refit.y, refit.cells
+    X, y, cells = refit.numbers(refit.X), refit.y, refit.cells
     if classes is not None:
         y = evaluator.evaluation_set.y if fold.rows is None else np.searchsorted(classes, y)
     # What is trained on is what is evaluated, but for encoders that fit out of fold.
-    held_out = None if fold.rows is None and fold.X_final is X else fold.X_final
-    space = RowSpace(as_numbers(X)) if suits_row_space(family, X) else None
+    same = fold.rows is None and fold.X_final is refit.X
+    held_out = None if same else refit.numbers(fold.X_final)
+    space = RowSpace(X) if suits_row_space(family, X) else None
     if space is not None:
         X = space.rows
-        held_out = None if held_out is None else space.transform(as_numbers(held_out))
+        held_out = None if held_out is None else space.transform(held_out)
     large = cells.n_seen >= MANY_ROWS or space is not None
     rough = large and family.resolution > 0
     # Of few rows single precision saves little, and what it rounds off decides steps.
