@@ -46,10 +46,17 @@ def test_limits_enclose_the_rates_and_stay_within_what_they_can_be(z):
 
 def test_one_of_several_rates():
     for estimates in (RATES, Proportions(RATES.share, np.full(4, 40.0))):
-        own = estimates.of_rate(1)
-        assert own.center.shape == (1, 1, 4)
-        np.testing.assert_array_equal(own.center, RATES.center[:, 1:])
-        np.testing.assert_allclose(own.upper(Z), RATES.upper(Z)[:, 1:])
+        for number in (0, 1):
+            own = estimates.of_rate(number)
+            assert own.center.shape == (1, 1, 4)
+            np.testing.assert_array_equal(own.center[:, 0], RATES.center[:, number])
+            np.testing.assert_allclose(own.upper(Z)[:, 0], RATES.upper(Z)[:, number])
+
+
+def test_less_than_one_row_of_a_kind_is_not_none():
+    """Weighted rows count by an effective number, of which a share need not be a whole one."""
+    few = Proportions(np.array([0.5]), np.array([1.6]))
+    assert 0 < few.lower(Z)[0] < 0.5 < few.upper(Z)[0] < 1
 
 
 def test_functions_of_rates():
@@ -125,7 +132,7 @@ def mean_data(codes, weight=None):
 def test_moments_of_groups():
     rng = np.random.default_rng(0)
     codes = np.r_[np.repeat([0, 1], [30, 50]), 3]
-    values = np.r_[rng.gamma(2.0, size=30), rng.normal(size=50), 9.0]
+    values = np.r_[rng.gamma(2.0, size=30), 0.1 * rng.gamma(2.0, size=50), 9.0]
     for weight in (None, np.full(81, 0.3)):
         found = group_means(mean_data(codes, weight), values)
         assert found.center.shape == (1, 1, 3)  # the absent one is left out
@@ -137,6 +144,11 @@ def test_moments_of_groups():
             assert found.n_rows[0, 0, k] == pytest.approx(len(own))
         assert [part[0, 0, 2] for part in (found.deviation, found.skewness)] == [0.0, 0.0]
         assert found.n_rows[0, 0, 2] == pytest.approx(1.0)
+    weight = np.array([1.0, 1.0, 1.0, 3.0])
+    pair = group_means(mean_data([0, 0, 1, 1], weight), np.array([0.1, 0.4, 3.0, 9.0]))
+    assert pair.deviation[0, 0, 0] == pytest.approx(np.std([0.1, 0.4], ddof=1))
+    assert pair.n_rows[0, 0, 1] == pytest.approx(1.6)
+    assert pair.variance[0, 0, 1] == pytest.approx(pair.deviation[0, 0, 1] ** 2 / 1.6)
     alike = group_means(mean_data(np.zeros(9, int)), np.full(9, 2.0))
     assert (alike.deviation[0, 0, 0], alike.skewness[0, 0, 0]) == (0.0, 0.0)
 
