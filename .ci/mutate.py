@@ -36,16 +36,18 @@ TESTS = {
     "skbadr/metrics/confusion_rates.py": [*_METRICS, "surrogates"],
     "skbadr/metrics/contrasts.py": ["contrasts", "limits", "chosen_limits"],
     "skbadr/metrics/dependence.py": ["mistreatment", *_METRICS, "surrogates"],
-    "skbadr/metrics/encoding.py": ["mistreatment", *_METRICS],
-    "skbadr/metrics/evaluation_set.py": ["group_loss_gradients", *_METRICS],
-    "skbadr/metrics/group_losses.py": ["group_loss_gradients", "group_losses", "metrics"],
-    "skbadr/metrics/individual.py": [*_METRICS, "surrogates"],
+    "skbadr/metrics/encoding.py": ["mistreatment", *_METRICS, "combined_metric"],
+    "skbadr/metrics/evaluation_set.py": ["evaluation_set", "group_loss_gradients", *_METRICS],
+    "skbadr/metrics/group_losses.py": [
+        "group_loss_gradients", "group_losses", "group_harm", "metrics", "surrogates",
+    ],
+    "skbadr/metrics/individual.py": ["mistreatment", *_METRICS, "surrogates"],
     "skbadr/metrics/intervals.py": ["intervals", "limits"],
     "skbadr/metrics/predictions.py": [*_METRICS, "surrogates"],
     "skbadr/metrics/rates.py": [*_METRICS, "surrogates"],
     "skbadr/metrics/standard_error.py": ["report"],
     "skbadr/metrics/surrogates.py": ["surrogates"],
-}
+}  # fmt: skip
 # Those of many samples take too long to run two hundred times.
 FAST = (
     "not (metrics_fairlearn and test_rates) and not population and not implicit_solver_descends "
