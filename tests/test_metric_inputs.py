@@ -329,3 +329,18 @@ def test_a_partial_function_has_the_name_of_its_function():
     assert get_metric(functools.partial(share, of=1)).name == "share"
     with pytest.raises(TypeError, match="'share' must take"):
         get_metric(share)
+
+
+def test_outputs_of_several_methods_are_given_by_name():
+    """As each of the metrics that are combined takes its own."""
+    losses = get_metric("worst_group_loss", loss="log_loss")
+    both = get_metric({"demographic_parity": 0.2, losses: 0.5})
+    proba = np.array(PROBABILITIES)
+    data, response = encode(both, Y, {"predict": PREDICTED, "predict_proba": proba}, GROUPS)
+    assert data.y.tolist() == Y
+    assert response.outputs["predict"].tolist() == PREDICTED
+    two_columns = np.column_stack([1 - proba, proba])
+    assert response.outputs["predict_proba"].tolist() == two_columns.tolist()
+    for given in (PREDICTED, {"predict": PREDICTED}):
+        with pytest.raises(ValueError, match="pass y_pred as a dict of these"):
+            encode(both, Y, given, GROUPS)
