@@ -43,12 +43,6 @@ class SoftPredictions:
             expit(temperature * scores) if self.binary else softmax(temperature * scores, axis=1)
         )
 
-    def of_class(self, codes: Array) -> Array:
-        """Return each sample's membership in a class of its own, of shape (n,)."""
-        if self.binary:
-            return np.where(codes == 1, self.membership[:, 0], 1.0 - self.membership[:, 0])
-        return np.take_along_axis(self.membership, codes[:, None], axis=1)[:, 0]
-
     def pull_back(self, slope: Array) -> Array:
         """Return derivatives in the scores from those in the memberships, of shape (n, C)."""
         member = self.membership

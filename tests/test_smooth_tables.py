@@ -1,0 +1,59 @@
+"""Smooth confusion matrices and distances of distributions: against loops and fine grids."""
+
+import itertools
+
+import numpy as np
+import pytest
+from scipy.special import expit, softmax
+
+from skbadr.metrics import EvaluationSet, get_metric
+from skbadr.metrics.surrogates import SoftPredictions
+from skbadr.partition import Groups
+
+METHODS = ["between_groups", "to_overall"]
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_tables_share_rows_out_by_probabilities_at_a_temperature(n_classes):
+    rng = np.random.default_rng(0)
+    scores, y = rng.normal(size=(50, n_classes)), rng.integers(0, n_classes, 50)
+    if n_classes == 2:
+        scores = scores[:, :1]
+    rows = np.column_stack([0 * scores, scores]) if n_classes == 2 else scores
+    expected = softmax(1.7 * rows, axis=1)
+    soft = SoftPredictions(scores, 1.7)
+    codes, weight = rng.integers(0, 3, 50), rng.random(50)
+    for own in (None, weight):
+        data = EvaluationSet(y, Groups(codes, [*"abc"], ("g",)), np.arange(n_classes), own)
+        tables = soft.tables(data)
+        own = np.ones(50) if own is None else own
+        for g, c in itertools.product(range(3), range(n_classes)):
+            cell = (codes == g) & (y == c)
+            np.testing.assert_allclose(tables[g, c], own[cell] @ expected[cell], atol=1e-12)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("temperature", [1.0, 30.0])
+def test_smooth_distance_of_distributions_is_the_largest_of_a_fine_grid(
+    temperature, method, weighted
+):
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        n_groups = rng.integers(2, 5)
+        codes, n = rng.integers(0, n_groups, 300), 300
+        predicted = rng.normal(codes, 1.0 + codes) * rng.choice([0.1, 1.0, 10.0])
+        weight = rng.random(n) * (rng.random(n) < 0.9) if weighted else None
+        data = EvaluationSet(predicted, Groups(codes, [*range(n_groups)], ("g",)), None, weight)
+        own = np.ones(n) if weight is None else weight
+        blur = 8.0 / temperature
+        grid = np.linspace(predicted.min() - blur, predicted.max() + blur, 4000)
+        steps = expit(temperature * (grid - predicted[:, None]))
+        shares = np.array([np.average(steps[codes == g], axis=0, weights=own[codes == g])
+                           for g in range(n_groups)])  # fmt: skip
+        overall = np.average(steps, axis=0, weights=own)
+        far = np.ptp(shares, axis=0) if method == "between_groups" else np.abs(shares - overall)
+        metric = get_metric("kolmogorov_smirnov", "regression", method=method)
+        found = metric.surrogate(temperature).value(data, predicted)
+        # Steps as sharp as those of the exact metric have maxima between the thresholds.
+        assert found == pytest.approx(far.max(), abs=1e-3 if temperature == 1.0 else 1e-2)
