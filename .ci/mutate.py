@@ -179,16 +179,17 @@ def code_objects(code):
             yield from code_objects(part)
 
 
-def change_functions(path, tree):
-    """Give the functions of a file the code of a changed one."""
+def change_functions(functions, path, tree):
+    """Give those of some functions that are of a file the code of a changed one."""
     full = os.path.abspath(path)
     old = ast.parse(Path(path).read_text(encoding="utf-8"))
     pairs = zip(*(code_objects(compile(t, full, "exec")) for t in (old, tree)), strict=True)
-    changed = {(a.co_qualname, a.co_firstlineno): b for a, b in pairs if a != b}
-    for function in filter(lambda thing: isinstance(thing, types.FunctionType), gc.get_objects()):
+    changed = {(full, a.co_qualname, a.co_firstlineno): b for a, b in pairs if a != b}
+    for function in functions:
         code = function.__code__
-        if code.co_filename == full and (code.co_qualname, code.co_firstlineno) in changed:
-            function.__code__ = changed[code.co_qualname, code.co_firstlineno]
+        place = code.co_filename, code.co_qualname, code.co_firstlineno
+        if place in changed:
+            function.__code__ = changed[place]
 
 
 class Mutants:
@@ -206,6 +207,7 @@ class Mutants:
     def __init__(self, paths, options, out):
         self.paths, self.options, self.out = paths, options, out
         self.lines, self.seconds = {}, {}  # of each test
+        self.functions = []
         self.failed, self.is_enough = False, False
 
     @pytest.hookimpl(tryfirst=True)
@@ -236,7 +238,7 @@ class Mutants:
             limit = SECONDS + TIMES * int(sum(map(self.seconds.get, items)))
             resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
             if path is not None:
-                change_functions(path, tree)
+                change_functions(self.functions, path, tree)
             os._exit(not self.passes(items))
         _, status = os.waitpid(child, 0)
         return os.waitstatus_to_exitcode(status) == 0
@@ -266,31 +268,41 @@ class Mutants:
             if not passed:
                 print(f"{item.nodeid} does not pass as it is", file=self.out)
                 return True
+        self.functions = [
+            thing
+            for thing in gc.get_objects()
+            if isinstance(thing, types.FunctionType) and thing.__code__.co_filename in full
+        ]
+        gc.freeze()  # so that copies share what they do not change
         if not self.survives(session.items):
             print("the tests do not pass as they are, the quickest first", file=self.out)
             return True
         everything = [(path, *mutant) for path in self.paths for mutant in mutants(path)]
-        random.seed(self.options.seed)
-        n_chosen = min(self.options.mutants, len(everything))
-        chosen = sorted(random.sample(range(len(everything)), n_chosen))
         print(f"{len(everything)} mutants, {len(session.items)} tests", file=self.out)
+        self.is_enough = all([self.draw(everything, seed) for seed in self.options.seed])
+        return True
+
+    def draw(self, everything, seed):
+        """Return whether enough of some of the mutants are killed."""
+        random.seed(seed)
+        size = min(self.options.mutants, len(everything))
         n_alive, start = 0, time.monotonic()
-        for path, place, number in (everything[i] for i in chosen):
+        for k in sorted(random.sample(range(len(everything)), size)):
+            path, place, number = everything[k]
             lines, before, after, tree = break_at(path, place, number)
             if self.survives(self.tests_of(path, lines), path, tree):
                 n_alive += 1
                 print(f"survived: {path}:{lines[0]}: {before}  ->  {after}", file=self.out)
-        print(f"{n_chosen - n_alive} of {n_chosen} mutants killed, of {len(everything)}; "
-              f"{time.monotonic() - start:.0f} s", file=self.out)  # fmt: skip
-        self.is_enough = n_chosen - n_alive >= self.options.minimum * n_chosen
-        return True
+        seconds = time.monotonic() - start
+        print(f"seed {seed}: {size - n_alive} of {size} killed; {seconds:.0f} s", file=self.out)
+        return size - n_alive >= self.options.minimum * size
 
 
 def main():
     """Check as many mutants as asked for."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--mutants", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, nargs="+", default=[0])
     parser.add_argument("--minimum", type=float, default=0.9, help="share to be killed")
     parser.add_argument("--only", nargs="+", help="some files of TESTS")
     options = parser.parse_args()
