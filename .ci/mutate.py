@@ -117,7 +117,8 @@ def without_effect(tree):
         if name == "default_rng":  # one seed is as good as another
             nodes.update(call.args)
         if name == "reshape":  # any negative number stands for the length that is left
-            nodes.update(a.operand for a in call.args if isinstance(a, ast.UnaryOp))
+            within = (node for argument in call.args for node in ast.walk(argument))
+            nodes.update(node.operand for node in within if isinstance(node, ast.UnaryOp))
         for keyword in call.keywords:
             # An error in place of a mistake elsewhere; a copy where none is needed.
             copied = keyword.arg == "copy" and getattr(keyword.value, "value", None) is False
