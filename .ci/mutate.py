@@ -19,6 +19,7 @@ import gc
 import os
 import random
 import resource
+import signal
 import sys
 import time
 import types
@@ -49,9 +50,9 @@ TESTS = {
     "skbadr/metrics/surrogates.py": ["smooth_tables", "surrogates"],
 }  # fmt: skip
 # Those of many samples or long fits take too long to run two hundred times; some others are of
-# files that are not broken.
+# files that are not broken, and rows of a Polars table are never got in a copy of a process.
 SLOW = """(metrics_fairlearn and (test_rates or probabilities)) or (limits and population)
-or asked_for or are_resampled or worse_than_a_single or every_rate_has or held_out_rows
+or features_as_they_are or asked_for or are_resampled or worse_than_a_single or every_rate_has or held_out_rows
 or meta_learning or implicit_solver_descends or annealing
 or (group_losses and (own_loss or fit))"""
 # Limit of the processor's time for the tests of a mutant: these seconds, and times their own.
@@ -238,6 +239,7 @@ class Mutants:
         if child == 0:
             limit = SECONDS + TIMES * int(sum(map(self.seconds.get, items)))
             resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
+            signal.alarm(60 * limit)  # of what waits for ever
             if path is not None:
                 change_functions(self.functions, path, tree)
             os._exit(not self.passes(items))
