@@ -52,8 +52,8 @@ TESTS = {
 # Those of many samples or long fits take too long to run two hundred times; some others are of
 # files that are not broken, and rows of a Polars table are never got in a copy of a process.
 SLOW = """(metrics_fairlearn and (test_rates or probabilities)) or (limits and population)
-or features_as_they_are or asked_for or are_resampled or worse_than_a_single or every_rate_has or held_out_rows
-or meta_learning or implicit_solver_descends or annealing
+or features_as_they_are or asked_for or are_resampled or worse_than_a_single or every_rate_has
+or held_out_rows or meta_learning or implicit_solver_descends or annealing
 or (group_losses and (own_loss or fit))"""
 # Limit of the processor's time for the tests of a mutant: these seconds, and times their own.
 SECONDS, TIMES = 10, 2
