@@ -44,7 +44,9 @@ TESTS = {
     ],
     "skbadr/metrics/individual.py": ["mistreatment", *_METRICS, "surrogates"],
     "skbadr/metrics/intervals.py": ["intervals", "limits"],
-    "skbadr/metrics/predictions.py": [*_METRICS, "smooth_tables", "surrogates"],
+    "skbadr/metrics/predictions.py": [
+        *_METRICS, "group_loss_gradients", "smooth_tables", "surrogates",
+    ],
     "skbadr/metrics/rates.py": [*_METRICS, "surrogates"],
     "skbadr/metrics/standard_error.py": ["report"],
     "skbadr/metrics/surrogates.py": ["smooth_tables", "surrogates"],

@@ -4,9 +4,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.special import logsumexp
 
 from skbadr.metrics import EvaluationSet, GroupLossMetric
 from skbadr.metrics.group_losses import _harm, _nash, _ratio, _room
+from skbadr.metrics.predictions import KolmogorovSmirnovMetric
 from skbadr.partition import make_groups
 
 LOSSES = np.array([0.2, 0.5, 0.9])
@@ -27,6 +29,9 @@ def test_ratio(rho):
     assert value(LOSSES) == pytest.approx(4.5, rel=1e-9 if rho is None else 0.1)
     gradient = _ratio(metric, LOSSES, None, None)[1]
     np.testing.assert_allclose(gradient, differences(value, LOSSES), rtol=1e-5, atol=1e-6)
+    if rho is not None:
+        logs = rho * np.log(LOSSES)
+        assert value(LOSSES) == pytest.approx(np.exp((logsumexp(logs) + logsumexp(-logs)) / rho))
     assert np.isinf(value(np.array([0.0, 0.1, 0.2])))
     assert np.isnan(value(np.zeros(3)))
 
@@ -149,7 +154,7 @@ def test_losses_that_make_a_metric_undefined_are_named():
     data = EvaluationSet(np.array(Y), make_groups(GROUPS))
     ratio, same = loss_metric("group_loss_ratio"), np.array(Y)
     assert ratio.undefined_value(data, np.array(PREDICTED)) == []
-    (sentence,) = ratio.undefined_value(data, np.array([1.0, 2.0, 4.0, 6.0]))
+    (sentence,) = ratio.undefined_value(data, np.array([1.0, 2.0, 3.1, 4.0]))
     assert "group 'a' has no loss, so that the ratio to it is infinite" in sentence
     (sentence,) = ratio.undefined_value(data, same)
     assert "group 'a', 'b' has no loss, so that the ratio to it is undefined (NaN)" in sentence
@@ -158,3 +163,24 @@ def test_losses_that_make_a_metric_undefined_are_named():
     (sentence,) = welfare.undefined_value(data, np.array(PREDICTED))
     assert "group 'a' is no better off than without an agreement" in sentence
     assert welfare.value(data, np.array(PREDICTED)) == np.inf
+
+
+def test_metrics_of_one_loss_share_what_they_are_computed_from():
+    data, predicted = EvaluationSet(np.array(Y), make_groups(GROUPS)), np.array(PREDICTED)
+    gap, worst = loss_metric("group_loss_gap"), loss_metric("worst_group_loss")
+    other = GroupLossMetric("worst_group_loss", loss="squared_error")
+    assert gap.statistics_key == worst.statistics_key != other.statistics_key
+    statistics = gap.statistics(data, predicted)
+    assert worst.from_statistics(data, statistics) == worst.value(data, predicted) == 1.5
+
+
+def test_weighted_shares_of_errors_are_free_of_rounding():
+    """0.1 + 0.2 is 0.3, so that a bound of 0.3 is met."""
+    weight = np.array([0.1, 0.2, 0.7, 1.0])
+    data = EvaluationSet(np.zeros(4, int), make_groups(["a", "a", "a", "b"]), np.arange(2), weight)
+    worst = GroupLossMetric("worst_group_loss", loss="zero_one")
+    assert worst.value(data, np.array([1, 1, 0, 0])) == 0.3
+    assert data.confusion(np.array([1, 1, 0, 0]))[0, 0, 1] == 0.3
+    distance = KolmogorovSmirnovMetric()
+    data = EvaluationSet(np.zeros(4), data.groups, None, weight)
+    assert distance.value(data, np.array([1.0, 1.0, 0.0, 0.0])) == 0.3

@@ -132,6 +132,11 @@ def test_columns_of_probabilities_are_those_of_the_classes(y):
         metric(y, proba, sensitive_features=GROUPS)
 
 
+def test_scores_have_one_or_two_dimensions():
+    with pytest.raises(ValueError, match=r"or \(n, C\), got float64 of shape \(6, 2, 2\)"):
+        get_metric("roc_auc_score_group_min")(Y, np.ones((6, 2, 2)), sensitive_features=GROUPS)
+
+
 def test_one_column_of_probabilities_is_for_two_classes():
     with pytest.raises(ValueError, match="of 2 classes, but y_true holds 3"):
         get_metric("worst_group_loss", loss="log_loss")(

@@ -60,6 +60,8 @@ def test_smooth_distance_of_distributions_is_the_largest_of_a_fine_grid(
         found = metric.surrogate(temperature).value(data, predicted)
         # Steps as sharp as those of the exact metric have maxima between the thresholds.
         assert found == pytest.approx(far.max(), abs=1e-3 if temperature == 1.0 else 1e-2)
+        again = metric.surrogate(7.0).surrogate(temperature)  # as annealing goes on
+        assert again.value(data, predicted) == found
 
 
 def test_kinks_of_means_of_predictions():

@@ -246,8 +246,7 @@ class KolmogorovSmirnovSurrogate(FairnessMetric):
         # Steps are blurred: the best threshold may lie a little outside the predictions.
         blur = 4.0 / self.temperature
         shares = np.cumsum(table.sum(axis=0)) / table.sum()
-        quantiles = np.searchsorted(shares, np.linspace(0.0, 1.0, N_THRESHOLDS)[1:-1])
-        inside = np.minimum(quantiles, N_BINS - 1)
+        inside = np.searchsorted(shares, np.linspace(0.0, 1.0, N_THRESHOLDS)[1:-1])
         grid = np.unique(np.r_[low - blur, low, edges[1:][inside], high, high + blur])
         middles = 0.5 * (edges[1:] + edges[:-1])
         steps = expit(self.temperature * (grid - middles[:, None]))
