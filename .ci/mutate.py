@@ -1,7 +1,7 @@
 """Mutation spot checks: break the metrics and the weights in one place, and run their tests.
 
 Usage, at the root of the repository, with the extra test installed, on Linux or macOS:
-python .ci/mutate.py [--mutants 200] [--seed 0] [--minimum 0.9] [--only PATH]
+python .ci/mutate.py [--mutants 200] [--seed 0 ...] [--minimum 0.9] [--only PATH ...]
 
 A mutant changes one comparison, operator, number, condition or returned value of a file of TESTS.
 Of the tests named there those are run on it that come by its line, the quickest first. A mutant

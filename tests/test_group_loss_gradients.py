@@ -30,8 +30,10 @@ def test_ratio(rho):
     gradient = _ratio(metric, LOSSES, None, None)[1]
     np.testing.assert_allclose(gradient, differences(value, LOSSES), rtol=1e-5, atol=1e-6)
     if rho is not None:
-        logs = rho * np.log(LOSSES)
-        assert value(LOSSES) == pytest.approx(np.exp((logsumexp(logs) + logsumexp(-logs)) / rho))
+        near = np.array([0.5, 0.52, 0.55])
+        logs = rho * np.log(near)
+        expected = np.exp((logsumexp(logs) + logsumexp(-logs)) / rho)
+        assert value(near) == pytest.approx(expected)
     assert np.isinf(value(np.array([0.0, 0.1, 0.2])))
     assert np.isnan(value(np.zeros(3)))
 
@@ -140,6 +142,8 @@ def test_what_is_known_of_a_metric():
         assert metric.kinked is False
     assert GroupLossMetric("worst_group_loss", loss="squared_error").kinked
     assert not GroupLossMetric("mean_loss", loss="squared_error").kinked
+    assert loss_metric("worst_group_loss").surrogate(rho=5.0).rho == 5.0
+    assert loss_metric("worst_group_loss", ball="kl").surrogate(rho=5.0).rho is None  # is smooth
     assert loss_metric("group_loss_gap").differentiable
     assert not GroupLossMetric("group_loss_gap", loss="zero_one").differentiable
     assert loss_metric("worst_group_loss").additive
