@@ -43,7 +43,7 @@ def project_simplex(point: ArrayLike, *, minimum: Float = 0.0) -> FloatArray:
     mass = 1.0 - n_cells * minimum
     if minimum < 0 or mass < 0:
         raise ValueError(f"minimum must lie in [0, 1/K] = [0, {1 / n_cells:.3g}], got {minimum}.")
-    shifted = np.atleast_2d(point) - minimum
+    shifted = np.atleast_2d(point)
     # A common offset cancels in the projection, and coordinates more than 1 below the largest
     # end at the floor: so huge ones stay accurate.
     with np.errstate(over="ignore"):

@@ -1,6 +1,7 @@
 """Projection onto the simplex with a floor."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.optimize import minimize
 
-from skbadr._simplex import project_simplex
+from skbadr._simplex import from_log_coordinates, log_coordinates, project_simplex
 
 
 def project_by_enumeration(point, minimum):
@@ -111,3 +112,32 @@ def test_input_is_not_changed():
     point = np.array([3.0, 1.0])
     assert project_simplex(point).tolist() == [1.0, 0.0]
     assert point.tolist() == [3.0, 1.0]
+
+
+positive = hnp.arrays(float, (3, 5), elements=st.floats(1e-6, 1.0))
+
+
+@given(positive, hnp.arrays(float, 5, elements=st.floats(1e-3, 1.0)))
+def test_log_coordinates_are_a_chart_of_the_simplex(weights, shares):
+    """Centred logarithms of odds against the shares, of one point or of one per row, and back."""
+    weights = weights / weights.sum(axis=1, keepdims=True)
+    shares = shares / shares.sum()
+    t = log_coordinates(weights, shares)
+    for own, coordinates in zip(weights, t, strict=True):
+        logs = [math.log(w / s) for w, s in zip(own, shares, strict=True)]
+        np.testing.assert_allclose(coordinates, np.subtract(logs, np.mean(logs)), atol=1e-9)
+        np.testing.assert_allclose(log_coordinates(own, shares), coordinates, atol=1e-12)
+        np.testing.assert_allclose(from_log_coordinates(coordinates, shares), own, rtol=1e-9)
+    np.testing.assert_allclose(from_log_coordinates(t, shares), weights, rtol=1e-9)
+    np.testing.assert_allclose(log_coordinates(shares, shares), 0.0, atol=1e-12)
+
+
+def test_log_coordinates_hold_at_the_border_and_far_away():
+    shares = np.array([0.2, 0.3, 0.5])
+    t = log_coordinates(np.array([0.0, 0.4, 0.6]), shares)
+    assert np.isfinite(t).all() and t[0] < t[1:].min() - 100
+    np.testing.assert_allclose(from_log_coordinates(t, shares), [0.0, 0.4, 0.6], atol=1e-12)
+    far = from_log_coordinates(np.array([[900.0, -900.0, 900.0], [-900.0, -900.0, -901.0]]), shares)
+    last = 0.5 * np.exp(-1)
+    expected = [[2 / 7, 0.0, 5 / 7], np.array([0.2, 0.3, last]) / (0.5 + last)]
+    np.testing.assert_allclose(far, expected, rtol=1e-9)

@@ -68,13 +68,13 @@ def largest(values: Array, rho: Float | None = None) -> tuple[Array, Array]:
     if rho is None:
         filled = np.where(np.isnan(values), -np.inf, values)
         winner = np.argmax(filled, axis=0)
-        gradient = (np.arange(len(values)).reshape(-1, *[1] * top.ndim) == winner) * 1.0
+        gradient = np.equal.outer(np.arange(len(values)), winner)
         return top, np.where(np.isnan(top), 0.0, gradient)
     with np.errstate(invalid="ignore"):
         weight = np.exp(rho * (values - top))
     weight = np.where(np.isnan(weight), 0.0, weight)
     total = weight.sum(axis=0)
-    safe = np.where(total > 0, total, 1.0)
+    safe = np.maximum(total, 1.0)  # the largest counts 1; 0 is the total of NaN alone
     return top + np.log(safe) / rho, weight / safe
 
 
@@ -148,12 +148,10 @@ def _ratio(by_group, overall):
             ratio = np.where(above, 1.0 / ratio, ratio)
             value, which = smallest(ratio)
             slope = np.where(above, -ratio / by_group, 1.0 / overall)
-            gradient = np.where(which > 0, which * slope, 0.0)
+            gradient = which * slope
             sign = np.where(above, 1.0, -1.0)
-            by_overall = (which * np.where(which > 0, sign * ratio, 0.0)).sum(axis=0) / overall
-    defined = np.isfinite(value)
-    finite = np.where(defined & np.isfinite(gradient), gradient, 0.0)
-    return value, finite, np.where(defined & np.isfinite(by_overall), by_overall, 0.0)
+            by_overall = np.where(which > 0, sign * ratio, 0.0).sum(axis=0) / overall
+    return value, *(np.where(np.isfinite(part), part, 0.0) for part in (gradient, by_overall))
 
 
 def combine(

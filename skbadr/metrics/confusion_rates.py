@@ -37,7 +37,7 @@ def _total(table):
 
 def _selection(table):
     selected = _sum(table, -2)
-    return selected, _sum(selected, -1)[..., None] * np.ones(table.shape[-1])
+    return selected, np.broadcast_to(_sum(selected, -1)[..., None], selected.shape)
 
 
 def _true_positive(table):

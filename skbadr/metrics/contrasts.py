@@ -169,6 +169,7 @@ def largest_error(comparisons, z, kept=None):
     comparisons : list of Comparisons
         Of one table each.
     z : float
+        At least 0.
     kept : list of ndarray of shape (m, K), bool, or None, default=None
         Comparisons that count; None: all.
     """
@@ -182,8 +183,8 @@ def largest_error(comparisons, z, kept=None):
     if n_numbers * N_ERROR_DRAWS > MOST_NUMBERS:
         return bonferroni
     rng = np.random.default_rng(0)
-    worst = np.full(N_ERROR_DRAWS, -np.inf)
+    worst = np.zeros(N_ERROR_DRAWS)
     for comparison, own in zip(comparisons, kept, strict=True):
-        errors = np.where(own, comparison.errors(rng, N_ERROR_DRAWS), -np.inf)
+        errors = np.where(own, comparison.errors(rng, N_ERROR_DRAWS), 0.0)
         worst = np.maximum(worst, errors.max(axis=(1, 2)))
     return float(np.clip(np.quantile(worst, ndtr(z)), z, bonferroni))

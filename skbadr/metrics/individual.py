@@ -144,11 +144,11 @@ class _ExponentialSums:
 
     def __init__(self, y):
         self.y = y
-        span = y[-1] - y[0] if len(y) else 0.0
+        span = y[-1] - y[0]
         self.recursive = span > STRETCH * max(1, len(y) // 500)
         if self.recursive:
             return
-        edges = np.arange(STRETCH, span, STRETCH) + y[0] if len(y) else []
+        edges = np.arange(STRETCH, span, STRETCH) + y[0]
         cuts = np.unique(np.r_[0, np.searchsorted(y, edges), len(y)])
         self.parts = [slice(a, b) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
         self.scale = np.empty(len(y))
@@ -188,7 +188,7 @@ def _solve_recursion(y, values):
     """
     decay = np.exp(-np.diff(y))
     band = np.ones((2, len(y)))
-    band[1, :-1], band[1, -1] = -decay, 0.0
+    band[1, :-1] = -decay
     left = solve_banded((1, 0), band, values, check_finite=False)
     band[1, :-1] = -decay[::-1]
     right = solve_banded((1, 0), band, values[::-1], check_finite=False)[::-1]

@@ -208,7 +208,7 @@ def group_means(data, values):
     data : EvaluationSet
     values : ndarray of shape (n,)
     """
-    center, deviation, third = data.group_means(values), 0.0, 0.0
+    center = data.group_means(values)
     from_mean = values - center[data.groups.codes]
     n_rows = effective_rows(data.group_totals, data.squared_totals)
     spread = data.group_means(from_mean**2)

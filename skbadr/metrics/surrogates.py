@@ -43,12 +43,6 @@ class SoftPredictions:
             expit(temperature * scores) if self.binary else softmax(temperature * scores, axis=1)
         )
 
-    def of_class(self, codes: Array) -> Array:
-        """Return each sample's membership in a class of its own, of shape (n,)."""
-        if self.binary:
-            return np.where(codes == 1, self.membership[:, 0], 1.0 - self.membership[:, 0])
-        return np.take_along_axis(self.membership, codes[:, None], axis=1)[:, 0]
-
     def pull_back(self, slope: Array) -> Array:
         """Return derivatives in the scores from those in the memberships, of shape (n, C)."""
         member = self.membership
@@ -252,8 +246,7 @@ class KolmogorovSmirnovSurrogate(FairnessMetric):
         # Steps are blurred: the best threshold may lie a little outside the predictions.
         blur = 4.0 / self.temperature
         shares = np.cumsum(table.sum(axis=0)) / table.sum()
-        quantiles = np.searchsorted(shares, np.linspace(0.0, 1.0, N_THRESHOLDS)[1:-1])
-        inside = np.minimum(quantiles, N_BINS - 1)
+        inside = np.searchsorted(shares, np.linspace(0.0, 1.0, N_THRESHOLDS)[1:-1])
         grid = np.unique(np.r_[low - blur, low, edges[1:][inside], high, high + blur])
         middles = 0.5 * (edges[1:] + edges[:-1])
         steps = expit(self.temperature * (grid - middles[:, None]))

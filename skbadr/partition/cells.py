@@ -245,7 +245,7 @@ def target_bins(y: Array, base_weight: FloatArray, n_bins: int) -> tuple[IntArra
     levels = cumulative[-1] * np.arange(1, n_bins) / n_bins
     # The smallest y at which the weighted distribution function reaches the level.
     positions = np.searchsorted(cumulative, levels * (1 - 1e-12), side="left")
-    edges = np.unique(y[order[np.minimum(positions, len(y) - 1)]])
+    edges = np.unique(y[order[positions]])
     edges = edges[edges < np.max(y, where=base_weight > 0, initial=-np.inf)]
     return np.searchsorted(edges, y, side="left"), bin_labels(edges)
 
@@ -272,7 +272,7 @@ def _group_target_cells(groups, targets, target_labels, base_weight):
     n_targets = len(target_labels)
     pair = groups.codes * n_targets + targets
     present = np.flatnonzero(np.bincount(pair, minlength=len(groups.labels) * n_targets))
-    table = np.full(len(groups.labels) * n_targets, -1, dtype=np.intp)
+    table = np.zeros(len(groups.labels) * n_targets, dtype=np.intp)
     table[present] = np.arange(len(present))
     codes = table[pair]
     group_of_cell, target_of_cell = np.divmod(present, n_targets)

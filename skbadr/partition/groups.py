@@ -216,17 +216,17 @@ def _encode_pandas(series):
 
 def _encode_integers(values):
     low, high = int(values.min()), int(values.max())
-    if high - low > max(4 * len(values), 1 << 16) or high > np.iinfo(np.intp).max:
+    if high - low > max(4 * len(values), 1 << 16):
         return _encode_by_sorting(values)
     offset = values.astype(np.intp, copy=False)
-    if low:
-        offset = offset - low
+    if low:  # beyond 64 bits with a sign both wrap, and their difference is right
+        offset = offset - values.min().astype(np.intp)
     present = np.flatnonzero(np.bincount(offset))
     if len(present) == present[-1] + 1:  # consecutive integers are codes already
-        return offset, (present + low).tolist()
+        return offset, [low + step for step in present.tolist()]
     table = np.zeros(high - low + 1, dtype=np.intp)
     table[present] = np.arange(len(present))
-    return table[offset], (present + low).tolist()
+    return table[offset], [low + step for step in present.tolist()]
 
 
 def _encode_by_sorting(values):

@@ -13,7 +13,7 @@ from sklearn.tree import DecisionTreeClassifier
 from skbadr import BADRClassifier, BADRRegressor
 from skbadr.metrics import EvaluationSet, get_metric, get_metric_names, make_fairness_metric
 from skbadr.metrics.standard_error import standard_error
-from skbadr.partition import make_groups
+from skbadr.partition import Groups, make_groups
 
 X, Y, GROUP = make_people()
 LARGE = make_people(4000)
@@ -303,3 +303,74 @@ def test_crossed_features_reach_functions():
     model = BADRRegressor(metric=make_fairness_metric(gap), max_iter=3)
     model.fit(X, Y.astype(float), sensitive_features=features)
     assert model.metric_standard_error_ > 0
+
+
+def test_few_rows_all_alike_count_as_one_more_of_any_kind():
+    """Of 0 in 5, with one row more that is half of each kind: (0 + 1/2) / (5 + 1)."""
+    groups, predicted = binary([("a", 0, 5), ("b", 100, 400)])
+    share = 0.5 / 6
+    exact = np.sqrt(share * (1 - share) / 5 + var(100, 400))
+    error = error_of("demographic_parity", data_of(groups, np.arange(405) % 2), predicted)
+    assert error == pytest.approx(exact, rel=1e-3)
+
+
+def test_errors_know_no_unit_of_weights_nor_groups_that_are_absent():
+    groups, predicted = binary([("a", 50, 200), ("b", 100, 300)])
+    y = np.arange(500) % 2
+    once = error_of("demographic_parity", data_of(groups, y), predicted)
+    small = data_of(groups, y, np.full(500, 1e-4))
+    assert error_of("demographic_parity", small, predicted) == pytest.approx(once)
+    absent = EvaluationSet(y, Groups(small.groups.codes, [*"abc"], ("g",)), np.arange(2))
+    assert error_of("demographic_parity", absent, predicted) == pytest.approx(once)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_of_few_rows_each_is_left_out_once(weighted):
+    rng = np.random.default_rng(0)
+    n = 16
+    groups, y, scores = np.arange(n) % 2, rng.integers(0, 2, n), rng.normal(size=n)
+    weight = rng.integers(0, 3, n).astype(float) if weighted else None
+    data = EvaluationSet(y, make_groups(groups), np.arange(2), weight)
+    metric = get_metric("covariance")
+
+    def value(kept):
+        own = None if weight is None else weight[kept]
+        return metric(y[kept], scores[kept], sensitive_features=groups[kept], sample_weight=own)
+
+    used = np.arange(n) if weight is None else np.flatnonzero(weight)
+    values = [value(np.isin(np.arange(n), np.delete(used, i))) for i in range(len(used))]
+    expected = np.sqrt((len(used) - 1) * np.var(values))
+    assert standard_error(metric, data, response=scores) == pytest.approx(expected)
+    function = lambda rows: scores[rows]  # noqa: E731
+    assert standard_error(metric, data, response=function) == pytest.approx(expected)
+    assert np.isnan(standard_error(metric, data))
+    assert np.isnan(standard_error(metric, data.take(used[:1]), response=scores[used[:1]]))
+
+
+def test_the_error_of_many_rows_is_that_of_means():
+    """Also where some of the rows stand for all: of 20,000 rows 5,000 are looked at."""
+    rng = np.random.default_rng(0)
+    metric = get_metric("demographic_parity", "regression")
+    for n in (2000, 20_000):
+        groups, predicted = rng.integers(0, 2, n), rng.normal(size=n)
+        predicted += groups
+        data = EvaluationSet(predicted, make_groups(groups))
+        exact = np.sqrt(sum(predicted[groups == g].var() / (groups == g).sum() for g in (0, 1)))
+        assert standard_error(metric, data, response=predicted) == pytest.approx(exact, rel=0.4)
+
+
+def test_functions_are_asked_ten_times_with_the_features_of_the_rows():
+    seen = []
+
+    def gap(y_true, y_pred, *, sensitive_features):
+        assert len(y_true) == len(y_pred) == len(sensitive_features)
+        seen.append(np.bincount(sensitive_features))
+        means = [y_pred[sensitive_features == g].mean() for g in (0, 1)]
+        return abs(means[0] - means[1])
+
+    groups, predicted = np.repeat([0, 1], [300, 100]), np.tile([0.0, 1.0, 1.0, 1.0], 100)
+    data = data_of(groups, predicted.astype(int))
+    metric = get_metric(make_fairness_metric(gap), "classification")
+    error = standard_error(metric, data, response=predicted.astype(int))
+    assert [counts.tolist() for counts in seen] == [[270, 90]] * 10  # every group is spread
+    assert error == pytest.approx(np.sqrt(0.1875 / 300 + 0.1875 / 100), rel=0.6)

@@ -140,3 +140,17 @@ def test_one_value_is_itself():
     value, gradient = combine(np.full((2, 1), np.nan), "mean", greater_is_better=True)
     assert np.isnan(value).all()
     assert not gradient.any()
+
+
+@pytest.mark.parametrize("rho", [None, 10.0])
+def test_ratios_that_are_undefined_move_with_nothing(rho):
+    """Neither with the groups' values nor with the overall one; others are not touched."""
+    by_group = np.array([[0.0, 0.0, 0.5], [0.0, 0.0, np.nan]])
+    overall = np.array([0.0, 0.5, 0.25])
+    value, gradient, by_overall = aggregate_with_gradient(by_group, overall, "ratio", rho)
+    np.testing.assert_array_equal(value[[0, 2]], [np.nan, value[2]])
+    assert not gradient[:, :1].any() and not by_overall[0]
+    assert np.isfinite(gradient).all() and np.isfinite(by_overall).all()
+    assert gradient[0, 2] < 0 < by_overall[2]
+    if rho is not None:
+        assert np.isnan(value[1]) and not gradient[:, 1].any() and not by_overall[1]

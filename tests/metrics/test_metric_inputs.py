@@ -132,6 +132,11 @@ def test_columns_of_probabilities_are_those_of_the_classes(y):
         metric(y, proba, sensitive_features=GROUPS)
 
 
+def test_scores_have_one_or_two_dimensions():
+    with pytest.raises(ValueError, match=r"or \(n, C\), got float64 of shape \(6, 2, 2\)"):
+        get_metric("roc_auc_score_group_min")(Y, np.ones((6, 2, 2)), sensitive_features=GROUPS)
+
+
 def test_one_column_of_probabilities_is_for_two_classes():
     with pytest.raises(ValueError, match="of 2 classes, but y_true holds 3"):
         get_metric("worst_group_loss", loss="log_loss")(
@@ -329,3 +334,18 @@ def test_a_partial_function_has_the_name_of_its_function():
     assert get_metric(functools.partial(share, of=1)).name == "share"
     with pytest.raises(TypeError, match="'share' must take"):
         get_metric(share)
+
+
+def test_outputs_of_several_methods_are_given_by_name():
+    """As each of the metrics that are combined takes its own."""
+    losses = get_metric("worst_group_loss", loss="log_loss")
+    both = get_metric({"demographic_parity": 0.2, losses: 0.5})
+    proba = np.array(PROBABILITIES)
+    data, response = encode(both, Y, {"predict": PREDICTED, "predict_proba": proba}, GROUPS)
+    assert data.y.tolist() == Y
+    assert response.outputs["predict"].tolist() == PREDICTED
+    two_columns = np.column_stack([1 - proba, proba])
+    assert response.outputs["predict_proba"].tolist() == two_columns.tolist()
+    for given in (PREDICTED, {"predict": PREDICTED}):
+        with pytest.raises(ValueError, match="pass y_pred as a dict of these"):
+            encode(both, Y, given, GROUPS)

@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 
 from skbadr._rows import STEP_ROWS
 from skbadr.partition import Cells, make_cells, make_groups
-from skbadr.partition.cells import target_bins
+from skbadr.partition.cells import cells_of_pairs, target_bins
 
 GROUPS = make_groups(["f", "m", "m", "f", "m"])
 Y = np.array([0, 1, 0, 0, 1])
@@ -242,3 +242,45 @@ def test_only_rows_that_weigh_are_seen():
     cells = make_cells("group", Y, GROUPS, weight, classes=CLASSES)
     assert cells.n_seen == 3
     assert cells.take(slice(0, 2)).n_seen == 1
+
+
+def test_rows_by_cell_are_a_shuffled_list_of_those_that_weigh():
+    """Every tenth of them is a tenth of each cell, also of data that repeat themselves."""
+    n = 3000
+    groups = make_groups(np.arange(n) % 3)
+    weight = np.where(np.arange(n) % 7 == 0, 0.0, 2.0)
+    cells = make_cells("group", np.zeros(n, int), groups, weight, classes=CLASSES)
+    rows = cells.by_cell
+    assert np.sort(rows).tolist() == np.flatnonzero(weight).tolist()
+    assert (np.diff(cells.codes[rows]) >= 0).all()
+    tenth = rows[::10]
+    np.testing.assert_allclose(np.bincount(cells.codes[tenth]), len(rows) / 30, atol=1)
+    for k in range(3):
+        own = tenth[cells.codes[tenth] == k]
+        assert 0.3 < np.mean(own < n / 2) < 0.7 and (np.diff(own) < 0).any()
+    again = make_cells("group", np.zeros(n, int), groups, weight, classes=CLASSES)
+    assert again.by_cell.tolist() == rows.tolist()
+    heavy = make_cells("group", np.zeros(n, int), groups, np.ones(n), classes=CLASSES)
+    assert np.sort(heavy.by_cell).tolist() == list(range(n))
+
+
+@pytest.mark.parametrize("partition", ["group", "group_target"])
+def test_cells_of_pairs_are_those_of_the_samples(partition):
+    """As where rows are elsewhere, and only the weights of group and class are known."""
+    weight = np.arange(1.0, 6.0)
+    expected = make_cells(partition, Y, GROUPS, weight, classes=CLASSES)
+    table, present = np.zeros((2, 2)), np.zeros((2, 2), dtype=bool)
+    np.add.at(table, (GROUPS.codes, Y), weight)
+    present[GROUPS.codes, Y] = True
+    cell_of, cells = cells_of_pairs(partition, GROUPS, CLASSES.tolist(), table, present)
+    assert cells.labels == expected.labels
+    assert cells.totals.tolist() == expected.totals.tolist()
+    assert cell_of[2 * GROUPS.codes + Y].tolist() == expected.codes.tolist()
+    assert cell_of[1] == -1  # no (f, yes) occurs
+    with pytest.raises(ValueError, match="zero for every sample of the cell"):
+        cells_of_pairs(partition, GROUPS, CLASSES.tolist(), 0 * table, present)
+
+
+def test_a_mean_of_an_empty_cell_is_nan():
+    cells = make_cells("group", Y, GROUPS, ONES, classes=CLASSES).take(np.array([1, 2]))
+    np.testing.assert_array_equal(cells.means(np.array([1.0, 3.0])), [np.nan, 2.0])

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import sparse
 
-from skbadr.partition import make_groups
-from skbadr.partition.groups import check_sizes, label_array
+from skbadr.partition import cross_with_control, make_groups
+from skbadr.partition.groups import _encode_few_strings, check_sizes, is_missing, label_array
 
 VALUES = ["b", "a", "b", "c"]
 SHUFFLED = [7, 7, -1, 0]  # an index, with a repeated label, that must not matter
@@ -56,7 +56,8 @@ def test_names_of_columns_are_kept(features):
 
 
 def test_unnamed_column_is_named_after_the_argument():
-    assert make_groups(VALUES, argument="sensitive_columns").names == ("sensitive_columns",)
+    for values in (VALUES, np.array(VALUES)[:, None]):
+        assert make_groups(values, argument="sensitive_columns").names == ("sensitive_columns",)
 
 
 DATES = [dt.datetime(2021, 5, 1), dt.datetime(2019, 5, 1), dt.datetime(2021, 5, 1)]
@@ -81,6 +82,9 @@ DTYPES = {
     "microseconds": (np.array(DATES, dtype="M8[us]"), DATES[1::-1]),
     "nanoseconds": (np.array(DATES, dtype="M8[ns]"), DATES[1::-1]),
     "below microseconds": (np.array([7, 6], dtype="M8[ns]"), list(np.array([6, 7], "M8[ns]"))),
+    "some below microseconds": (
+        np.array([7, 6000], dtype="M8[ns]"), list(np.array([7, 6000], "M8[ns]"))
+    ),
     "timedelta": (pd.Series(pd.to_timedelta([2, 1], unit="D")), [dt.timedelta(1), dt.timedelta(2)]),
     "pandas dates": (pd.Series(DATES), DATES[1::-1]),
     "pandas Int64": (pd.Series([3, 1, 3], dtype="Int64"), [1, 3]),
@@ -253,6 +257,7 @@ REFUSED = {
     "no column": (pd.DataFrame(index=[0, 1]), "no column"),
     "empty dict": ({}, "no column"),
     "ragged rows": ([("f", "x"), ("m",)], "rows .* same length"),
+    "a row beside numbers": ([3, ("m", "x")], "rows .* same length"),
     "values beside rows": (["f", ("m", "x")], "rows .* same length"),
     "unhashable": ([{"sex": "f"}, {"sex": "m"}], "hashable"),
     "unhashable in pandas": (pd.Series([{"sex": "f"}, {"sex": "m"}]), "hashable"),
@@ -265,6 +270,40 @@ REFUSED = {
 def test_refusals(features, message):
     with pytest.raises(ValueError, match=message):
         make_groups(features)
+
+
+def test_a_name_for_values_is_answered_with_where_names_go():
+    with pytest.raises(ValueError, match="'sex': name a column of X by sensitive_columns"):
+        make_groups("sex")
+    for features, argument in (("sex", "control_features"), (3, "sensitive_features")):
+        with pytest.raises(ValueError, match=f"got {features!r}\\.$"):
+            make_groups(features, argument=argument)
+
+
+def test_one_row_of_several_columns():
+    assert make_groups([["f", 30]]).labels == [("f", 30)]
+
+
+def test_few_kinds_of_strings_are_compared():
+    """Many are hashed, which takes ten times as long of few."""
+    codes, labels = _encode_few_strings(np.array(["b", "a", "b"]))
+    assert codes.tolist() == [1, 0, 1]
+    assert labels == ["a", "b"]
+    kinds = np.array([f"k{i:02}" for i in range(17)])
+    assert _encode_few_strings(kinds[:16])[0].tolist() == list(range(16))
+    assert _encode_few_strings(kinds) == (None, None)
+
+
+class Incomparable:
+    def __ne__(self, other):
+        raise TypeError("not comparable")
+
+    __hash__ = object.__hash__
+
+
+@pytest.mark.parametrize("label", ["", 0, (1, 2), np.inf, np.arange(2), Incomparable()])
+def test_what_is_not_missing(label):
+    assert is_missing(label) is False
 
 
 def test_empty():
@@ -298,6 +337,35 @@ def test_labels_as_an_array():
     mixed = label_array([1, "a"])
     assert mixed.dtype == object
     assert mixed.tolist() == [1, "a"]
+    assert label_array([("a", 1), "b"]).tolist() == [("a", 1), "b"]
     crossed = label_array([("a", 1), ("b", 2)])
     assert crossed.shape == (2,)
     assert crossed.tolist() == [("a", 1), ("b", 2)]
+
+
+@pytest.mark.parametrize("features", [["f", "m", "m", "f"], COLUMNS])
+@pytest.mark.parametrize(
+    "control", [[3, 1, 2, 3], {"age": [2, 1, 1, 2], "job": ["x", "y", "x", "x"]}]
+)
+def test_groups_within_strata(features, control):
+    """The groups of all columns together, of which the last are known to be control features."""
+    groups = make_groups(features)
+    crossed = cross_with_control(groups, control, "control_features")
+    columns = [*(features.values() if isinstance(features, dict) else [features])]
+    others = [*(control.values() if isinstance(control, dict) else [control])]
+    rows = list(zip(*columns, *others, strict=True))
+    assert crossed.labels == sorted(set(rows))
+    assert [crossed.labels[code] for code in crossed.codes] == rows
+    assert crossed.n_control == len(others)
+    assert crossed.names == (
+        *groups.names,
+        *(control if isinstance(control, dict) else ["control_features"]),
+    )
+    part = crossed.take(np.array([2, 0]))
+    assert [crossed.labels[code] for code in part.codes] == [rows[2], rows[0]]
+    assert part.n_control == len(others)
+
+
+def test_strata_are_one_per_sample():
+    with pytest.raises(ValueError, match="control_features has 3 rows but there are 4 samples"):
+        cross_with_control(make_groups(VALUES), [1, 2, 3], "control_features")
