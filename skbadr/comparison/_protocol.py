@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import time
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier
@@ -34,21 +33,15 @@ from skbadr.metrics.sliced import sliced
 from skbadr.partition import cross_with_control, make_groups
 
 from ._audits import audit_method
+from ._bounds import bound_in_words, default_bound
 from ._groups import labelled, stratified_split
 from ._methods import Badr, Baseline
 from ._peers import PEERS
 from ._problem import Problem
 from ._scores import chance_level, part_scores
 
-if TYPE_CHECKING:
-    from skbadr.metrics import FairnessMetric
-
-# Share of the baseline estimator's unfairness that the default bound leaves.
-DEFAULT_SHARE = 0.2
-# Metrics that are losses themselves, of which a share means nothing.
-_LEVELS = {"mean_loss", "ltr", "worst_group_loss", "meta_gdro", "worst_group_error", "nash_welfare"}
 # A loss over fewer test rows than this says little about its group.
-SMALL_GROUP = 30
+SMALL_LOSS_GROUP = 30
 # Sentences that one method may add to the notes.
 MAX_REMARKS = 3
 
@@ -268,7 +261,7 @@ def compare(
         "bound": bound,
         "chance_level": chance,
         "bound_is_default": has_default_bound,
-        "condition": _condition(fairness, problem.metric_name, bound),
+        "condition": bound_in_words(fairness, problem.metric_name, bound),
         "held_out": any(
             getattr(model, "evaluated_on_", "training data") != "training data"
             for model in result.models.values()
@@ -295,10 +288,10 @@ def compare(
         )
     if not all(row["deterministic"] for row in result.rows):
         result.notes.append("methods that are not deterministic are scored on one random draw.")
-    small = [g for g, n in result.settings["groups"].items() if n["test"] < SMALL_GROUP]
+    small = [g for g, n in result.settings["groups"].items() if n["test"] < SMALL_LOSS_GROUP]
     if small:
         result.notes.append(
-            f"fewer than {SMALL_GROUP} test rows, so the losses (and the metric, a difference "
+            f"fewer than {SMALL_LOSS_GROUP} test rows, so the losses (and the metric, a difference "
             f"between groups) are uncertain for: {', '.join(small)}."
         )
     return result
@@ -316,39 +309,6 @@ def _chosen_peers(peers):
             f"{unknown[0]!r}."
         )
     return tuple(by_key[name] for name in dict.fromkeys(names))
-
-
-def default_bound(metric: FairnessMetric, name: str, baseline_value: float) -> float | None:
-    """Return the bound that leaves 20 % of the baseline estimator's unfairness.
-
-    Parameters
-    ----------
-    metric : metric object
-        The metric.
-    name : str
-        Its name.
-    baseline_value : float
-        Its value for the baseline estimator on the training data.
-
-    Returns
-    -------
-    float or None
-        None where a share of the value means nothing: a group's own loss or score, or NaN.
-    """
-    name = name.partition("[")[0]  # without the loss it is of
-    is_a_level = name in _LEVELS or name.endswith(("_group_min", "_group_max"))
-    if is_a_level or not math.isfinite(baseline_value):
-        return None
-    # Ratios are fair at one, differences at zero.
-    fair_value = 1.0 if metric.greater_is_better or name.endswith("_ratio") else 0.0
-    return fair_value + DEFAULT_SHARE * (baseline_value - fair_value)
-
-
-def _condition(fairness, name, bound):
-    """Return the bound in words, or None."""
-    if bound is None or fairness.own_bound is not None:
-        return None if bound is None else fairness.bound_text(bound)
-    return f"{name} {'>=' if fairness.greater_is_better else '<='} {bound:.4g}"
 
 
 def _add(result, method, problem, parts):

@@ -14,8 +14,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skbadr.comparison import compare, format_group_table, format_table
+from skbadr.comparison._bounds import default_bound
 from skbadr.comparison._groups import group_labels, stratified_split
-from skbadr.comparison._protocol import default_bound
 from skbadr.metrics import get_metric, make_fairness_metric
 from skbadr.plotting import plot_comparison
 
