@@ -123,7 +123,7 @@ def compare(table, points, exact=True):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                model = kind(estimator, metric, partition="group").fit(
+                model = kind(estimator, metric, cv=None, partition="group").fit(
                     table.X, table.y, sensitive_features=table.group
                 )
         except Exception as error:
