@@ -92,5 +92,4 @@ ax.spines[["top", "right"]].set_visible(False)
 
 # %%
 # With its last fit, a fair model for a million rows takes two to six times as long as the baseline
-# model. ``solver="auto"`` chooses "gd" here for metrics with a gradient, and
-# "implicit" for bounds.
+# model. ``solver="auto"`` chooses "implicit".

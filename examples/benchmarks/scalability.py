@@ -29,8 +29,8 @@ from skbadr.lower_level.design import DenseDesign, Design, SparseDesign
 from skbadr.metrics import EvaluationSet, get_metric
 from skbadr.partition import make_cells, make_groups
 from skbadr.problem.smooth import SmoothProblem
-from skbadr.solvers.single_loop import Pair, Preconditioner, SingleLoop
-from skbadr.solvers.upper_value import UpperValue
+from skbadr.solvers.steps.single_loop import Pair, Preconditioner, SingleLoop
+from skbadr.solvers.steps.upper_value import UpperValue
 
 # series -> list of (rows, features, groups, share of X that is not zero)
 SERIES = {

@@ -11,6 +11,7 @@ from skbadr._typing import FloatArray, IntArray
 from skbadr.bargaining.nash_product import GroupWeights
 from skbadr.bargaining.visits import ORIGIN
 from skbadr.bargaining.weights import nash_direction
+from skbadr.lower_level import NotSmooth
 from skbadr.problem import SmoothProblem
 
 if TYPE_CHECKING:
@@ -26,19 +27,15 @@ STATIONARY = 1e-3
 ARMIJO = 0.1
 FIRST_STEP = 0.1
 # Relative to a player's loss: a step on which no one gains more is not worth a refit.
-WORTH = 1e-6
+WORTH_A_REFIT = 1e-6
 LOWER_TOL = 1e-9
 # Factors of a group's weight that are tried where no small step helps everyone, and the largest
 # number of players for whom they are.
-FAR, MOST_PLAYERS = (4.0, 16.0, 64.0, 0.25, 1 / 16, 1 / 64), 10
+FAR_FACTORS, MOST_PLAYERS = (4.0, 16.0, 64.0, 0.25, 1 / 16, 1 / 64), 10
 # Weight, times K, that the units of the players' gains have at a weight of zero.
 SMALL = 0.01
 # Of the largest change, the change of a weight at its floor that is not worth leaving it.
 NEARLY = 0.01
-
-
-class NotTheEstimators(Exception):
-    """The solution of the lower level is not what the estimator's own fit returns."""
 
 
 class GroupLosses:
@@ -116,7 +113,7 @@ def bargain_by_gradients(problem: BilevelProblem, visits: Visits) -> tuple[Evalu
 
     Raises
     ------
-    ValueError, LinAlgError, FloatingPointError, NotTheEstimators
+    NotSmooth
         If the smooth problem is not the estimator's: its own solver stops too early to follow.
 
     References
@@ -164,12 +161,12 @@ def bargain_by_gradients(problem: BilevelProblem, visits: Visits) -> tuple[Evalu
             step = length * (4.0 if length == step else 2.0)
         weights, states, losses = new_weights, new_states, losses - gained
         path.append(_visit(smooth, visits, weights, states, iteration, begin))
-        if (gained <= WORTH * np.abs(losses)).all():
+        if (gained <= WORTH_A_REFIT * np.abs(losses)).all():
             reason = "no_gain"
             break
     chosen = _confirmed(visits, path)
     if chosen is visits.baseline and not agree:
-        raise NotTheEstimators
+        raise NotSmooth("the estimator does not return the solution of its training problem")
     if chosen is visits.baseline and path:
         reason = "no_gain"
     return chosen, reason, distance
@@ -189,10 +186,10 @@ def _far_agreement(problem, game, states, losses):
     One group at a time weighs far more, or less. None where no such point helps all players.
     """
     groups, best = GroupWeights(problem), None
-    least = WORTH
+    least = WORTH_A_REFIT
     for group in game.players if len(game.players) <= MOST_PLAYERS else ():
         moved = states
-        for factor in FAR:
+        for factor in FAR_FACTORS:
             ratios = np.ones(len(groups.group_shares))
             ratios[group] = factor
             weights = problem.project(groups.of_ratios(ratios))

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.linalg import LinAlgError
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
 
 from skbadr._warnings import warn_user
 from skbadr.bargaining.nash_product import maximise_nash_product
-from skbadr.bargaining.stage_one import NotTheEstimators, bargain_by_gradients
+from skbadr.bargaining.stage_one import bargain_by_gradients
 from skbadr.bargaining.visits import Stopped, Visits
+from skbadr.lower_level import NotSmooth, smooth_border
 from skbadr.result import Archive, Evaluation
 
 if TYPE_CHECKING:
@@ -129,8 +129,9 @@ def bargain_first(problem: BilevelProblem, *, smooth: bool, held_out: bool) -> B
         visits.begin()
         if method == "gradients":
             try:
-                outcome = bargain_by_gradients(problem, visits)
-            except (NotTheEstimators, LinAlgError, ValueError, FloatingPointError, MemoryError):
+                with smooth_border():
+                    outcome = bargain_by_gradients(problem, visits)
+            except NotSmooth:
                 method = "nash_product"
         if method == "nash_product":
             outcome = maximise_nash_product(problem, visits, held_out=held_out)

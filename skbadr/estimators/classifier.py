@@ -72,8 +72,8 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
     solver : str or UpperSolver, default="auto"
         "implicit": exact derivatives, for linear models with a smooth objective, at the cost of a
         few baseline fits; "alternating": refits of any estimator at the weights that a guide
-        predicts to be best; "gd", "sgd": single loops, for millions of rows; "auto": the solver
-        that suits the estimator, the metric and the number of rows.
+        predicts to be best; "gd", "sgd": single loops, as in the paper; "auto": "implicit" if it
+        applies, else "alternating".
     sensitive_columns : str, int, list or callable, default=None
         Column(s) of X that define the groups, or a callable ``X -> labels``. Nothing then needs
         to be passed to fit. The estimator still sees all columns of X.

@@ -3,7 +3,6 @@
 from functools import partial
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn import get_config
 from sklearn.utils import check_random_state, indexable
 from sklearn.utils.validation import validate_data
@@ -69,9 +68,7 @@ def prepare(
     fit_params, groups = split_fit_params(owner, fit_params)
     family = find_family(PeeledEstimator(estimator).final, classes)
     cv, obstacle = _choose_cv(owner, estimator, table, scoring, fit_params)
-    alone = bound is None and not owner.trade_off and cv is None
-    size = (cells.n_seen, cells.n_cells) if alone and not issparse(X) else None
-    solver = get_solver(owner.solver, owner.max_iter, obstacle=obstacle, metric=metric, size=size)
+    solver = get_solver(owner.solver, owner.max_iter, obstacle=obstacle, metric=metric)
 
     seed = 0
     if owner.random_state is not None:

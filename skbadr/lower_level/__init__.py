@@ -23,6 +23,8 @@ from skbadr.lower_level.families import (
 )
 from skbadr.lower_level.linear import LinearLowerLevel as LinearLowerLevel
 from skbadr.lower_level.memory import RememberedLowerLevel as RememberedLowerLevel
+from skbadr.lower_level.not_smooth import NotSmooth as NotSmooth
+from skbadr.lower_level.not_smooth import smooth_border as smooth_border
 from skbadr.lower_level.pipeline import PeeledEstimator as PeeledEstimator
 from skbadr.lower_level.refit import RefitLowerLevel as RefitLowerLevel
 

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import linalg
 
 from skbadr._typing import FloatArray
+from skbadr.lower_level.not_smooth import NotSmooth
 
 if TYPE_CHECKING:
     from skbadr.lower_level.linear import LinearLowerLevel
@@ -26,11 +27,11 @@ def solve(factor: Any, rhs: FloatArray) -> FloatArray:
 
     Raises
     ------
-    ValueError
+    NotSmooth
         If right-hand sides are not finite, as where the lower level diverged.
     """
     if not np.isfinite(rhs).all():
-        raise ValueError("the lower level's derivatives are not finite.")
+        raise NotSmooth("the lower level's derivatives are not finite.")
     matrix, lower = factor
     (potrs,) = linalg.get_lapack_funcs(("potrs",), (matrix, rhs))
     return potrs(matrix, rhs, lower=lower)[0]

@@ -27,11 +27,11 @@ from skbadr._typing import (
 from skbadr._warnings import hold_warnings, warn_user
 from skbadr.estimators import BADRClassifier, BADRRegressor
 from skbadr.estimators.base import BaseBADR
+from skbadr.lower_level import NotSmooth, smooth_border
 from skbadr.pareto.points import ParetoPath
 from skbadr.pareto.visited import check_bounds, in_order
 from skbadr.solvers import ImplicitSolver
 from skbadr.solvers.path import AlternatingPath, LinearisedPath
-from skbadr.solvers.smooth import NOT_SMOOTH
 
 if TYPE_CHECKING:
     from skbadr.solvers import UpperSolver
@@ -202,9 +202,10 @@ def _walk(setup, bounds, n_points, max_iter):
         if isinstance(setup.solver, ImplicitSolver):
             tolerance = setup.solver.inner_tol
             try:
-                search = LinearisedPath(problem, max_refits=max_iter, inner_tol=tolerance)
-                search.begin()
-            except NOT_SMOOTH:  # its own solver stops early, say
+                with smooth_border():
+                    search = LinearisedPath(problem, max_refits=max_iter, inner_tol=tolerance)
+                    search.begin()
+            except NotSmooth:  # its own solver stops early, say
                 search = None
         if search is None:
             search = fallback

@@ -34,7 +34,7 @@ class SmoothProblem:
 
     Raises
     ------
-    ValueError
+    NotSmooth
         If it has none, saying why.
     """
 
@@ -168,6 +168,25 @@ class SmoothProblem:
             parameters.append(moved)
         return (scores[0] if len(scores) == 1 else np.concatenate(scores)), parameters
 
+    def pull_back(self, score_gradient):
+        """Return the gradient in the parameters of a function of the scores, for each fold.
+
+        Parameters
+        ----------
+        score_gradient : ndarray of shape (n, m)
+            Derivative of the function in the scores of the evaluated rows.
+
+        Returns
+        -------
+        gradients : list of ndarray of shape (p, m)
+        """
+        gradients, position = [], 0
+        for level, X in zip(self.levels, self.held_out, strict=True):
+            n = level.n if X is None else X.shape[0]
+            gradients.append(level.pull_back(score_gradient[position : position + n], X))
+            position += n
+        return gradients
+
     def derivatives(self, states, score_gradient):
         """Return how parameters, and a function of the scores, move with the log weights.
 
@@ -183,11 +202,9 @@ class SmoothProblem:
             Per fold.
         gradient : ndarray of shape (K,)
         """
-        parameters, gradient, position = [], 0.0, 0
-        for level, state, X in zip(self.levels, states, self.held_out, strict=True):
-            n = level.n if X is None else X.shape[0]
-            pulled = level.pull_back(score_gradient[position : position + n], X)
-            position += n
+        parameters, gradient = [], 0.0
+        parts = zip(self.levels, states, self.pull_back(score_gradient), strict=True)
+        for level, state, pulled in parts:
             moved = level.sensitivities(state)
             gradient = gradient + np.tensordot(pulled, moved, axes=2)
             parameters.append(moved)

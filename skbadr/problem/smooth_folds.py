@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skbadr.lower_level import LinearLowerLevel, find_family
+from skbadr.lower_level import LinearLowerLevel, NotSmooth, find_family
 from skbadr.lower_level.row_space import RowSpace, suits_row_space
 from skbadr.problem.numbers import for_search
 
@@ -54,13 +54,13 @@ def read_fold(fold: Fold, evaluator: Evaluator, rows: slice, single: bool) -> Sm
 
     Raises
     ------
-    ValueError
+    NotSmooth
         If the wrapped estimator has no `LinearFamily`, saying why.
     """
     refit, classes = fold.lower_level, evaluator.evaluation_set.classes
     family = find_family(refit.peeled.final, classes)
     if isinstance(family, str):
-        raise ValueError(family)
+        raise NotSmooth(family)
     X, y, cells = refit.numbers(refit.X), refit.y, refit.cells
     if classes is not None:
         y = evaluator.evaluation_set.y if fold.rows is None else np.searchsorted(classes, y)

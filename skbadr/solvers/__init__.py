@@ -11,10 +11,10 @@ from skbadr._plugins import load_plugin, plugin_names
 from skbadr._typing import Int, SolverName
 from skbadr.solvers.alternating import AlternatingSolver
 from skbadr.solvers.base import UpperSolver
-from skbadr.solvers.gradient_descent import GDSolver
+from skbadr.solvers.gd import GDSolver
 from skbadr.solvers.implicit import ImplicitSolver
+from skbadr.solvers.sgd import SGDSolver
 from skbadr.solvers.smooth import SmoothSolver
-from skbadr.solvers.stochastic import SGDSolver
 
 if TYPE_CHECKING:
     from skbadr.metrics import FairnessMetric
@@ -26,12 +26,6 @@ SOLVERS: dict[str, type[UpperSolver]] = {
     "alternating": AlternatingSolver,
 }
 
-# Rows from which, for dense X, a single loop took less time than exact solutions at every step, for
-# no worse models; minibatches never took less than it. See doc/single_loop.md.
-GD_ROWS = 500_000
-# Cells beyond which it took longer.
-MOST_CELLS = 8
-
 
 def get_solver(
     solver: SolverName | UpperSolver,
@@ -39,7 +33,6 @@ def get_solver(
     *,
     obstacle: str | None = None,
     metric: FairnessMetric | None = None,
-    size: tuple[int, int] | None = None,
 ) -> UpperSolver:
     """Return the solver behind a name, or the solver object itself.
 
@@ -54,9 +47,6 @@ def get_solver(
     metric : FairnessMetric or None, default=None
         "auto" prefers refits for a user's function, which the implicit solver would call often.
         Single loops need a gradient of the metric or of a smooth stand-in.
-    size : tuple (rows, cells) or None, default=None
-        Given if the metric alone is searched on the training data: "auto" then decides by the size
-        whether to solve the lower level at every step. None: it does.
 
     Returns
     -------
@@ -71,7 +61,7 @@ def get_solver(
     """
     if isinstance(solver, str):
         if solver == "auto":
-            solver = _automatic(obstacle, metric, size)
+            solver = _automatic(obstacle, metric)
         kind = _solver_class(solver)
         if kind is None:
             raise ValueError(
@@ -123,16 +113,10 @@ def _solver_class(name) -> type[UpperSolver] | None:
     return kind
 
 
-def _automatic(obstacle, metric, size) -> SolverName:
+def _automatic(obstacle, metric) -> SolverName:
     """Return the name of the solver for a problem."""
-    if obstacle is not None or (metric is not None and metric.slow):
-        return "alternating"
-    if size is None or metric is None or not metric.differentiable or metric.kinked:
-        return "implicit"
-    n_rows, n_cells = size
-    if n_rows < GD_ROWS or n_cells > MOST_CELLS:
-        return "implicit"
-    return "gd"
+    slow = metric is not None and metric.slow
+    return "alternating" if obstacle is not None or slow else "implicit"
 
 
 __all__ = [

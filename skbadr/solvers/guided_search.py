@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skbadr._simplex import from_log_coordinates, log_coordinates, project_simplex
-from skbadr.solvers.cross_entropy import CrossEntropy
+from skbadr.solvers.steps.cross_entropy import CrossEntropy
 
 # Searches of predictions that are counted, and of those that call a user's function.
 COUNTED, CALLED = CrossEntropy(rounds=10, draws=200), CrossEntropy(rounds=8, draws=48)

@@ -4,18 +4,20 @@ import time
 
 import numpy as np
 
+from skbadr.lower_level import NotSmooth
 from skbadr.problem import SmoothProblem, UpperObjective
-from skbadr.problem.smooth_folds import MANY_ROWS
 from skbadr.result import Archive
 from skbadr.solvers.alternating import AlternatingSolver, visit
-from skbadr.solvers.finals import NotTheEstimators, agree
-from skbadr.solvers.linearised import LinearisedSearch
-from skbadr.solvers.starts import tilts
+from skbadr.solvers.steps.final_fits import agree
+from skbadr.solvers.steps.linearised import LinearisedSearch
+from skbadr.solvers.steps.rate_search import FEW_STEPS, HARDER
+from skbadr.solvers.steps.recorder import Recorder
+from skbadr.solvers.steps.starts import tilts
 
 # Refits that one bound may cost; where it is missed, as many again.
 REFITS_PER_BOUND = 6
-# Steps of the search under one bound, of few rows, and where a bound is missed.
-STEPS, STEPS_OF_FEW_ROWS, MORE_STEPS = 1, 2, 5
+# Steps of the search under one bound.
+PATH_STEPS = 2
 
 
 class LinearisedPath:
@@ -35,12 +37,11 @@ class LinearisedPath:
 
     def __init__(self, problem, *, max_refits=None, inner_tol=3e-4):
         self.problem, self.max_refits, self.baseline = problem, max_refits, None
-        self._steps = MORE_STEPS
+        self._steps = FEW_STEPS
         self.archive = Archive(problem.objective)
         self.smooth = SmoothProblem(problem, single=True)
         self.search = LinearisedSearch(
-            self.smooth,
-            self.archive,
+            Recorder(self.smooth, self.archive),
             max_refits=np.inf,
             tol=problem.tol,
             inner_tol=inner_tol,
@@ -52,7 +53,7 @@ class LinearisedPath:
 
         Raises
         ------
-        NotTheEstimators
+        NotSmooth
             If that is not the solution of the lower level.
         """
         problem, smooth = self.problem, self.smooth
@@ -66,7 +67,7 @@ class LinearisedPath:
         states = smooth.solve(problem.shares, starts, tol=self.search.inner_tol)
         solution = self.search.record(problem.shares, states, "baseline", begin)
         if not agree(self.baseline, solution):
-            raise NotTheEstimators
+            raise NotSmooth("the estimator does not return the solution of its training problem")
         self._states = states
         for weights in tilts(problem.cells, (1.0,)):
             self.search.refit(problem.project(weights), states, "tilt")
@@ -78,14 +79,13 @@ class LinearisedPath:
 
     def walk(self, bounds):
         """Search under each bound, in this order."""
-        few = self.smooth.levels[0].cells.n_seen < MANY_ROWS
-        self._steps = STEPS_OF_FEW_ROWS if few else STEPS
+        self._steps = PATH_STEPS
         for bound in bounds:
             if self._spent:
                 break
             objective = UpperObjective(self.problem.objective.metric, bound=bound)
             scale = self.search.score_scale
-            for harder in (1.0, 5.0, 4.0):
+            for harder in (1.0, HARDER, HARDER):
                 self.search.score_scale *= harder
                 met = objective.is_met(self._walk_to(objective))
                 if met or self._spent:
@@ -102,7 +102,7 @@ class LinearisedPath:
                 return
             search.max_refits = self._budget(REFITS_PER_BOUND)
             begun = search.refit(self.problem.project(weights), self._states, "tilt")
-            if objective.is_met(search.run(*begun, radius=0.5, max_steps=MORE_STEPS)[1]):
+            if objective.is_met(search.run(*begun, radius=0.5, max_steps=FEW_STEPS)[1]):
                 return
 
     def _budget(self, refits):

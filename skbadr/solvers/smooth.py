@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from scipy.linalg import LinAlgError
 from sklearn.exceptions import ConvergenceWarning
 
+from skbadr._simplex import project_simplex
 from skbadr._warnings import warn_user
+from skbadr.lower_level import NotSmooth, smooth_border
 from skbadr.problem import SmoothProblem
 from skbadr.result import Archive
 from skbadr.solvers.alternating import AlternatingSolver
 from skbadr.solvers.base import UpperSolver
-from skbadr.solvers.finals import Finals, NotTheEstimators
+from skbadr.solvers.steps.fidelity import inner_tol
+from skbadr.solvers.steps.final_fits import FinalFits
+from skbadr.solvers.steps.recorder import Recorder
 
 if TYPE_CHECKING:
     from skbadr.problem import BilevelProblem
-
-# What the smooth problem raises where it is not the wrapped estimator's, or too large.
-NOT_SMOOTH = (NotTheEstimators, LinAlgError, ValueError, FloatingPointError, MemoryError)
 
 
 class SmoothSolver(UpperSolver):
@@ -39,13 +40,13 @@ class SmoothSolver(UpperSolver):
         return SmoothProblem(problem, single=not is_smooth(problem))
 
     @abstractmethod
-    def visit(self, smooth: SmoothProblem, finals: Finals, visited: Archive) -> None:
+    def visit(self, smooth: SmoothProblem, finals: FinalFits, visited: Archive) -> None:
         """Search among solutions of the lower level.
 
         Parameters
         ----------
         smooth : SmoothProblem
-        finals : Finals
+        finals : FinalFits
             Which will fit the estimator, and may have fitted the baseline one.
         visited : Archive
             Receives every solution on all rows; the first is the baseline one.
@@ -53,14 +54,11 @@ class SmoothSolver(UpperSolver):
 
     def solve(self, problem: BilevelProblem) -> Archive:  # noqa: D102
         archive, visited = Archive(problem.objective), Archive(problem.objective)
-        finals = Finals(problem, archive)
+        finals = FinalFits(problem, archive)
         trusted = True
         try:
-            smooth = self.smooth_problem(problem)
-            if not smooth.large:
-                finals.fit_baseline()
-            finals.tolerant = smooth.rough
-            self.visit(smooth, finals, visited)
+            with smooth_border():
+                self._visit(problem, finals, visited)
             archive.converged, archive.exhausted = visited.converged, visited.exhausted
         except KeyboardInterrupt:
             if not visited.evaluations and not finals.has_baseline:
@@ -71,9 +69,8 @@ class SmoothSolver(UpperSolver):
                 "weights so far are kept.",
                 ConvergenceWarning,
             )
-        except NOT_SMOOTH:
+        except NotSmooth:
             trusted = False
-        smooth = None  # type: ignore[assignment]  # fits need the room of what it holds
         try:
             if trusted:
                 trusted = finals.choose(visited.evaluations) or archive.interrupted
@@ -90,6 +87,27 @@ class SmoothSolver(UpperSolver):
                 ConvergenceWarning,
             )
         return archive
+
+    def _visit(self, problem, finals, visited):
+        """Search among solutions; what that holds is dropped before the final fits."""
+        smooth = self.smooth_problem(problem)
+        if not smooth.large:
+            finals.fit_baseline()
+        finals.is_loose = smooth.rough
+        self.visit(smooth, finals, visited)
+        if visited.best.cell_weights.min() < 0.5 * smooth.resolved_weight:
+            finals.inside = lambda: self._step_inside(problem, visited)
+
+    def _step_inside(self, problem, visited):
+        """Visit a point a little inside if the best one is at an edge of the simplex.
+
+        The estimator's own solver may fail if a cell weighs next to nothing.
+        """
+        with suppress(NotSmooth), smooth_border():
+            smooth = self.smooth_problem(problem)
+            inside = project_simplex(visited.best.cell_weights, minimum=smooth.resolved_weight)
+            states = smooth.solve(inside, tol=inner_tol(smooth.rough))
+            Recorder(smooth, visited).add(inside, states, "inside")
 
     def _refit_instead(self, problem, archive):
         """Alternate refits where the smooth problem does not lead to a model of the estimator.

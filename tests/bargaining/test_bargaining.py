@@ -134,7 +134,7 @@ def test_weights_stop_at_their_floor_and_slide_along_it(minimum):
     X, y, group, cv = corners(points, hopes)
     model = BADRRegressor(
         LinearRegression(fit_intercept=False), "worst_group_loss", init="nash", cv=cv,
-        min_weight=minimum, max_iter=2,
+        min_weight=minimum, max_iter=10,
     )  # fmt: skip
     bargain = model.fit(X, y, sensitive_features=group).bargaining_
     assert bargain.cell_weights[2] == pytest.approx(minimum, rel=1e-6)

@@ -20,7 +20,13 @@ from sklearn.linear_model import (
 )
 from sklearn.svm import LinearSVC, LinearSVR
 
-from skbadr.lower_level import LinearFamily, LinearLowerLevel, find_family, register_family
+from skbadr.lower_level import (
+    LinearFamily,
+    LinearLowerLevel,
+    NotSmooth,
+    find_family,
+    register_family,
+)
 from skbadr.metrics import EvaluationSet, get_metric
 from skbadr.partition import make_cells, make_groups
 
@@ -345,5 +351,5 @@ def test_derivatives_that_are_not_finite_are_refused(value):
     level, lam, _ = make_problem(Ridge(), 0, "group", "dense")
     state = level.solve(lam)
     rhs = np.full((level.p, level.m), value)
-    with pytest.raises(ValueError, match="not finite"):
+    with pytest.raises(NotSmooth, match="not finite"):
         level.hessian_solve(state, rhs)

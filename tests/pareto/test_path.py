@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skbadr import BADRClassifier, ParetoPath, pareto_path
-from skbadr.solvers.linearised import LinearisedSearch
+from skbadr.solvers.steps.linearised import LinearisedSearch
 
 BAYES = GaussianNB()
 

@@ -292,7 +292,7 @@ def test_groups_in_columns_of_X_and_labels_that_are_texts():
     model.fit(table[:900], words[:900])
     text = check_page(model.report(table[900:], words[900:]).html).text
     assert "0 & 1" in text and "yes" in text
-    model = BADRClassifier(LogisticRegression(), bound=0.3, max_iter=3)
+    model = BADRClassifier(LogisticRegression(), bound=0.4, max_iter=3)
     model.fit(X, y, sensitive_features=group)
     with pytest.raises(ValueError, match="sensitive_features is needed"):
         model.report(X, y)

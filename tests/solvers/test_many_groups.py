@@ -9,9 +9,9 @@ from sklearn.linear_model import LogisticRegression, Ridge
 
 from skbadr import BADRClassifier, BADRRegressor
 from skbadr.problem import SmoothProblem
-from skbadr.solvers import gauss_newton
-from skbadr.solvers.directions import MANY_MOVED, MOST_MOVED, directions_of
-from skbadr.solvers.trials import MANY_PAIRS, _sums_by_pair
+from skbadr.solvers.steps import gauss_newton
+from skbadr.solvers.steps.candidate_moves import MANY_PAIRS, _sums_by_pair
+from skbadr.solvers.steps.directions import MANY_MOVED, MOST_MOVED, directions_of
 
 
 def people(n_groups, n_rows=40, seed=0):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from skbadr.solvers.simplex_model import SimplexModel, minimise_in_box
+from skbadr.solvers.steps.simplex_model import SimplexModel, minimise_in_box
 
 
 # The reference solver's, in older SciPy.

@@ -1,64 +1,46 @@
 """One loop over parameters, adjoint and weights, each a step at a time."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from skbadr.lower_level.state import LinearState
-from skbadr.problem.sampling import StratifiedSampler
-from skbadr.solvers.simplex_model import SimplexModel
+from skbadr.solvers.steps.simplex_model import LARGEST_RADIUS, SMALL_WEIGHT, SimplexModel
 
-# Rows whose Hessian preconditions that of all, where there are at least twice as many.
-SAMPLE = 20_000
 # Log ratio of weights from which a preconditioner is renewed.
-FAR = 0.7
+RENEWED = 0.7
 # Share of a step that is left after it, until it is known: by factor and by diagonal.
 LEFT, LEFT_BY_DIAGONAL = 0.1, 0.7
-# Share of what a move of the weights changes that may be left before the next one.
-ENOUGH = 0.1
-# The same in units of the scores, and from which size on a first step says little of the next.
-CLOSE, FAR_STEP = 0.01, 0.3
+# Parameters and adjoint follow a move of the weights until this share of it is left, or a root mean
+# square of this in units of the scores; and by at most so many steps.
+ENOUGH, CLOSE, MOST_STEPS = 0.1, 1e-4, 12
+# Size of a first step from which it says little of what is left.
+FAR_STEP = 0.3
 # Size of a step that is made of rounding alone, whose direction says nothing.
 NOTHING = 1e-9
-# Steps for one move of the weights at most.
-MOST_STEPS = 12
-# First and largest change of a log weight.
-FIRST_RADIUS, LARGEST_RADIUS = 0.5, 3.0
-# Below this a box says nothing about what lies beyond it.
-SMALL_RADIUS = 0.02
+# First change of a log weight, and the smallest that says what lies beyond it.
+FIRST_RADIUS, SMALL_RADIUS = 0.5, 0.02
 
 
 class Preconditioner:
-    """The inverse of a frozen Hessian: a Cholesky factor on a sample, or its diagonal.
+    """The inverse of a frozen Hessian: a Cholesky factor, or its diagonal.
 
     Parameters
     ----------
     level : LinearLowerLevel
-    seed : int
     """
 
-    def __init__(self, level, seed=0):
-        self.level = self.whole = level
-        if level.dense and level.cells.n_seen >= 2 * SAMPLE and (level.cells.totals > 0).all():
-            rows = StratifiedSampler(level.cells).draw(SAMPLE, np.random.default_rng(seed))
-            self.level = level.sample(rows)
+    def __init__(self, level):
+        self.level = level
         self.left = LEFT if level.dense else LEFT_BY_DIAGONAL
         self._weights = self._state = None
-
-    def warm(self, weights, pair):
-        """Return where a solution at some weights may start, with the factor where there is one."""
-        scores = self.whole.forward(pair.coef)
-        start = LinearState(weights, pair.coef, scores, self.whole.sample_weight(weights))
-        if self.level.dense and self.suits(weights):
-            start.factor = self._state.factor
-        return start
 
     def suits(self, weights):
         """Whether no weight has moved far since the Hessian was taken."""
         if self._weights is None:
             return False
         ratio = np.maximum(weights, 1e-3) / np.maximum(self._weights, 1e-3)
-        return bool(np.abs(np.log(ratio)).max() <= FAR)
+        return bool(np.abs(np.log(ratio)).max() <= RENEWED)
 
     def renew(self, weights, coef):
         """Take the Hessian at other weights and parameters."""
@@ -106,6 +88,11 @@ class Follower:
     _curve: object = None
     _along: np.ndarray | None = None
     _last: dict = field(default_factory=dict)
+
+    def copy(self):
+        """Return a follower that may be moved without this one."""
+        pair = Pair(self.pair.coef, self.pair.adjoint)
+        return replace(self, pair=pair, _last=dict(self._last))
 
     def at(self, weights):
         """Set the weights; the products with X are taken the first time alone."""
@@ -194,20 +181,26 @@ class SingleLoop:
     Parameters
     ----------
     smooth : SmoothProblem
-        Of all rows, or of some.
+        Of all rows, or of a sample.
     upper : UpperValue
     weights : ndarray of shape (K,)
     pairs : list of Pair
         Where to start, per fold; not changed.
-    preconditioners : list of Preconditioner
-    model : SimplexModel or None, default=None
-        With a curvature known from another run.
     tol : float
         Share of what was gained so far that a move must promise.
-    reference : float or None, default=None
-        Value of the baseline model, from which gains count; None: the first value.
+    reference : float
+        Value of the baseline model, from which gains count.
+    most : int
+        Largest number of iterations.
     slant : ndarray of shape (K,) or None, default=None
-        Gradient of a linear term that is added.
+        Gradient of a linear term that is added, 0 at the start.
+
+    Attributes
+    ----------
+    value, weights, pairs
+        Of the best point so far.
+    converged : bool
+        Whether no move promises anything.
 
     References
     ----------
@@ -216,132 +209,118 @@ class SingleLoop:
     variance reduction algorithms", NeurIPS (the single loop).
     """
 
-    def __init__(
-        self, smooth, upper, weights, pairs, preconditioners, *, model=None, tol, reference=None,
-        slant=None,
-    ):  # fmt: skip
-        self.smooth, self.upper, self.tol = smooth, upper, tol
-        self.preconditioners, self.reference, self.slant = preconditioners, reference, slant
-        self._anchor = weights
-        self.model = model or SimplexModel(len(weights), smooth.min_weight)
-        self.weights, self.radius = weights, FIRST_RADIUS
-        self.n_iter = 0
-        self.converged = self.stopped = self.faltered = False
-        self.value, self._move = np.inf, None
-        self._left, self._checked = {}, False
-        self._follow([Pair(pair.coef, pair.adjoint) for pair in pairs])
-        self.best = None
+    def __init__(self, smooth, upper, weights, pairs, *, tol, reference, most, slant=None):
+        self.smooth, self.upper, self.tol, self.reference = smooth, upper, tol, reference
+        self.most, self.slant = most, slant
+        self.n_iter, self.converged, self.stopped = 0, False, False
+        self.value, self.weights = np.inf, weights
+        self._followers = make_followers(
+            smooth, [Preconditioner(lv) for lv in smooth.levels], pairs
+        )
+        self._gradient, self._anchor, self._is_sure = None, weights, False
+        self._model = SimplexModel(len(weights), smooth.min_weight)
+        self._radius = FIRST_RADIUS
 
-    def _follow(self, pairs):
-        self.pairs = pairs
-        self.followers = [
-            Follower(level, held_out, precondition, pair)
-            for level, held_out, precondition, pair in zip(
-                self.smooth.levels, self.smooth.held_out, self.preconditioners, pairs, strict=True
-            )
-        ]
+    @property
+    def pairs(self):
+        """Parameters and adjoints at the best point so far."""
+        return [follower.pair for follower in self._followers]
 
-    def run(self, most, until=None):
+    @property
+    def done(self):
+        """Whether the loop has ended."""
+        return self.converged or self.stopped or self.n_iter >= self.most
+
+    def run(self, most=None):
         """Take at most so many more iterations; return the loop."""
-        for _ in range(most):
-            if self.converged or self.stopped or (until is not None and until()):
-                break
+        last = self.most if most is None else min(self.most, self.n_iter + most)
+        if self._gradient is None:
+            self._begin()
+        while self.n_iter < last and not self.done:
             self._iterate()
         return self
 
+    def _begin(self):
+        self.value, self._gradient, self._followers = self._look(self.weights)
+        # A lower level that diverges leads nowhere.
+        self.stopped = not (np.isfinite(self.value) and np.isfinite(self._gradient).all())
+        if not self.stopped:
+            self._model.start(self.weights, self._gradient, FIRST_RADIUS)
+
     def _iterate(self):
+        """Move the weights; go back where the value does not fall."""
         self.n_iter += 1
-        value, gradient = self._look()
-        if self.reference is None:
-            self.reference = value
-        if self.model.curvature is None:
-            self.model.start(self.weights, gradient, FIRST_RADIUS)
-        if self._move is not None and not self._judge(value, gradient):
-            gradient, self.faltered = self.best[2], True
-        if self.best is None or value < self.best[0]:
-            pairs = [Pair(pair.coef, pair.adjoint) for pair in self.pairs]
-            self.best = value, self.weights, gradient, pairs
-        value, weights = self.best[0], self.best[1]
-        gained = max(self.reference - value, 1e-3 * abs(value))
-        moved, predicted = self.model.step(weights, gradient, self.radius)
-        enough = self.tol * gained
-        if self.model.residual(weights, gradient) <= enough or predicted <= enough:
-            # Within a small box little is promised everywhere.
-            self.converged = self.radius >= SMALL_RADIUS
-            if not self.converged and not self._checked:
-                self._look_again()
-                return
-            self.stopped = not self.converged
+        moved, predicted = self._model.step(self.weights, self._gradient, self._radius)
+        enough = self.tol * max(self.reference - self.value, 1e-3 * abs(self.value))
+        residual = self._model.residual(self.weights, self._gradient)
+        if residual <= enough or predicted <= enough:
+            self._end()
             return
-        self._move = moved - weights, gradient, predicted, value
-        self.weights = moved
+        value, gradient, followers = self._look(moved)
+        if not np.isfinite(value):
+            self._radius *= 0.25
+            return
+        self._model.update(moved - self.weights, gradient - self._gradient)
+        length = float(
+            np.abs((moved - self.weights) / np.maximum(self.weights, SMALL_WEIGHT)).max()
+        )
+        ratio = (self.value - value) / predicted
+        if ratio > 0.5 and length > 0.7 * self._radius:
+            self._radius = min(2.0 * self._radius, LARGEST_RADIUS)
+        elif ratio < 0.1:
+            self._radius = 0.35 * length
+        if value < self.value:
+            self.value, self.weights, self._gradient = value, moved, gradient
+            self._followers, self._is_sure = followers, False
 
-    def _look(self):
-        """Let parameters and adjoint follow; return the value and the hypergradient."""
-        for follower in self.followers:
-            follower.at(self.weights)
-        self._settle("coef", lambda f, _: f.move_parameters())
-        parts = [follower.scores for follower in self.followers]
-        value, slope = self.upper(self.smooth, parts[0] if len(parts) == 1 else np.vstack(parts))
-        stops = np.cumsum([len(part) for part in parts])
-        slopes = np.split(slope, stops[:-1])
-        self._settle("adjoint", lambda f, i: f.move_adjoint(slopes[i]))
-        gradient = sum(follower.hypergradient() for follower in self.followers)
+    def _end(self):
+        """Look at the best point again, whose adjoint may not have been there yet, or end."""
+        if not self._is_sure:
+            self.value, self._gradient, self._followers = self._look(self.weights, enough=0.0)
+            self._radius, self._is_sure = FIRST_RADIUS, True
+            return
+        # Within a small box little is promised everywhere.
+        self.converged = self._radius >= SMALL_RADIUS
+        self.stopped = not self.converged
+
+    def _look(self, weights, enough=ENOUGH):
+        """Let parameters and adjoint follow; return value, hypergradient and followers."""
+        followers = [follower.copy() for follower in self._followers]
+        for follower in followers:
+            follower.at(weights)
+        self._settle(lambda i: followers[i].move_parameters(), enough)
+        parts = [follower.scores for follower in followers]
+        value, slopes = upper_slopes(self.upper, self.smooth, parts)
+        self._settle(lambda i: followers[i].move_adjoint(slopes[i]), enough)
+        gradient = sum(follower.hypergradient() for follower in followers)
         if self.slant is not None:
-            value = value + float(self.slant @ (self.weights - self._anchor))
+            value = value + float(self.slant @ (weights - self._anchor))
             gradient = gradient + self.slant
-        return value, gradient
+        return value, gradient, followers
 
-    def _settle(self, kind, move):
-        """Take steps until what is left of them is small beside what the first one did."""
-        left = self._left.get(kind, max(p.left for p in self.preconditioners))
-        first = before = None
+    def _settle(self, move, enough):
+        """Take steps of all folds until what is left is this share of the first one, or none."""
+        left, sizes = max(follower.precondition.left for follower in self._followers), []
         for _ in range(MOST_STEPS):
-            size = max(move(follower, i) for i, follower in enumerate(self.followers))
-            if first is None:
-                first = size
-                left = 1.0 if first > FAR_STEP else left
-            else:
-                left = min(size / max(before, 1e-300), 0.95)
-                self._left[kind] = 0.5 * (left + self._left.get(kind, left))
-            before = size
-            if size * left <= min(max(ENOUGH * first, 1e-4), CLOSE):
+            sizes.append(max(move(i) for i in range(len(self._followers))))
+            if len(sizes) == 1 and sizes[0] > FAR_STEP:
+                left = 1.0
+            elif len(sizes) > 1:
+                left = min(sizes[-1] / max(sizes[-2], 1e-300), 0.95)
+            if sizes[-1] * left <= max(enough * sizes[0], CLOSE):
                 break
 
-    def _judge(self, value, gradient):
-        """Learn from the last move; return whether it was one for the better."""
-        step, gradient_before, predicted, value_before = self._move
-        self._move = None
-        if not np.isfinite(value):
-            self.radius *= 0.25
-            self._restore()
-            return False
-        self.model.update(step, gradient - gradient_before)
-        unit = np.maximum(self.best[1], 0.01)
-        length = float(np.abs(step / unit).max())
-        ratio = (value_before - value) / predicted
-        if ratio > 0.5 and length > 0.7 * self.radius:
-            self.radius = min(2.0 * self.radius, LARGEST_RADIUS)
-        elif ratio < 0.1:
-            self.radius = 0.35 * length
-        if value >= self.best[0]:
-            self._restore()
-            return False
-        return True
 
-    def _look_again(self):
-        """Measure the best point once more: its parameters may not have been there yet."""
-        self._restore()
-        self._checked = True
-        value, gradient = self._look()
-        pairs = [Pair(pair.coef, pair.adjoint) for pair in self.pairs]
-        self.best = value, self.weights, gradient, pairs
-        self.radius = FIRST_RADIUS
+def make_followers(smooth, preconditioners, pairs):
+    """Return one follower per fold, which moves copies of the pairs."""
+    parts = zip(smooth.levels, smooth.held_out, preconditioners, pairs, strict=True)
+    return [Follower(*part).copy() for part in parts]
 
-    def _restore(self):
-        """Return to the best point."""
-        self.weights = self.best[1]
-        self._follow([Pair(pair.coef, pair.adjoint) for pair in self.best[3]])
+
+def upper_slopes(upper, smooth, parts):
+    """Return the upper level's value at the scores of all folds, and its gradient in each."""
+    value, slope = upper(smooth, parts[0] if len(parts) == 1 else np.vstack(parts))
+    return value, np.split(slope, np.cumsum([len(part) for part in parts])[:-1])
 
 
 def _minimise(curvature, slopes):

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from skbadr.lower_level import NotSmooth
+
 # Share of a metric below which that tolerance decides, not the weights.
 NOISE = 3e-3
 # Share of a promised gain that fits have to keep, and of the metric from which on one counts.
@@ -10,11 +12,7 @@ KEPT, WORTH = 0.5, 0.01
 ALIKE = 0.03
 
 
-class NotTheEstimators(Exception):
-    """The solution of the lower level is not what the estimator's own fit returns."""
-
-
-class Finals:
+class FinalFits:
     """Fit the estimator itself: at the best weights, and the baseline where judging needs it.
 
     The baseline model is known from its lower level's solution. The estimator's own baseline fit,
@@ -34,8 +32,8 @@ class Finals:
         self._recorded = False
         # Visits a point that the estimator resolves where the best one is at an edge.
         self.inside = None
-        # Whether that tolerance is one that moves models.
-        self.tolerant = False
+        # Whether the tolerance of the estimator's own solver moves models.
+        self.is_loose = False
 
     @property
     def baseline_model(self):
@@ -61,7 +59,7 @@ class Finals:
     def check_baseline(self, evaluation):
         """Raise where the baseline solution is known not to be the estimator's."""
         if self.baseline is not None and not agree(self.baseline, evaluation):
-            raise NotTheEstimators
+            raise NotSmooth("the estimator does not return the solution of its training problem")
 
     def choose(self, visited):
         """Fit at the best of the visited weights; return whether the fit does what they promise.
@@ -121,7 +119,7 @@ class Finals:
     def _is_noise(self, candidate, baseline):
         """Whether so little is promised that the tolerance of the estimator's solver decides."""
         gain = self.archive.objective.gain(baseline, candidate)
-        return gain < NOISE * abs(baseline.metric) if self.tolerant else False
+        return gain < NOISE * abs(baseline.metric) if self.is_loose else False
 
     def _worth_a_fit(self, baseline, candidate):
         """Whether a candidate promises more than the best fit so far has given."""
@@ -145,9 +143,8 @@ class Finals:
         self.archive.n_iter = max(self.archive.n_iter, visited.n_iter)
 
     def _fit(self, candidate):
-        weights = _rounded(candidate.cell_weights, self.problem.min_weight)
         iteration = 1 + max(e.iteration for e in (candidate, *self.archive.evaluations))
-        final = next(iter(self.problem.evaluate([(weights, "final")], iteration)))
+        final = next(iter(self.problem.evaluate([(candidate.cell_weights, "final")], iteration)))
         self.archive.add(final)
         return final
 
@@ -157,16 +154,6 @@ def agree(one, other):
     metrics = abs(one.metric - other.metric) <= ALIKE * abs(one.metric) + 2e-3
     losses = np.abs(one.cell_losses - other.cell_losses)
     return metrics and bool(np.all(losses <= ALIKE * np.abs(one.cell_losses) + 1e-6))
-
-
-def _rounded(weights, minimum):
-    """Round to five digits, so that the last ones of a solver do not reach the model."""
-    unit = 10.0 ** (np.floor(np.log10(weights)) - 4)
-    rounded = np.maximum(np.round(weights / unit) * unit, minimum)
-    # The largest makes up for the rest, which scaling or shifting all would undo.
-    largest = int(np.argmax(rounded))
-    rounded[largest] = 1.0 - np.delete(rounded, largest).sum()
-    return rounded
 
 
 def _as_promised(objective, baseline, candidate, final):

@@ -7,19 +7,13 @@ import numpy as np
 from scipy.optimize import minimize
 
 from skbadr._simplex import project_simplex
+from skbadr.solvers.steps.simplex_model import LARGEST_RADIUS, SMALL_WEIGHT
 
-# Rows on which a step's model of the metric is evaluated, where there are more: of smooth metrics,
-# and of kinked ones, as groups that tie on all rows do not on some.
-MODEL_ROWS, KINKED_ROWS = 2_000, 20_000
-# Longest step: a weight grows by at most this many natural logarithms at once.
-LARGEST_RADIUS = 3.0
-# Weights below this move on a linear scale.
-SMALL_WEIGHT = 0.01
-# Cells up to which how each score moves is kept, and trial steps of each length at most, where a
-# metric is kinked: more find steps that are better by less than a thousandth of a loss.
-DENSE_CELLS, MOST_TRIALS = 24, 40
-# Tolerance of the first solutions of the lower level.
-FIRST_INNER_TOL = 1e-5
+# Rows on which a step's model of the metric is evaluated, where there are more: groups that tie on
+# all rows do not on a few.
+MODEL_ROWS = 5_000
+# Cells up to which the moves of each score are kept.
+DENSE_CELLS = 24
 
 
 @dataclass
@@ -65,14 +59,18 @@ class GaussNewton:
     Parameters
     ----------
     smooth : SmoothProblem
-    record : callable ``(weights, states, origin, begin, value) -> bool`` or None
+    record : callable ``(weights, states, origin, begin) -> bool`` or None
         Called with every refit; True ends the descent.
     tol : float
         The search ends when a step promises less than this share of what was gained, or the
         projected gradient is that much smaller still.
     max_refits : int
     inner_tol : float
-        Tolerance of the lower level at the end; it is looser at first.
+        Tolerance of the lower level.
+    metric : FairnessMetric or None, default=None
+        Minimised in place of the problem's own.
+    slant : ndarray of shape (K,) or None, default=None
+        Gradient in the weights of a linear term that is added to the metric, 0 at the start.
 
     References
     ----------
@@ -81,15 +79,29 @@ class GaussNewton:
     Control and Optimization 20.
     """
 
-    def __init__(self, smooth, record, *, tol, max_refits, inner_tol):
-        self.smooth, self.record = smooth, record
+    def __init__(self, smooth, record, *, tol, max_refits, inner_tol, metric=None, slant=None):
+        self.smooth, self.record, self.slant = smooth, record, slant
+        self.metric = smooth.evaluator.metric if metric is None else metric
         self.minimum = smooth.min_weight
         self.tol, self.max_refits, self.inner_tol = tol, max_refits, inner_tol
-        self.rng = np.random.default_rng(smooth.problem.seed)
         self.n_refits = 0
         self.converged, self.stopped = False, False
         self.point, self.radius = None, 1.0
-        self._tol = max(FIRST_INNER_TOL, inner_tol)
+
+    @property
+    def value(self):
+        """Best value so far."""
+        return self.point.value
+
+    @property
+    def weights(self):
+        """Weights of the best point so far."""
+        return self.point.weights
+
+    @property
+    def done(self):
+        """Whether the descent has ended."""
+        return self.stopped or self.converged or self.n_refits >= self.max_refits
 
     @property
     def exhausted(self):
@@ -100,10 +112,12 @@ class GaussNewton:
         """Return the `Point` at some weights, without its derivatives."""
         begin = time.perf_counter()
         self.n_refits += 1
-        states = self.smooth.solve(weights, starts, tol=self._tol)
+        states = self.smooth.solve(weights, starts, tol=self.inner_tol)
         scores = self.smooth.scores(states)
-        value, slope = self.smooth.metric_gradient(scores)
-        if self.record is not None and self.record(weights, states, "gradient", begin, value):
+        value, slope = self.smooth.metric_gradient(scores, metric=self.metric)
+        if self.slant is not None:
+            value += float(self.slant @ (weights - self._anchor))
+        if self.record is not None and self.record(weights, states, "gradient", begin):
             self.stopped = True
         return Point(weights, states, value, scores, slope)
 
@@ -118,38 +132,38 @@ class GaussNewton:
         reference : float or None, default=None
             Value of the baseline model; None: that at `weights`.
         """
-        self.point = self.evaluate(project_simplex(weights, minimum=self.minimum), starts)
+        self._anchor = project_simplex(weights, minimum=self.minimum)
+        self.point = self.evaluate(self._anchor, starts)
         self.reference = self.point.value if reference is None else reference
         return self
 
     def run(self, most=None):
-        """Descend, for `most` more refits at most; return the best point so far."""
+        """Descend, for `most` more refits at most; return the descent."""
         limit = self.max_refits if most is None else min(self.max_refits, self.n_refits + most)
         while self.n_refits < limit and not self.stopped and not self.converged:
             if not self._step(limit):
                 self.stopped = True
-        return self.point
+        return self
 
     def _step(self, limit):
         """Move to a better point; return whether there is one, or the end is not yet certain."""
         point = self.point
         if point.parameters is None:
             parameters, gradient = self.smooth.derivatives(point.states, point.slope)
+            if self.slant is not None:
+                centred = self.slant - point.weights @ self.slant
+                gradient = gradient + point.weights * centred
             unit = np.maximum(point.weights, SMALL_WEIGHT) / point.weights
             point.parameters = [moved * unit for moved in parameters]
             point.gradient = gradient * unit
-        model = ScoreModel(self.smooth, point, self.rng)
+        model = ScoreModel(self.smooth, point, self.metric)
         while self.n_refits < limit and not self.stopped:
             step, predicted = model.minimise(*self._box(point.weights, self.radius))
             gained = max(self.reference - point.value, 1e-3 * abs(point.value))
             if predicted <= self.tol * gained or self.residual(point) <= 1e-3 * self.tol:
-                self.converged = self._tol <= self.inner_tol
-                if not self.converged:
-                    self._tol = self.inner_tol
-                    self.point = self.evaluate(point.weights, point.states)
+                self.converged = True
                 return True
             longest = np.abs(step).max()
-            self._tol = float(np.clip(1e-3 * longest, self.inner_tol, self._tol))
             trial = self._move(point, step)
             ratio = (point.value - trial.value) / predicted
             if ratio > 0.75 and longest > 0.9 * self.radius:
@@ -162,18 +176,6 @@ class GaussNewton:
             if self.radius < 1e-4:
                 return False
         return True
-
-    def retreat(self, record):
-        """Visit a point a little inside where the best one lies at the edge of the simplex.
-
-        The estimator's own solver may fail where a cell weighs next to nothing.
-        """
-        lowest = self.smooth.resolved_weight
-        if self.point.weights.min() < 0.5 * lowest:
-            begin = time.perf_counter()
-            inside = project_simplex(self.point.weights, minimum=lowest)
-            states = self.smooth.solve(inside, self.point.states, tol=self._tol)
-            record(inside, states, "inside", begin)
 
     def residual(self, point):
         """Return the largest entry of the projected gradient in the log weights.
@@ -221,27 +223,23 @@ class GaussNewton:
 class ScoreModel:
     """The metric of linearly moved scores, as a function of a step in the log weights."""
 
-    def __init__(self, smooth, point, rng):
-        self.smooth, self.rng = smooth, rng
-        most = KINKED_ROWS if smooth.evaluator.metric.kinked else MODEL_ROWS
+    def __init__(self, smooth, point, metric):
+        self.smooth, self.metric = smooth, metric
         self.many = len(point.weights) > DENSE_CELLS
-        self.data, self.scores, self.moved, rows = smooth.linearised(
-            point.scores, point.parameters, most, many=self.many
+        self.data, self.scores, self.moved, _ = smooth.linearised(
+            point.scores, point.parameters, MODEL_ROWS, many=self.many
         )
         self.value, gradient = self._evaluate(np.zeros(len(point.weights)))
-        self.correction = 0.0 if rows is None else point.gradient - gradient
+        # The gradient at the point is that of all rows, and of the linear term.
+        self.correction = point.gradient - gradient
 
     def _evaluate(self, step):
-        value, slope = self.smooth.metric_gradient(self.scores + self.moved @ step, self.data)
+        value, slope = self.smooth.metric_gradient(
+            self.scores + self.moved @ step, self.data, self.metric
+        )
         if self.many:
             return value, self.moved.pull_back(slope)
         return value, np.einsum("nm,nmk->k", slope, self.moved)
-
-    def _value(self, step):
-        """Return the change of the metric along a step."""
-        scores = self.scores + self.moved @ step
-        value, _ = self.smooth.metric_gradient(scores, self.data)
-        return (value - self.value) + float(np.sum(self.correction * step))
 
     def minimise(self, lower, upper):
         """Return the best step within bounds, and the decrease that it promises."""
@@ -256,15 +254,4 @@ class ScoreModel:
         start = np.zeros(len(lower))
         options = {"maxiter": 10, "ftol": 1e-7, "gtol": 1e-7}
         found = minimize(model, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
-        step, change = found.x, float(found.fun)
-        if self.smooth.evaluator.metric.kinked:
-            # Gradients stall where groups tie; trials by value do not.
-            for spread in upper.max() * 0.4 ** np.arange(6):
-                size_of = (min(8 + 2 * len(lower), MOST_TRIALS), len(lower))
-                trials = step + spread * self.rng.standard_normal(size_of)
-                trials = np.clip(trials, bounds[:, 0], bounds[:, 1])
-                values = [self._value(trial) / size for trial in trials]
-                best = int(np.argmin(values))
-                if values[best] < change:
-                    step, change = trials[best], values[best]
-        return step, -change * size
+        return found.x, -float(found.fun) * size

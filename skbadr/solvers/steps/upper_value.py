@@ -14,9 +14,9 @@ SOFTNESS = 10.0
 # What one unit of excess over a bound costs, in units of the score.
 PENALTY = 5.0
 # Share of the bound, from the ideal on, within which the cost of an excess is still quadratic.
-ROUNDING = 0.1
+QUADRATIC_EXCESS = 0.1
 # Temperature at which the accuracy is counted, times the spread of the scores.
-SHARPNESS = 8.0
+SCORE_SHARPNESS = 8.0
 
 
 class UpperValue:
@@ -63,7 +63,7 @@ class UpperValue:
             self.score_of = get_loss("squared_error").gradient
             self.unit = standard_deviation(smooth.data.y, weight) ** 2 or 1.0
         else:
-            temperature = SHARPNESS * GROWTH**round_ / score_spread(shown, weight)
+            temperature = SCORE_SHARPNESS * GROWTH**round_ / score_spread(shown, weight)
             self.score_of, self.unit = soft_zero_one(temperature).gradient, evaluator.score_unit
             if evaluator.score is not None:
                 self.counted = partial(_soft_score, evaluator.score, temperature)
@@ -71,7 +71,7 @@ class UpperValue:
             known = exact.value(smooth.data, pick(exact, response))
             ideal = self.objective.ideal
             room = abs(self.objective.bound - (0.0 if ideal is None else ideal))
-            self.width = ROUNDING * max(room, 1e-3 * max(abs(size), 1e-300))
+            self.width = QUADRATIC_EXCESS * max(room, 1e-3 * max(abs(size), 1e-300))
             # The excess is that of the exact metric, as far as it is known.
             here, _ = smooth.metric_gradient(scores, metric=self.metric)
             self.target = self.objective.cost(self.objective.bound)

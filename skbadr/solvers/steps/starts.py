@@ -6,6 +6,10 @@ import numpy as np
 
 # Cells with a smaller share are no starting points.
 SMALL_SHARE = 0.02
+# Cells up to which the middles of its edges are starting points, too.
+FEW_CELLS = 5
+# Number of vertices of the simplex to start from, and how far inside it.
+MOST_VERTICES, INSIDE = 8, 0.02
 
 
 def tilts(cells, factors, *, smallest=0.3):
@@ -76,14 +80,12 @@ def group_moves(cells, strength, member=None):
     return weights
 
 
-def vertices_and_edges(problem, *, vertices, edges):
+def named_points(problem):
     """Return the baseline, the initial and equal weights, and weights near the simplex's vertices.
 
     Parameters
     ----------
     problem : BilevelProblem
-    vertices, edges : bool
-        Whether to add, for few cells, the vertices themselves, and the middles of the edges.
 
     Returns
     -------
@@ -92,12 +94,14 @@ def vertices_and_edges(problem, *, vertices, edges):
     """
     n_cells, shares = problem.n_cells, problem.shares
     large = np.flatnonzero(shares >= min(SMALL_SHARE, shares.max()))
-    corners = np.eye(n_cells)[large[np.argsort(-shares[large], kind="stable")][:8]]
+    vertices = np.eye(n_cells)[large[np.argsort(-shares[large], kind="stable")][:MOST_VERTICES]]
     points = [shares, problem.initial, np.full(n_cells, 1.0 / n_cells)]
-    points += [0.98 * corner + 0.02 * shares for corner in corners]
-    if vertices and n_cells < 6:
-        points += [*corners]
-    if edges and n_cells < 6:
-        points += [0.5 * (one + other) for one, other in itertools.combinations(corners, 2)]
-    points = [problem.project(point) for point in points]
+    points += list((1.0 - INSIDE) * vertices + INSIDE * shares)
+    if n_cells <= FEW_CELLS:
+        points += [0.5 * (one + other) for one, other in itertools.combinations(vertices, 2)]
+    return distinct([problem.project(point) for point in points])
+
+
+def distinct(points):
+    """Return points without repetitions."""
     return [np.array(point) for point in dict.fromkeys(map(tuple, points))]

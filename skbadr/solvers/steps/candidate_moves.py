@@ -1,22 +1,17 @@
 """Exact metric and score of many linearised candidates at once."""
 
-import copy
-from functools import cached_property
-
 import numpy as np
 from scipy import sparse
 
 from skbadr.metrics.joint_response import pick
 
-# Rows on which far-reaching moves are compared where there are more.
-COARSE_ROWS = 8_000
 # Rows whose signs under all moves stay in the processor's cache.
 CACHED_ROWS = 16_384
 # Pairs of group and class from which sums by pair are a sparse product.
 MANY_PAIRS = 64
 
 
-class Trials:
+class CandidateMoves:
     """Evaluate ``scores + sensitivities @ d`` for many small moves d of the log weights.
 
     For two classes and metrics of confusion matrices only the rows whose sign some move can
@@ -43,33 +38,20 @@ class Trials:
             self._size = _sizes(self.sensitivities)
             weight = self._weight = _summable(self.data.sample_weight)
             self._pair = self.data.groups.codes * 2 + self.data.y
-            self._rest, base = 0.0, smooth.evaluator.cells.base_weight
+            self._rest = 0.0
             if near is not None:
                 rows, counts = near
-                base = base[rows]
                 self._weight = None if weight is None else self._weight[rows]
                 self._pair = self._pair[rows]
                 self._rest = counts - self._count()
             self._tables = self._count()
-            self._near, self._step = near, max(1, np.count_nonzero(base) // COARSE_ROWS)
 
-    def moved(self, move):
-        """Return the trials around a point moved by `move`."""
-        other = copy.copy(self)
-        moved = self.sensitivities @ move.astype(self.sensitivities.dtype)
-        other.scores = self.scores + moved.astype(self.scores.dtype, copy=False)
-        if self.fast:
-            other._tables = other._count()
-        return other
-
-    def __call__(self, moves, *, coarse=False):
+    def __call__(self, moves):
         """Return metric and score of each move.
 
         Parameters
         ----------
         moves : ndarray of shape (T, K)
-        coarse : bool, default=False
-            Whether differences to the current point may be estimated on some of the rows.
 
         Returns
         -------
@@ -79,7 +61,7 @@ class Trials:
         """
         if not self.fast:
             return self._each(moves)
-        return self._judge(self._move_tables(moves, coarse))
+        return self._judge(self._move_tables(moves))
 
     def statistics(self, moves):
         """Return the metric's statistics, of shape (T, q), and the score of each move."""
@@ -92,42 +74,16 @@ class Trials:
             statistics.append(np.ravel(self.metric.statistics(self.data, response)))
         return np.array(statistics), score
 
-    def linear(self, length):
-        """Return a function of moves that gives their metric and score, counts moving linearly.
-
-        What counts move per log weight is taken from moves of this length; what many moves do is
-        then known at next to no cost, and without the noise of single rows.
-        """
-        steps = length * np.eye(self.sensitivities.shape[-1])
-        ahead, behind = np.split(self._move_tables(np.concatenate([steps, -steps])), 2)
-        slopes = (ahead - behind) / (2.0 * length)
-
-        def judge(moves):
-            return self._judge(np.maximum(self._tables + np.tensordot(moves, slopes, axes=1), 0.0))
-
-        return judge
-
     def _count(self):
         kind, size = 2 * self._pair + (self.scores > 0), 4 * self.data.n_groups
         counts = np.bincount(kind, weights=self._weight, minlength=size).astype(float)
         return counts.reshape(-1, 2, 2) + self._rest
 
-    @cached_property
-    def _coarse(self):
-        """Every so many of the rows."""
-        cells = self.smooth.evaluator.cells
-        if self._near is not None:
-            cells = cells.take(self._near[0])
-        return cells.by_cell[:: self._step]
-
-    def _move_tables(self, moves, coarse=False):
-        moves, step, some = moves.astype(np.float32), 1, slice(None)
-        if coarse and self._step > 1:
-            step, some = self._step, self._coarse
-        scores, moving, pair = self.scores[some], self.sensitivities[some], self._pair[some]
+    def _move_tables(self, moves):
+        moves, scores, moving = moves.astype(np.float32), self.scores, self.sensitivities
         # A cheap bound first.
         longest = np.abs(moves).max(axis=0)
-        near = np.flatnonzero(np.abs(scores) <= self._size[some] * longest.max())
+        near = np.flatnonzero(np.abs(scores) <= self._size * longest.max())
         reach = np.abs(moving.take(near, axis=0)) @ longest
         near = near[np.abs(scores[near]) <= reach]
         change = np.zeros((len(moves), 2 * self.data.n_groups))
@@ -138,9 +94,9 @@ class Trials:
             changed = (changed + own > 0).astype(np.float32)
             changed -= own > 0
             # Both matrices are in units of one row's weight: sums of a few thousand are exact.
-            weight = np.float32(1.0) if self._weight is None else self._weight[some][rows]
-            change += _sums_by_pair(changed, pair[rows], weight, change.shape[1])
-        change = (step * change).reshape(len(moves), -1, 2)
+            weight = np.float32(1.0) if self._weight is None else self._weight[rows]
+            change += _sums_by_pair(changed, self._pair[rows], weight, change.shape[1])
+        change = change.reshape(len(moves), -1, 2)
         tables = np.repeat(self._tables[None], len(moves), axis=0)
         tables[..., 1] += change
         tables[..., 0] -= change
@@ -180,8 +136,8 @@ def counts_signs(smooth):
     )
 
 
-def near_trials(smooth, states, radius, sample=None, directions=None):
-    """Return `Trials` of the rows alone whose sign moves within a radius may change.
+def near_moves(smooth, states, radius, directions=None):
+    """Return `CandidateMoves` of the rows alone whose sign moves within a radius may change.
 
     Parameters
     ----------
@@ -190,63 +146,23 @@ def near_trials(smooth, states, radius, sample=None, directions=None):
     states : list of LinearState
     radius : float
         Largest change of a log weight.
-    sample : SmoothProblem or None, default=None
-        Rows that stand for all in the derivatives of the parameters.
     directions : ndarray of shape (K, D) or None, default=None
         Those of the moves; None: any.
 
     Returns
     -------
-    trials : Trials
+    moves : CandidateMoves
     parameters : list of ndarray of shape (p, m, K) or (p, m, D)
         Derivatives of the parameters in the log weights, or along the directions.
     """
     level, state = smooth.levels[0], states[0]
-    if sample is None:
-        moved = level.sensitivities(state, exact=False)
-        moved = moved if directions is None else moved @ directions
-    else:
-        moved, _ = _derivatives(sample, state, directions)
+    moved = level.sensitivities(state, exact=False)
+    moved = moved if directions is None else moved @ directions
     sensitivities = level.forward(moved[:, 0])
     scores = smooth.scores(states)
     rows = np.flatnonzero(np.abs(scores[:, 0]) <= radius * _sizes(sensitivities))
     own = sensitivities.take(rows, axis=0)[:, None]
-    return Trials(smooth, scores[rows], own, (rows, _confusion(smooth, scores))), [moved]
-
-
-def sampled_trials(smooth, states, sample, directions=None):
-    """Return `Trials` of a sample of the rows, which count from where all rows are.
-
-    What a move changes is then known but for the chance of the rows that it moves across.
-
-    Parameters
-    ----------
-    smooth : SmoothProblem
-        Of one fold, evaluated on its training rows, that `counts_signs`.
-    states : list of LinearState
-    sample : SmoothProblem
-        Of rows that stand for all.
-    directions : ndarray of shape (K, D) or None, default=None
-        Those of the moves; None: any.
-
-    Returns
-    -------
-    trials : Trials
-    parameters : list of ndarray of shape (p, m, K) or (p, m, D)
-        Derivatives of the parameters in the log weights, by the sample, or along the directions.
-    """
-    level, counts = sample.levels[0], _confusion(smooth, smooth.scores(states))
-    moved, own = _derivatives(sample, states[0], directions)
-    sensitivities = level.forward(moved[:, 0])[:, None]
-    return Trials(sample, own.scores, sensitivities, (np.arange(level.n), counts)), [moved]
-
-
-def _derivatives(sample, state, directions):
-    """Return derivatives of the parameters by a sample's rows, and the state on these."""
-    level = sample.levels[0]
-    own = level.state_at(state.cell_weights, state.coef)
-    moved = level.sensitivities(own)
-    return moved if directions is None else moved @ directions, own
+    return CandidateMoves(smooth, scores[rows], own, (rows, _confusion(smooth, scores))), [moved]
 
 
 def _confusion(smooth, scores):

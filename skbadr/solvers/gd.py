@@ -1,0 +1,252 @@
+"""BADR-GD: a single loop over parameters, adjoint and weights, on all rows."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from skbadr.metrics.annealing import ROUNDS
+from skbadr.solvers.smooth import SmoothSolver
+from skbadr.solvers.steps.anchored import follow_all_rows, resolved_tol
+from skbadr.solvers.steps.fidelity import (
+    SAMPLE_INNER_TOL,
+    SAMPLE_TOL,
+    baseline_starts,
+    inner_tol,
+    make_samples,
+)
+from skbadr.solvers.steps.multistart import multistart
+from skbadr.solvers.steps.recorder import Recorder
+from skbadr.solvers.steps.single_loop import Pair, SingleLoop
+from skbadr.solvers.steps.starts import distinct, named_points, tilts
+from skbadr.solvers.steps.upper_value import UpperValue
+
+if TYPE_CHECKING:
+    from skbadr.problem import SmoothProblem
+    from skbadr.result import Archive
+    from skbadr.solvers.steps.final_fits import FinalFits
+
+# Iterations in all, of one loop, and of a loop for a sharper surrogate.
+BUDGET, MOST, ROUND = 250, 100, 20
+# Iterations of each loop of a multistart before half of them are dropped, and how many remain.
+LOOP_LAP, LOOP_FINALISTS = 5, 2
+# Rounds of a surrogate on all rows after those on a sample.
+LAST_ROUNDS = 2
+
+
+class GDSolver(SmoothSolver):
+    """Single loop: each iteration moves parameters, adjoint and weights by one step.
+
+    A frozen Hessian preconditions the steps of parameters and adjoint: its Cholesky factor, or
+    its diagonal with conjugate directions. Past hypergradients give the curvature for the steps
+    of the weights, so that no step has a size to tune. Ever sharper smooth metrics replace
+    piecewise constant ones. If there are many rows, loops run on samples of them; the
+    hypergradient of all rows then corrects the last loops.
+
+    Parameters
+    ----------
+    max_iter : int or None, default=None
+        Iterations after the choice of a starting point; None: 250.
+
+    References
+    ----------
+    Tanji, Vaiter and Laguel (2026), arXiv 2601.13448 (BADR-GD); Dagreou, Ablin, Vaiter and
+    Moreau (2022), "A framework for bilevel optimization that enables stochastic and global
+    variance reduction algorithms", NeurIPS.
+    """
+
+    def visit(self, smooth: SmoothProblem, finals: FinalFits, visited: Archive) -> None:  # noqa: D102
+        run = Run(smooth, finals, visited, self.max_iter)
+        first = run.begin()
+        if run.stopped or smooth.problem.objective.is_ideal(first):
+            visited.converged = True
+            return
+        run.choose_start()
+        self._descend(run)
+        run.sharpen()
+        run.end()
+
+    def _descend(self, run: Run) -> None:
+        """Move on from the starting point, on the largest sample if there are several."""
+        run.left -= run.loop.n_iter
+        if run.loop.smooth is not run.part:
+            run.go_on(MOST)
+
+
+class Run:
+    """One search of a single loop, from the baseline model to solutions on all rows.
+
+    Parameters
+    ----------
+    smooth : SmoothProblem
+    finals : FinalFits
+    visited : Archive
+    max_iter : int or None
+
+    Attributes
+    ----------
+    samples : list of Sample
+        Empty if rows are few.
+    part : SmoothProblem
+        The rows that loops run on: all, or the largest sample.
+    loop : SingleLoop
+        The last one.
+    left : int
+        Iterations that are left.
+    """
+
+    def __init__(self, smooth, finals, visited, max_iter):
+        self.smooth, self.finals, self.visited = smooth, finals, visited
+        self.budget = self.left = BUDGET if max_iter is None else max_iter
+        self.tol = smooth.problem.tol
+        self.inner_tol = inner_tol(finals.is_loose)
+        self.samples = make_samples(smooth, finals.baseline_model)
+        self.part = self.samples[-1].smooth if self.samples else smooth
+        if self.samples:
+            self.tol = max(self.tol, SAMPLE_TOL)
+        self.recorder = Recorder(smooth, visited, check=finals.check_baseline)
+        self.baseline = self.size = self.loop = None
+
+    @property
+    def stopped(self):
+        """Whether the monitor asked to stop."""
+        return self.recorder.stopped
+
+    def begin(self):
+        """Solve the lower level at the baseline weights; return the evaluation."""
+        smooth, shares, begin = self.smooth, self.smooth.problem.shares, time.perf_counter()
+        starts = baseline_starts(smooth, self.finals.baseline_model)
+        if starts is None and self.samples:
+            starts = self.samples[-1].lifted(self.samples[-1].baseline)
+        self.baseline = smooth.solve(shares, starts, tol=self.inner_tol)
+        first = self._record(shares, self.baseline, "baseline", begin)
+        self.size = abs(first.metric)
+        return first
+
+    def choose_start(self):
+        """Race loops from several points, on the smallest sample if there is one."""
+        part, baseline = self.smooth, self.baseline
+        if self.samples:
+            part, baseline = self.samples[0].smooth, self.samples[0].baseline
+        upper = UpperValue(part, part.scores(baseline), 0, self.size)
+        reference, _ = upper(part, part.scores(baseline))
+        pairs = [Pair(state.coef, np.zeros_like(state.coef)) for state in baseline]
+        loops = [
+            SingleLoop(
+                part, upper, weights, pairs, tol=self.tol, reference=reference,
+                most=min(MOST, self.left),
+            )
+            for weights in _points(self.smooth.problem, upper)
+        ]  # fmt: skip
+        self.loop = multistart(loops, LOOP_FINALISTS, LOOP_LAP)[0]
+
+    def loop_from(self, weights, pairs, most, sharper=0):
+        """Return a loop from some point, perhaps for a sharper surrogate."""
+        part = self.part
+        baseline = self.samples[-1].baseline if self.samples else self.baseline
+        scores = _scores(part, pairs)
+        upper = UpperValue(part, scores, self.loop.upper.round_ + sharper, self.size)
+        reference, _ = upper(part, part.scores(baseline))
+        return SingleLoop(
+            part, upper, weights, pairs, tol=self.tol, reference=reference,
+            most=min(most, self.left),
+        )  # fmt: skip
+
+    def go_on(self, most, sharper=0):
+        """Run another loop from where the last one has ended."""
+        self.loop = self.loop_from(self.loop.weights, self.loop.pairs, most, sharper).run()
+        self.left -= self.loop.n_iter
+
+    def sharpen(self):
+        """Run the further rounds of a surrogate, the last ones on all rows."""
+        if not self.samples:
+            self._solve()
+        if self.loop.upper.is_exact:
+            return
+        for number in range(1, ROUNDS):
+            if number >= ROUNDS - LAST_ROUNDS and self.samples:
+                self._lift()
+            if self.stopped:
+                return
+            self.go_on(ROUND, sharper=1)
+            if not self.samples:
+                self._solve()
+
+    def _lift(self):
+        """Go over to all rows: kinks of surrogates would mislead corrections of a sample."""
+        sample, self.part, self.samples = self.samples[-1], self.smooth, []
+        pairs = [
+            Pair(own.coef + pair.coef - before.coef, pair.adjoint)
+            for own, pair, before in zip(
+                self.baseline, self.loop.pairs, sample.baseline, strict=True
+            )
+        ]
+        self.loop = self.loop_from(self.loop.weights, pairs, 0)
+        self._solve()
+
+    def end(self):
+        """Let the hypergradient of all rows correct loops on the sample, if there is one."""
+        self.visited.converged = self.loop.converged
+        if not self.samples or self.stopped:
+            return
+        sample, smooth, weights = self.samples[-1], self.smooth, self.loop.weights
+        own = solve_pairs(self.part, weights, self.loop.pairs, SAMPLE_INNER_TOL)
+        tol = resolved_tol(self.inner_tol, self.loop.reference, self.loop.value)
+        starts = sample.lifted(own, self.baseline, sample.baseline)
+        states = smooth.solve(weights, starts, tol=tol)
+        self._record(weights, states)
+        upper = self.loop.upper
+        reference, _ = upper(smooth, smooth.scores(self.baseline))
+
+        def descend(weights, states, slant):
+            pairs = [Pair(state.coef, np.zeros_like(state.coef)) for state in states]
+            loop = SingleLoop(
+                self.part, upper, weights, pairs, tol=self.tol, reference=reference,
+                most=min(MOST, self.left), slant=slant,
+            ).run()  # fmt: skip
+            self.left -= loop.n_iter
+            return loop.weights, solve_pairs(self.part, loop.weights, loop.pairs, SAMPLE_INNER_TOL)
+
+        anchor = follow_all_rows(
+            sample, upper, descend, weights, own, states, reference=reference, tol=tol,
+            record=lambda *visit: self._record(*visit) and self.stopped,
+        )  # fmt: skip
+        self.visited.converged = anchor.converged
+
+    def _solve(self):
+        """Record the solution where the last loop has ended."""
+        begin = time.perf_counter()
+        states = solve_pairs(self.smooth, self.loop.weights, self.loop.pairs, self.inner_tol)
+        self._record(self.loop.weights, states, "single_loop", begin)
+
+    def _record(self, weights, states, origin="single_loop", begin=None):
+        """Record a solution on all rows."""
+        n_iter = 1 + self.budget - self.left
+        return self.recorder.add(weights, states, origin, begin=begin, iteration=n_iter)
+
+
+def solve_pairs(smooth, weights, pairs, tol):
+    """Return solutions at some weights, from where a loop follows them."""
+    starts = [
+        level.state_at(weights, pair.coef) for level, pair in zip(smooth.levels, pairs, strict=True)
+    ]
+    return smooth.solve(weights, starts, tol=tol)
+
+
+def _points(problem, upper):
+    """Return where to start: rates of whole classes are 0 or 1 near the vertices."""
+    if upper.is_exact or problem.cells.target_of_cell is None:
+        return named_points(problem)
+    points = [problem.shares, problem.initial, *tilts(problem.cells, (1.0, 0.5, 1.5))]
+    return distinct([problem.project(point) for point in points])
+
+
+def _scores(smooth, pairs):
+    """Return the scores of the evaluated rows, of shape (n, m), for parameters of each fold."""
+    parts = [
+        level.forward(pair.coef, held_out)
+        for level, pair, held_out in zip(smooth.levels, pairs, smooth.held_out, strict=True)
+    ]
+    return parts[0] if len(parts) == 1 else np.vstack(parts)

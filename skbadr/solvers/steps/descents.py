@@ -1,0 +1,152 @@
+"""Minimise a differentiable metric by Gauss-Newton descents, from samples to all rows."""
+
+from __future__ import annotations
+
+import time
+
+from skbadr.solvers.steps.anchored import Anchor, follow_all_rows, resolved_tol
+from skbadr.solvers.steps.fidelity import (
+    SAMPLE_INNER_TOL,
+    SAMPLE_TOL,
+    baseline_starts,
+    inner_tol,
+    make_samples,
+)
+from skbadr.solvers.steps.gauss_newton import GaussNewton
+from skbadr.solvers.steps.multistart import multistart
+from skbadr.solvers.steps.starts import named_points
+from skbadr.solvers.steps.upper_value import UpperValue
+
+# Refits that each descent of a multistart gets before half of them are dropped.
+LAP = 3
+# Rounds of smooth metrics in place of one with kinks; the last is off by 1e-5 of the baseline's.
+MOST_ROUNDS = 8
+
+
+class Descents:
+    """Gauss-Newton descents from several points, the first of them on samples of the rows.
+
+    A metric with kinks, such as a largest loss, is replaced by ever sharper smooth ones.
+
+    Parameters
+    ----------
+    recorder : Recorder
+        Of solutions on all rows.
+    max_refits : int
+        Of each descent.
+    n_finalists : int
+        Descents that are run to their end.
+    loose : bool
+        Whether the estimator's own solver is, so that exact solutions would be wasted.
+    """
+
+    def __init__(self, recorder, *, max_refits, n_finalists, loose):
+        self.smooth, self.recorder = recorder.smooth, recorder
+        self.max_refits, self.n_finalists, self.loose = max_refits, n_finalists, loose
+        self.inner_tol = inner_tol(loose)
+        self.exhausted = False
+
+    def run(self, model):
+        """Search, from the fitted baseline model if it is known.
+
+        Returns
+        -------
+        anchor : Anchor
+            The best solution on all rows.
+        """
+        smooth, shares, begin = self.smooth, self.smooth.problem.shares, time.perf_counter()
+        samples = make_samples(smooth, model)
+        starts = baseline_starts(smooth, model)
+        if starts is None and samples:
+            starts = samples[-1].lifted(samples[-1].baseline)
+        baseline = smooth.solve(shares, starts, tol=self.inner_tol)
+        first = self.recorder.add(shares, baseline, "baseline", begin=begin)
+        scores, size = smooth.scores(baseline), abs(first.metric)
+        uppers = [UpperValue(smooth, scores, 0, size)]
+        if not uppers[0].is_exact:
+            uppers += [UpperValue(smooth, scores, round_, size) for round_ in range(1, MOST_ROUNDS)]
+        if not samples:
+            finalists = self._race(smooth, baseline, uppers)
+            return self._end(finalists[0])
+        finalists = self._race(samples[0].smooth, samples[0].baseline, uppers)
+        for sample in samples[1:]:
+            finalists = [self._on(sample, finalist, uppers[-1]) for finalist in finalists]
+        return self._on_all_rows(samples[-1], finalists, baseline, uppers[-1])
+
+    def _record(self, weights, states, origin, begin=None):
+        """Record a solution on all rows; return whether the search is to end."""
+        self.recorder.add(weights, states, origin, begin=begin)
+        return self.recorder.stopped
+
+    def _descent(self, smooth, upper, weights, states, baseline, slant=None):
+        whole = smooth is self.smooth
+        descent = GaussNewton(
+            smooth,
+            self._record if whole else None,
+            tol=smooth.problem.tol if whole else max(smooth.problem.tol, SAMPLE_TOL),
+            max_refits=self.max_refits,
+            inner_tol=self.inner_tol if whole else SAMPLE_INNER_TOL,
+            metric=upper.metric,
+            slant=slant,
+        )
+        reference, _ = upper(smooth, smooth.scores(baseline))
+        return descent.begin(weights, states, reference)
+
+    def _race(self, smooth, baseline, uppers):
+        """Return the finalists of the descents from all starting points, best first."""
+        descents = [
+            self._descent(smooth, uppers[0], weights, baseline, baseline)
+            for weights in named_points(smooth.problem)
+        ]
+        finalists = multistart(descents, self.n_finalists, LAP)
+        for upper in uppers[1:]:
+            finalists = [
+                self._descent(smooth, upper, last.weights, last.point.states, baseline).run()
+                for last in finalists
+            ]
+        return sorted(finalists, key=lambda descent: descent.value)
+
+    def _on(self, sample, finalist, upper):
+        """Go on from where a descent on fewer rows has ended."""
+        pairs = zip(finalist.point.states, sample.smooth.levels, strict=True)
+        starts = [state.moved_to(level) for state, level in pairs]
+        return self._descent(sample.smooth, upper, finalist.weights, starts, sample.baseline).run()
+
+    def _end(self, descent):
+        """Return where a descent on all rows has ended."""
+        self.exhausted = descent.exhausted
+        point = descent.point
+        return Anchor(point.weights, point.states, point.value, descent.converged)
+
+    def _on_all_rows(self, sample, finalists, baseline, upper):
+        """Choose among the finalists by their solutions on all rows, and go on from the best."""
+        smooth, shares = self.smooth, self.smooth.problem.shares
+        reference, _ = upper(smooth, smooth.scores(baseline))
+        tol = resolved_tol(self.inner_tol, reference, finalists[0].value)
+        best, own = Anchor(shares, baseline, reference), sample.baseline
+        for finalist in finalists:
+            begin = time.perf_counter()
+            starts = sample.lifted(finalist.point.states, baseline, sample.baseline)
+            states = smooth.solve(finalist.weights, starts, tol=tol)
+            value, _ = upper(smooth, smooth.scores(states))
+            if value < best.value:
+                best, own = Anchor(finalist.weights, states, value), finalist.point.states
+            if self._record(finalist.weights, states, "subset", begin):
+                return best
+
+        def descend(weights, states, slant):
+            descent = self._descent(
+                sample.smooth, upper, weights, states, sample.baseline, slant
+            ).run()
+            return descent.weights, descent.point.states
+
+        # Kinks of a sample are elsewhere, and would mislead corrections of it.
+        if upper.is_exact:
+            best = follow_all_rows(
+                sample, upper, descend, best.weights, own, best.states, reference=reference,
+                tol=tol, record=lambda *visit: self._record(*visit, "gradient"),
+            )  # fmt: skip
+        # What a loose estimator would not notice is not searched for.
+        if (best.converged and self.loose) or self.recorder.stopped:
+            return best
+        return self._end(self._descent(smooth, upper, best.weights, best.states, baseline).run())

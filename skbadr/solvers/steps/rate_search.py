@@ -1,0 +1,188 @@
+"""Search for weights by exact values: metrics that are steps, and those traded against a score."""
+
+from __future__ import annotations
+
+import copy
+import time
+
+import numpy as np
+
+from skbadr.problem import UpperObjective
+from skbadr.problem.smooth_folds import MANY_ROWS
+from skbadr.result import Archive
+from skbadr.solvers.steps.directions import directions_of
+from skbadr.solvers.steps.fidelity import Sample, baseline_starts
+from skbadr.solvers.steps.linearised import LinearisedSearch
+from skbadr.solvers.steps.recorder import Recorder
+from skbadr.solvers.steps.starts import group_moves, named_points, tilts
+
+# Rows of a sample to search first, if there are at least twice as many.
+SAMPLE_ROWS = 10_000
+# Factor of the smallest improvement worth a step if the estimator's own solver is loose.
+LOOSER = 3.0
+# Factors of the log ratio of `tilts`; the last for a model that hardly feels its weights.
+TILTS = (1.0, 0.5, 1.5, 4.0, 8.0)
+# Factor of the weight of a group, or of a class if a bound is missed, in a start.
+STRENGTH = 4.0
+# Factor by which an excess weighs more if a bound is missed, and again if it still is.
+HARDER = 5.0
+# Factor between bounds on the way to one that is hard to meet.
+WALK = 0.6
+# Largest change of a log weight in the first step from further starts, and their steps.
+NEARBY, FEW_STEPS = 0.5, 6
+
+
+class RateSearch:
+    """Searches by `LinearisedSearch` from several points, and further ones if a bound is missed.
+
+    Parameters
+    ----------
+    recorder : Recorder
+        Of solutions on all rows, or on a sample.
+    max_refits : int
+        Budget; half as many more if a bound is missed.
+    n_starts : int or None
+        See `ImplicitSolver`.
+    inner_tol : float
+        Of the refits.
+    """
+
+    def __init__(self, recorder, *, max_refits, n_starts, inner_tol):
+        self.recorder, self.smooth = recorder, recorder.smooth
+        self.problem, self.objective = self.smooth.problem, self.smooth.problem.objective
+        self.max_refits, self.n_starts, self.inner_tol = max_refits, n_starts, inner_tol
+        self.search = LinearisedSearch(
+            recorder,
+            max_refits=max_refits,
+            tol=self.problem.tol * (LOOSER if self.smooth.rough else 1.0),
+            inner_tol=inner_tol,
+        )
+
+    @property
+    def converged(self):
+        """Whether the search ended within its budget."""
+        return not self.search.done
+
+    def run(self, model):
+        """Search, from the fitted baseline model if it is known."""
+        problem, begin = self.problem, time.perf_counter()
+        starts, sample = baseline_starts(self.smooth, model), None
+        if self.smooth.n_seen >= 2 * SAMPLE_ROWS:
+            sample = Sample(self.smooth, SAMPLE_ROWS, tol=self.inner_tol, starts=starts)
+            starts = sample.lifted(sample.baseline)
+        states = self.smooth.solve(problem.shares, starts, tol=self.inner_tol)
+        baseline = states, self.search.record(problem.shares, states, "baseline", begin)
+        if sample is None:
+            best = self._from(baseline)
+        else:
+            own, found = self._on(sample)
+            starts = sample.lifted(own, states, sample.baseline)
+            begun = self.search.refit(found.cell_weights, starts, "subset")
+            best = self._better(baseline, self.search.run(*begun, radius=0.1))
+        # Exact metrics are flat in places. Near vertices a loose estimator does not follow.
+        if not self.objective.uses_score and not self.smooth.large:
+            for weights in named_points(problem)[1:]:
+                best = self._try(weights, "vertex", best)
+        return self._insist(best, baseline)
+
+    def _on(self, sample):
+        """Return what a search on a sample finds."""
+        smooth = copy.copy(sample.smooth)
+        recorder = Recorder(smooth, Archive(self.objective), monitored=False)
+        search = RateSearch(
+            recorder, max_refits=2 * self.max_refits, n_starts=self.n_starts,
+            inner_tol=self.inner_tol,
+        )  # fmt: skip
+        shares = self.problem.shares
+        first = search.search.record(shares, sample.baseline, "baseline", time.perf_counter())
+        baseline = sample.baseline, first
+        return search._insist(search._from(baseline), baseline)
+
+    def _from(self, baseline):
+        """Search from the baseline model and from `n_starts` others; return the best."""
+        starts, n_starts = self._starts(baseline[0]), self._n_starts()
+        if self.objective.bound is None or not starts:
+            best = self.search.run(*baseline)
+            for weights, origin in starts[:n_starts]:
+                best = self._try(weights, origin, best)
+            return best
+        # Under a bound a refit tells whether a tilt is nearer to what is wanted.
+        begun = baseline
+        if not self.objective.is_met(baseline[1]) and not self.search.done:
+            weights, origin = starts[0]
+            tilted = self.search.refit(self.problem.project(weights), baseline[0], origin)
+            if self.search.merit_of(tilted[1]) < self.search.merit_of(baseline[1]):
+                begun = tilted
+        best = self._better(baseline, self.search.run(*begun))
+        for weights, origin in starts[1 : 1 + n_starts]:
+            best = self._try(weights, origin, best)
+        return best
+
+    def _insist(self, best, baseline):
+        """If the bound is missed, let it weigh more, from the best and from more starts."""
+        search = self.search
+        if self._is_solved() or search.done:
+            return best
+        targets = self.problem.cells.target_of_cell
+        if self._n_starts() and targets is not None:
+            # Gaps close where nearly all are selected, and where hardly any are: a bound that is
+            # hard to meet may cost far less in the other of these valleys.
+            for weights in group_moves(self.problem.cells, STRENGTH, targets):
+                best = self._try(weights, "target", best)
+        search.max_refits += self.max_refits // 2
+        search.score_scale *= HARDER
+        best = self._better(best, search.run(*best, max_steps=FEW_STEPS))
+        # What first meets a bound may pay too much for it.
+        best = self._better(best, self._walk_down(baseline))
+        search.score_scale *= HARDER
+        for weights, origin in self._starts(baseline[0]):
+            if self._is_solved() or search.done:
+                break
+            best = self._try(weights, origin, best)
+        return best
+
+    def _walk_down(self, baseline):
+        """Search under ever tighter bounds, each from what the last one led to."""
+        objective, search, best = self.objective, self.search, baseline
+        ideal = 0.0 if objective.ideal is None else objective.ideal
+        distance = baseline[1].metric - ideal
+        last = max(abs(objective.bound - ideal), 0.01 * abs(distance))
+        while abs(distance := WALK * distance) > last and not search.done:
+            search.objective = UpperObjective(objective.metric, bound=ideal + distance)
+            best = search.run(*best, radius=NEARBY, max_steps=2)
+        search.objective = objective
+        return search.run(*best, radius=NEARBY, max_steps=FEW_STEPS)
+
+    def _try(self, weights, origin, best):
+        if self.search.done or self.objective.is_ideal(best[1]):
+            return best
+        begun = self.search.refit(self.problem.project(weights), best[0], origin)
+        return self._better(best, self.search.run(*begun, radius=NEARBY, max_steps=FEW_STEPS))
+
+    def _better(self, one, other):
+        return other if self.objective.key(other[1]) < self.objective.key(one[1]) else one
+
+    def _is_solved(self):
+        """Whether a model meets the bound, other than by predicting the same for everybody."""
+        best = self.recorder.archive.best
+        return self.objective.bound is None or (self.objective.is_met(best) and not best.constant)
+
+    def _n_starts(self):
+        if self.n_starts is not None:
+            return self.n_starts
+        given = not np.array_equal(self.problem.initial, self.problem.shares)
+        # If rows are few, a second start is always tried.
+        return int(given or self.smooth.n_seen < MANY_ROWS)
+
+    def _starts(self, states):
+        """Return starting points, of which `n_starts` are always tried; `states` are the first."""
+        problem, starts = self.problem, []
+        if not np.array_equal(problem.initial, problem.shares):
+            starts = [(problem.initial, "init")]
+        starts += [(weights, "tilt") for weights in tilts(problem.cells, TILTS)]
+        if problem.cells.target_of_cell is None:
+            blocks = directions_of(self.smooth, states)
+            member = None if blocks is None else blocks.argmax(axis=1)
+            moves = group_moves(problem.cells, STRENGTH, member)
+            starts += [(weights, "group") for weights in moves]
+        return starts
