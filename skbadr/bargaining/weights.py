@@ -11,7 +11,7 @@ from scipy.optimize import nnls
 from skbadr._typing import Array, ArrayLike, FloatArray
 
 # Newton steps; 30 are many.
-MAX_ITER = 500
+MAX_NEWTON_STEPS = 500
 # Bargaining power of a floor, which keeps a direction off it, beside 1 of a player.
 FLOOR_POWER = 0.01
 
@@ -77,7 +77,7 @@ def nash_weights(
     alpha = np.ones(len(unit))
     alpha *= np.sqrt(power.sum()) / max(np.linalg.norm(unit.T @ alpha), tol)
     previous = np.inf
-    for _ in range(MAX_ITER):
+    for _ in range(MAX_NEWTON_STEPS):
         rows = alpha[:, None] * unit
         total = rows.sum(axis=0)
         if np.linalg.norm(total) <= tol * alpha.sum():

@@ -5,7 +5,7 @@ import numpy as np
 from skbadr.distributed.collections import run_on_blocks
 
 # Parts into which an interval that holds a quantile is cut, and rows that are few enough to see.
-N_CUTS, FEW_ROWS = 1_000, 10_000
+N_CUTS, SEEN_ROWS = 1_000, 10_000
 
 
 def weighted_quantiles(targets, weights, n_bins, low, high):
@@ -37,7 +37,7 @@ def weighted_quantiles(targets, weights, n_bins, low, high):
         some = np.arange(len(levels))
         lower = np.where(first > 0, cuts[some, first - 1], ends[:, 0])
         ends = np.column_stack([lower, cuts[some, first]])
-        few = rows[some, first] - np.where(first > 0, rows[some, first - 1], 0) <= FEW_ROWS
+        few = rows[some, first] - np.where(first > 0, rows[some, first - 1], 0) <= SEEN_ROWS
         if (few | (np.nextafter(lower, np.inf) >= ends[:, 1])).all():
             break
     edges = [

@@ -23,7 +23,7 @@ from skbadr.partition.groups import Groups, encode_labels
 # Distinct values in one block beyond which targets are no classes.
 MOST_CLASSES = 5_000
 # Rows of a sample, and of each group and target in it, where there are so many.
-SAMPLE_ROWS, LEAST_ROWS = 20_000, 200
+GATHERED_ROWS, LEAST_ROWS = 20_000, 200
 
 
 @dataclass
@@ -118,7 +118,7 @@ class DaskRows:
             of all rows.
         """
         counts = self.totals.rows.ravel()
-        wanted = np.maximum(SAMPLE_ROWS * counts / counts.sum(), LEAST_ROWS)
+        wanted = np.maximum(GATHERED_ROWS * counts / counts.sum(), LEAST_ROWS)
         share = np.minimum(wanted / np.maximum(counts, 1), 1.0)
         found = run_on_blocks(_sampled, (self.parts,), share, self.n_targets, self.classes is None)
         parts = [part for _, part in found]

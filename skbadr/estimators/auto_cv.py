@@ -5,7 +5,7 @@
 ROWS_PER_COLUMN = 20
 FOLDS = 5
 # Rows from which one held-out part tells as much as folds need to.
-MANY_ROWS, HELD_OUT = 100_000, 0.25
+HELD_OUT_ROWS, HELD_OUT = 100_000, 0.25
 
 
 def choose_cv(cv, *, n_rows, n_columns, smooth, may_refit, splits, confident=False):
@@ -45,4 +45,4 @@ def choose_cv(cv, *, n_rows, n_columns, smooth, may_refit, splits, confident=Fal
         return None
     if not confident and (not (splits and may_refit) or n_rows < 2 * FOLDS):
         return None
-    return HELD_OUT if n_rows >= MANY_ROWS else FOLDS
+    return HELD_OUT if n_rows >= HELD_OUT_ROWS else FOLDS

@@ -15,7 +15,7 @@ from skbadr.metrics.confident import ConfidentMetric, measured
 from skbadr.problem import pareto_residual
 
 # A weight by how many times as large, or as small, should be felt.
-FAR = 1.5
+FELT_RATIO = 1.5
 
 
 def store_outcome(model, archive, evaluator, setup):
@@ -162,7 +162,7 @@ def warn_about(archive, data, *, partition, evaluated_on, constant_score):
     tried = [e for e in archive.evaluations[1:] if e.n_refits and not e.failed]
     ratios = [e.cell_weights / baseline.cell_weights for e in tried]
     # Weights that hardly change may move a model by less than any row can show.
-    far = any(max(ratio.max(), 1 / ratio.min()) > FAR for ratio in ratios)
+    far = any(max(ratio.max(), 1 / ratio.min()) > FELT_RATIO for ratio in ratios)
     if objective.is_met(best) and not archive.moved and far:
         warn_user(
             "no weights that were tried changed anything that is measured: the estimator ignores "

@@ -7,7 +7,7 @@ from skbadr.estimators.verdicts import standard_errors, verdicts
 from skbadr.metrics import CombinedMetric, SlicedMetric, get_metric
 
 # A group with fewer rows in some class than this can be neither judged nor repaired.
-FEW_ROWS = 30
+JUDGED_ROWS = 30
 
 
 def small_groups(evaluation_set, metric=None):
@@ -43,7 +43,7 @@ def _small(evaluation_set):
         counted.sample_weight = None
     totals = counted.group_totals if counted.classes is None else counted.class_totals.min(axis=1)
     rows, labels = totals.astype(int), evaluation_set.groups.labels
-    return {labels[g]: int(rows[g]) for g in np.flatnonzero(rows < FEW_ROWS)}
+    return {labels[g]: int(rows[g]) for g in np.flatnonzero(rows < JUDGED_ROWS)}
 
 
 def describe(model):

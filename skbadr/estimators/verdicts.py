@@ -5,7 +5,7 @@ import numpy as np
 from skbadr.metrics import get_metric
 
 # A difference of fewer standard errors than this may be chance.
-ERRORS = 2.0
+STANDARD_ERRORS = 2.0
 
 
 def verdicts(model):
@@ -203,7 +203,7 @@ def _resolution(model, metric):
     sentences = []
     error, ideal = standard_errors(model)[1], metric.ideal
     distance = np.nan if ideal is None else abs(model.baseline_metric_value_ - ideal)
-    if distance < ERRORS * error:
+    if distance < STANDARD_ERRORS * error:
         sentences.append(
             f"The baseline estimator's {model.metric_name_} of "
             f"{model.baseline_metric_value_:.4f} is within twice its standard error of "
@@ -221,7 +221,7 @@ def _contradiction(model, metric):
     training = vars(model).get("training_metric_value_", np.nan)
     error = standard_errors(model)[0]
     apart = model.metric_value_ - training
-    if not abs(apart) > ERRORS * np.sqrt(2.0) * error:  # either of them errs
+    if not abs(apart) > STANDARD_ERRORS * np.sqrt(2.0) * error:  # either of them errs
         return []
     better = apart * (-1.0 if metric.greater_is_better else 1.0) > 0
     told = (

@@ -13,7 +13,7 @@ from skbadr.guides._values import Values
 from skbadr.problem.sampling import StratifiedSampler
 
 # Evaluation rows that a guide looks at, at most: of metrics that are sums, and of any other.
-MOST_ROWS, MOST_ROWS_OF_CALLS = 20_000, 4_000
+GUIDE_ROWS, GUIDE_ROWS_OF_CALLS = 20_000, 4_000
 # Entries of a table of points by rows, or by rows by cells, that are computed at a time.
 MOST_ENTRIES = 4_000_000
 
@@ -162,13 +162,13 @@ def _choose_rows(problem):
         return rows, None
     if not metric.uses_confusion:
         # Functions of single rows take no weights that users did not give.
-        places = np.linspace(0, len(rows) - 1, min(len(rows), MOST_ROWS_OF_CALLS))
+        places = np.linspace(0, len(rows) - 1, min(len(rows), GUIDE_ROWS_OF_CALLS))
         return rows[places.round().astype(np.intp)], None
-    if len(rows) <= MOST_ROWS:
+    if len(rows) <= GUIDE_ROWS:
         return rows, None
     groups = evaluator.evaluation_set.groups.codes
     sampler = StratifiedSampler(cells, groups)
-    rows = np.sort(sampler.draw(MOST_ROWS, np.random.default_rng(problem.seed)))
+    rows = np.sort(sampler.draw(GUIDE_ROWS, np.random.default_rng(problem.seed)))
     strata = cells.codes if cells.group_of_cell is not None else None
     if strata is None:
         strata = cells.codes * (int(groups.max()) + 1) + groups

@@ -16,7 +16,7 @@ BLOCK = 1 << 24
 # Bytes of X that stay in the processor's cache, for sums of products.
 CACHED = 1 << 22
 # Cells times outputs up to which sums by cell are a product of dense matrices.
-FEW_CELLS = 16
+DENSE_CELLS_TIMES_OUTPUTS = 16
 
 
 def make_design(X: Any) -> Design:
@@ -145,7 +145,7 @@ class Design:
     def _indicator(self, values, codes, n_cells):
         """Return the matrix, of shape (K m, rows), whose product with X is the sums by cell."""
         n, n_outputs = values.shape
-        if n_cells * n_outputs <= FEW_CELLS and not self.is_sparse:
+        if n_cells * n_outputs <= DENSE_CELLS_TIMES_OUTPUTS and not self.is_sparse:
             dense = np.empty((n_cells, n_outputs, n), dtype=self.dtype)
             for k, own in enumerate(dense):
                 np.multiply(values.T, codes == k, out=own)

@@ -16,7 +16,7 @@ from skbadr.lower_level.state import LinearState
 # Largest number of parameters for which a dense Hessian is formed and factorised.
 DENSE_LIMIT = 1500
 # Log ratio of weights up to which a factorised Hessian is tried again.
-NEARBY = 1.2
+SAME_HESSIAN = 1.2
 
 
 class LinearLowerLevel:
@@ -396,4 +396,4 @@ class LinearLowerLevel:
 def _near(one, other):
     """Whether no cell's weight differs so much that the Hessian there is another."""
     ratio = np.maximum(one, 1e-300) / np.maximum(other, 1e-300)
-    return bool(np.abs(np.log(ratio)).max() <= NEARBY)
+    return bool(np.abs(np.log(ratio)).max() <= SAME_HESSIAN)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from skbadr.lower_level.families.base import LinearFamily
 
 # Rows up to which their inner products are formed, where there are this many times more columns.
-MOST_ROWS, WIDER = 1_500, 1.5
+ROW_SPACE_ROWS, WIDER = 1_500, 1.5
 
 
 class RowSpace:
@@ -57,7 +57,7 @@ class RowSpace:
 def suits_row_space(family: LinearFamily, X: Any) -> bool:
     """Whether a problem has more columns than rows and penalises all of them alike."""
     n, d = X.shape
-    if n > MOST_ROWS or d < WIDER * n or family.l2 <= 0 or isinstance(X, Design):
+    if n > ROW_SPACE_ROWS or d < WIDER * n or family.l2 <= 0 or isinstance(X, Design):
         return False
     penalty = family.penalty(d + bool(family.fit_intercept))[:d]
     return bool((penalty == penalty[0]).all())

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from skbadr.metrics.callables import take_rows, user_labels
-from skbadr.metrics.standard_error import MOST_ROWS
+from skbadr.metrics.standard_error import JACKKNIFE_ROWS
 
 # Resamples; fewer of a user's function, which may take long.
 N_RESAMPLES, FEW_RESAMPLES = 1_000, 200
@@ -58,9 +58,9 @@ def resample(metric, data, response):
     rows, codes = (part[np.argsort(codes, kind="stable")] for part in (rows, codes))
     sizes = np.bincount(codes, minlength=data.n_groups)
     taken, shrink = sizes, 1.0
-    if metric.slow and len(rows) > MOST_ROWS:
+    if metric.slow and len(rows) > JACKKNIFE_ROWS:
         # No group becomes smaller than it has to.
-        taken = np.minimum(sizes, np.maximum(sizes * MOST_ROWS // len(rows), 50))
+        taken = np.minimum(sizes, np.maximum(sizes * JACKKNIFE_ROWS // len(rows), 50))
         shrink = np.sqrt(taken.sum() / len(rows))
     starts = np.cumsum(sizes) - sizes
     group = np.repeat(np.arange(data.n_groups), taken)
@@ -145,7 +145,7 @@ def resampled_groups(metric, data, response):
             rows &= data.sample_weight > 0
         rows = np.flatnonzero(rows)
         centers.append(metric.of_rows(data, y_true, y_pred, rows))
-        taken = min(len(rows), MOST_ROWS)
+        taken = min(len(rows), JACKKNIFE_ROWS)
         shrink = np.sqrt(taken / len(rows))
         found = np.empty(FEW_RESAMPLES)
         for k in range(len(found)):

@@ -18,9 +18,9 @@ from skbadr.metrics.limits import compare_rates, comparisons, worst_limit
 from skbadr.metrics.rates import RateMetric
 
 # Steps of Newton's method on the log of the chances, which is nearly a parabola.
-STEPS = 5
+NEWTON_STEPS = 5
 # Stands for the log of a ratio of 0, and for an error that nothing is known of.
-FAR = 1e6
+UNKNOWN_ERROR = 1e6
 
 
 @dataclass
@@ -176,7 +176,7 @@ def _costs(part, confidence):
             beyond = _lower_ratios(one, other, below, above)
     flat = (len(center), -1)
     centers, beyond = (_as_cost(part, values).reshape(flat) for values in (centers, beyond))
-    return centers, np.clip((beyond - centers) / z, 1e-12, FAR)
+    return centers, np.clip((beyond - centers) / z, 1e-12, UNKNOWN_ERROR)
 
 
 @lru_cache
@@ -214,7 +214,7 @@ def _as_cost(part, values):
         return values
     if part.transform == "ratio":
         with np.errstate(divide="ignore"):
-            return np.minimum(-np.log(values), FAR)
+            return np.minimum(-np.log(values), UNKNOWN_ERROR)
     return -values
 
 
@@ -239,7 +239,7 @@ def _where_chances_add_up(centers, errors, chance):
     if missing.any():
         centers, errors = np.where(missing, -UNKNOWN, centers), np.where(missing, 1.0, errors)
     limit = (centers + float(ndtri(1.0 - chance)) * errors).max(axis=1)
-    for _ in range(STEPS):
+    for _ in range(NEWTON_STEPS):
         z = (limit[:, None] - centers) / errors
         total = ndtr(-z).sum(axis=1)
         slope = (np.exp(-0.5 * z**2) / errors).sum(axis=1) / np.sqrt(2.0 * np.pi)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ZERO_ONE = get_loss("zero_one")
 # A rise of an error that is rounding.
-ROUNDING = 1e-12
+ROUNDED_RISE = 1e-12
 
 
 class ErrorHarmMetric(FairnessMetric):
@@ -96,7 +96,7 @@ class ErrorHarmMetric(FairnessMetric):
         tables = tables[:, evaluation_set.present]
         errors = 1.0 - np.einsum("tgcc->tg", tables) / tables.sum(axis=(2, 3))
         rises = errors - self.reference_errors(evaluation_set)
-        rises = np.where(np.abs(rises) < ROUNDING, 0.0, rises)
+        rises = np.where(np.abs(rises) < ROUNDED_RISE, 0.0, rises)
         return largest(rises.T, self.rho)[0]
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # What stands in for loss="own" until an estimator is known.
 FALLBACK = {"classification": "zero_one", "regression": "squared_error"}
 # Share of a group's loss that is rounding.
-ROUNDING = 1e-12
+ROUNDED_LOSS = 1e-12
 
 
 # A summary takes the metric, the losses of the groups that are present, and their shares of the
@@ -65,7 +65,7 @@ def _room(disagreement, losses):
     """Return what groups gain over no agreement: none where sums differ by rounding alone."""
     room = disagreement - losses
     size = np.where(np.isfinite(disagreement), np.abs(disagreement), 0.0)
-    return np.where(np.abs(room) <= ROUNDING * size, 0.0, room)
+    return np.where(np.abs(room) <= ROUNDED_LOSS * size, 0.0, room)
 
 
 def _nash(metric, losses, shares, data):

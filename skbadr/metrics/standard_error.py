@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # Parts of the rows of which each is left out once; of a function that may take long.
 N_BLOCKS, FEW_BLOCKS = 20, 10
 # Rows from which on the error is that of some of them, made smaller by their share.
-MOST_ROWS = 5_000
+JACKKNIFE_ROWS = 5_000
 
 
 def standard_error(
@@ -98,8 +98,8 @@ def _jackknife(metric, data, response):
     rng = np.random.default_rng(0)
     weight = data.sample_weight
     rows = np.arange(len(data.y)) if weight is None else np.flatnonzero(weight)
-    if len(rows) > MOST_ROWS:
-        rows = rng.choice(rows, MOST_ROWS, replace=False)
+    if len(rows) > JACKKNIFE_ROWS:
+        rows = rng.choice(rows, JACKKNIFE_ROWS, replace=False)
     else:
         rows = rng.permutation(rows)
     shrink = np.sqrt(len(rows) / data.n_rows)

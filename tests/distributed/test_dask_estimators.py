@@ -202,7 +202,7 @@ def test_a_regressor_is_that_in_memory(options, weighted):
 
 
 def test_what_is_measured_is_of_all_rows_where_guides_see_some(monkeypatch):
-    monkeypatch.setattr("skbadr.distributed.rows.SAMPLE_ROWS", 900)
+    monkeypatch.setattr("skbadr.distributed.rows.GATHERED_ROWS", 900)
     monkeypatch.setattr("skbadr.distributed.rows.LEAST_ROWS", 50)
     X, signal, group, weight = people(n=6000, seed=2)
     y = (signal > 0).astype(int)
@@ -218,7 +218,7 @@ def test_what_is_measured_is_of_all_rows_where_guides_see_some(monkeypatch):
 
 
 def test_neither_x_nor_y_is_collected(client, monkeypatch):
-    monkeypatch.setattr("skbadr.distributed.rows.SAMPLE_ROWS", 400)
+    monkeypatch.setattr("skbadr.distributed.rows.GATHERED_ROWS", 400)
     monkeypatch.setattr("skbadr.distributed.rows.LEAST_ROWS", 20)
     X, signal, group, weight = people(n=40_000)
     kept = client.persist(as_blocks(X, (signal > 0).astype(int), group, weight, size=10_000))
@@ -374,7 +374,7 @@ def test_quantiles_are_those_in_memory(data):
     inside = y[weight > 0]
     with pytest.MonkeyPatch.context() as patch, dask.config.set(scheduler="synchronous"):
         patch.setattr("skbadr.distributed.quantiles.N_CUTS", 100)
-        patch.setattr("skbadr.distributed.quantiles.FEW_ROWS", few)
+        patch.setattr("skbadr.distributed.quantiles.SEEN_ROWS", few)
         edges = weighted_quantiles(*parts, n_bins, inside.min(), inside.max())
     assert len(edges) == len(labels) - 1
     np.testing.assert_array_equal(np.searchsorted(edges, y, side="left"), codes)

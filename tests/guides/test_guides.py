@@ -262,7 +262,7 @@ def test_sampled_rows_stand_for_all(n_groups, monkeypatch):
     guide, _ = learnt(problem)
     weights = random_weights(problem, 1, spread=0.5)
     whole = guide.predict(weights)
-    monkeypatch.setattr("skbadr.guides._base.MOST_ROWS", 2000)
+    monkeypatch.setattr("skbadr.guides._base.GUIDE_ROWS", 2000)
     part = learnt(problem)[0].predict(weights)
     # Gaps of half of 4,000 rows have standard errors of .02 and, between 40 groups, .07.
     np.testing.assert_allclose(part[0], whole[0], atol=0.04 if n_groups == 2 else 0.15)
