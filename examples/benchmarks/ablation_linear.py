@@ -62,7 +62,6 @@ SWITCHES = {
     "starts near vertices": {STEPS + "rate_search.named_points": lambda problem: [problem.shares]},
     "middles of edges": {STEPS + "starts.FEW_CELLS": 0},
     "insisting on a missed bound": {STEPS + "rate_search.RateSearch._insist": _same},
-    "starts by class": {STEPS + "rate_search.STRENGTH": 1.0},
     "walk to a tight bound": {
         STEPS + "rate_search.RateSearch._walk_down": lambda self, baseline: baseline
     },
@@ -107,7 +106,7 @@ def measure(options, case):
     model.fit(X, y, sensitive_features=groups)
     seconds = time.process_time() - begin
     if bound is None:
-        return model.metric_value_ / model.baseline_metric_value_, False, seconds
+        return model.metric_value_ / max(model.baseline_metric_value_, 1e-9), False, seconds
     missed = max(0.0, model.metric_value_ - bound)
     cost = model.baseline_scoring_value_ - model.scoring_value_
     return cost + missed, missed > 0, seconds

@@ -13,7 +13,7 @@ from skbadr.solvers.steps.fidelity import (
     make_samples,
 )
 from skbadr.solvers.steps.gauss_newton import GaussNewton
-from skbadr.solvers.steps.multistart import multistart
+from skbadr.solvers.steps.multistart import multistart, value_of
 from skbadr.solvers.steps.starts import named_points
 from skbadr.solvers.steps.upper_value import UpperValue
 
@@ -122,17 +122,39 @@ class Descents:
         """Choose among the finalists by their solutions on all rows, and go on from the best."""
         smooth, shares = self.smooth, self.smooth.problem.shares
         reference, _ = upper(smooth, smooth.scores(baseline))
-        tol = resolved_tol(self.inner_tol, reference, finalists[0].value)
-        best, own = Anchor(shares, baseline, reference), sample.baseline
+        self.inner_tol = resolved_tol(self.inner_tol, reference, finalists[0].value)
+        ends, own = [Anchor(shares, baseline, reference)], [sample.baseline]
         for finalist in finalists:
             begin = time.perf_counter()
             starts = sample.lifted(finalist.point.states, baseline, sample.baseline)
-            states = smooth.solve(finalist.weights, starts, tol=tol)
+            states = smooth.solve(finalist.weights, starts, tol=self.inner_tol)
             value, _ = upper(smooth, smooth.scores(states))
-            if value < best.value:
-                best, own = Anchor(finalist.weights, states, value), finalist.point.states
+            ends.append(Anchor(finalist.weights, states, value))
+            own.append(finalist.point.states)
             if self._record(finalist.weights, states, "subset", begin):
-                return best
+                return min(ends, key=value_of)
+        best = min(range(len(ends)), key=lambda i: value_of(ends[i]))
+        if not self.loose:
+            # What a sample cannot tell, exact descents can.
+            return self._end(self._from(ends, upper, baseline))
+        if not upper.is_exact:
+            # Kinks of a sample are elsewhere, and would mislead corrections of it.
+            return self._end(self._from([ends[best]], upper, baseline))
+        anchor = self._follow(sample, upper, ends[best], own[best], reference)
+        if anchor.converged or self.recorder.stopped:
+            return anchor
+        return self._end(self._from([anchor], upper, baseline))
+
+    def _from(self, anchors, upper, baseline):
+        """Return the best descent on all rows from some points."""
+        descents = [
+            self._descent(self.smooth, upper, anchor.weights, anchor.states, baseline)
+            for anchor in anchors
+        ]
+        return multistart(descents, 1, LAP)[0]
+
+    def _follow(self, sample, upper, begun, own, reference):
+        """Descend on the sample with the hypergradient of all rows."""
 
         def descend(weights, states, slant):
             descent = self._descent(
@@ -140,13 +162,7 @@ class Descents:
             ).run()
             return descent.weights, descent.point.states
 
-        # Kinks of a sample are elsewhere, and would mislead corrections of it.
-        if upper.is_exact:
-            best = follow_all_rows(
-                sample, upper, descend, best.weights, own, best.states, reference=reference,
-                tol=tol, record=lambda *visit: self._record(*visit, "gradient"),
-            )  # fmt: skip
-        # What a loose estimator would not notice is not searched for.
-        if (best.converged and self.loose) or self.recorder.stopped:
-            return best
-        return self._end(self._descent(smooth, upper, best.weights, best.states, baseline).run())
+        return follow_all_rows(
+            sample, upper, descend, begun.weights, own, begun.states, reference=reference,
+            tol=self.inner_tol, record=lambda *visit: self._record(*visit, "gradient"),
+        )  # fmt: skip

@@ -12,8 +12,9 @@ from skbadr.solvers.steps.candidate_moves import CandidateMoves, counts_signs, n
 from skbadr.solvers.steps.cross_entropy import CrossEntropy
 from skbadr.solvers.steps.directions import directions_of
 
-# Log weights within which nothing more is looked for.
-SMALLEST_RADIUS = 0.03
+# Log weights within which nothing more is looked for, and the factor of those looked at if nothing
+# is promised.
+SMALLEST_RADIUS, CLOSER = 0.03, 0.1
 # Trial moves of a step; metrics that look at each row for each move get fewer.
 MOVES = CrossEntropy(rounds=5, draws=64, elite=0.17, memory=0.1)
 SLOW_MOVES = CrossEntropy(rounds=4, draws=16, elite=0.17, memory=0.1)
@@ -97,7 +98,7 @@ class LinearisedSearch:
             while not self.done:
                 move, predicted, current = self._best_move(trials, evaluation, radius, step)
                 if not current - predicted > self.tol:
-                    radius *= 0.35
+                    radius *= CLOSER
                     if radius < SMALLEST_RADIUS:
                         return states, evaluation
                     continue

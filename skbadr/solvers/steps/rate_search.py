@@ -22,7 +22,7 @@ SAMPLE_ROWS = 10_000
 LOOSER = 3.0
 # Factors of the log ratio of `tilts`; the last for a model that hardly feels its weights.
 TILTS = (1.0, 0.5, 1.5, 4.0, 8.0)
-# Factor of the weight of a group, or of a class if a bound is missed, in a start.
+# Factor of the weight of a group in a start without targets.
 STRENGTH = 4.0
 # Factor by which an excess weighs more if a bound is missed, and again if it still is.
 HARDER = 5.0
@@ -123,12 +123,6 @@ class RateSearch:
         search = self.search
         if self._is_solved() or search.done:
             return best
-        targets = self.problem.cells.target_of_cell
-        if self._n_starts() and targets is not None:
-            # Gaps close where nearly all are selected, and where hardly any are: a bound that is
-            # hard to meet may cost far less in the other of these valleys.
-            for weights in group_moves(self.problem.cells, STRENGTH, targets):
-                best = self._try(weights, "target", best)
         search.max_refits += self.max_refits // 2
         search.score_scale *= HARDER
         best = self._better(best, search.run(*best, max_steps=FEW_STEPS))
