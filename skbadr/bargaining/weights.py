@@ -9,6 +9,7 @@ from scipy import linalg
 from scipy.optimize import nnls
 
 from skbadr._typing import Array, ArrayLike, FloatArray
+from skbadr._warnings import record_warnings
 
 # Newton steps; 30 are many.
 MAX_NEWTON_STEPS = 500
@@ -154,7 +155,8 @@ def agreement(
     asked = np.r_[np.ones(len(unit)), np.zeros(len(floors))]
     target = np.r_[np.zeros(unit.shape[1]), 1.0]
     try:
-        found, _ = nnls(np.vstack([vectors.T, asked]), target, maxiter=30 * len(vectors))
+        with record_warnings():  # older SciPy warns of parallel gains, whose sum is determined
+            found, _ = nnls(np.vstack([vectors.T, asked]), target, maxiter=30 * len(vectors))
     except RuntimeError:
         return np.nan, np.zeros(unit.shape[1])
     direction = vectors.T @ found / found[: len(unit)].sum()
