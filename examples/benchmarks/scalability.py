@@ -29,7 +29,7 @@ from skbadr.lower_level.design import DenseDesign, Design, SparseDesign
 from skbadr.metrics import EvaluationSet, get_metric
 from skbadr.partition import make_cells, make_groups
 from skbadr.problem.smooth import SmoothProblem
-from skbadr.solvers.steps.single_loop import Pair, Preconditioner, SingleLoop
+from skbadr.solvers.steps.single_loop import Pair, SingleLoop
 from skbadr.solvers.steps.upper_value import UpperValue
 
 # series -> list of (rows, features, groups, share of X that is not zero)
@@ -152,9 +152,8 @@ class _Problem:
         shares = self.level.cells.shares
         state = self.level.solve(shares, tol=1e-3)
         pairs = [Pair(state.coef, np.zeros_like(state.coef))]
-        conditions = [Preconditioner(self.level)]
-        loop = SingleLoop(self.smooth, upper, shares, pairs, conditions, tol=0.0)
-        return loop.run(1)
+        loop = SingleLoop(self.smooth, upper, shares, pairs, tol=0.0, reference=0.0, most=1)
+        return loop.run()
 
 
 def seconds_per_iteration(point, metric, repeats=9):
@@ -162,8 +161,8 @@ def seconds_per_iteration(point, metric, repeats=9):
     loop, times = _Problem(*make_data(*point), metric).loop(), []
     for _ in range(repeats):
         begin = time.process_time()
-        loop._look()
-        loop.model.step(loop.weights, np.linspace(-1, 1, len(loop.weights)), 0.01)
+        loop._look(loop.weights)
+        loop._model.step(loop.weights, np.linspace(-1, 1, len(loop.weights)), 0.01)
         times.append(time.process_time() - begin)
     return statistics.median(times)
 

@@ -96,7 +96,7 @@ class Descents:
         """Return the finalists of the descents from all starting points, best first."""
         descents = [
             self._descent(smooth, uppers[0], weights, baseline, baseline)
-            for weights in named_points(smooth.problem)
+            for weights in named_points(smooth.problem, edges=not self.loose)
         ]
         finalists = multistart(descents, self.n_finalists, LAP)
         for upper in uppers[1:]:

@@ -7,7 +7,7 @@ import numpy as np
 from skbadr.problem.sampling import Minibatches
 
 # Tolerances of solutions: usual, if the estimator's own solver is loose, and on a sample.
-INNER_TOL, LOOSE_INNER_TOL, SAMPLE_INNER_TOL = 1e-8, 5e-3, 1e-5
+INNER_TOL, LOOSE_INNER_TOL, SAMPLE_INNER_TOL = 1e-8, 5e-3, 1e-4
 # Share of what was gained that a step on a sample must promise.
 SAMPLE_TOL = 3e-3
 # Rows of the smallest sample. Starting points race on it.

@@ -80,12 +80,14 @@ def group_moves(cells, strength, member=None):
     return weights
 
 
-def named_points(problem):
+def named_points(problem, *, edges=True):
     """Return the baseline, the initial and equal weights, and weights near the simplex's vertices.
 
     Parameters
     ----------
     problem : BilevelProblem
+    edges : bool, default=True
+        Whether to add the middles of the edges if cells are few.
 
     Returns
     -------
@@ -97,7 +99,7 @@ def named_points(problem):
     vertices = np.eye(n_cells)[large[np.argsort(-shares[large], kind="stable")][:MOST_VERTICES]]
     points = [shares, problem.initial, np.full(n_cells, 1.0 / n_cells)]
     points += list((1.0 - INSIDE) * vertices + INSIDE * shares)
-    if n_cells <= FEW_CELLS:
+    if edges and n_cells <= FEW_CELLS:
         points += [0.5 * (one + other) for one, other in itertools.combinations(vertices, 2)]
     return distinct([problem.project(point) for point in points])
 
