@@ -173,12 +173,6 @@ class LinearLowerLevel:
         present = self.cells.totals > 0
         return float(np.sqrt((sums[present] / self.cells.totals[present]).max()))
 
-    def subset(self, rows):
-        """Return the same problem on some rows, with the penalty scaled to their weight."""
-        smaller = self._on(rows, self.cells.take(rows))
-        smaller.scale = self.scale * self.cells.totals.sum() / smaller.cells.totals.sum()
-        return smaller
-
     def sample(self, rows):
         """Return the same problem on a sample of rows that stands for all of them.
 

@@ -55,23 +55,6 @@ class SmoothProblem:
         self.resolved_weight = max(problem.min_weight, resolved)
         self._model_rows = None
 
-    def subset(self, step):
-        """Return the problem on one row of `step`, or None where that would empty a cell.
-
-        Only for an upper level on the training rows.
-        """
-        if len(self.levels) > 1 or self.held_out[0] is not None:
-            return None
-        rows = self.levels[0].cells.by_cell[::step]
-        smaller = copy.copy(self)
-        smaller._model_rows = smaller._leverage = None
-        smaller.levels = [self.levels[0].subset(rows)]
-        smaller.data = self.data.take(rows)
-        cells = smaller.levels[0].cells
-        smaller.evaluator = copy.copy(self.evaluator)
-        smaller.evaluator.evaluation_set, smaller.evaluator.cells = smaller.data, cells
-        return smaller if (cells.totals > 0).all() else None
-
     def sample(self, rows, evaluated=None):
         """Return the problem on samples of rows that stand for all of them.
 

@@ -13,9 +13,9 @@ from skbadr.solvers.steps.anchored import follow_all_rows, resolved_tol
 from skbadr.solvers.steps.fidelity import (
     SAMPLE_INNER_TOL,
     SAMPLE_TOL,
-    baseline_starts,
     inner_tol,
     make_samples,
+    solve_baseline,
 )
 from skbadr.solvers.steps.multistart import multistart
 from skbadr.solvers.steps.recorder import Recorder
@@ -116,11 +116,9 @@ class Run:
 
     def begin(self):
         """Solve the lower level at the baseline weights; return the evaluation."""
-        smooth, shares, begin = self.smooth, self.smooth.problem.shares, time.perf_counter()
-        starts = baseline_starts(smooth, self.finals.baseline_model)
-        if starts is None and self.samples:
-            starts = self.samples[-1].lifted(self.samples[-1].baseline)
-        self.baseline = smooth.solve(shares, starts, tol=self.inner_tol)
+        begin, shares = time.perf_counter(), self.smooth.problem.shares
+        model = self.finals.baseline_model
+        self.baseline = solve_baseline(self.smooth, self.samples, model, tol=self.inner_tol)
         first = self._record(shares, self.baseline, "baseline", begin)
         self.size = abs(first.metric)
         return first

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+
+from skbadr.solvers.steps.point import Point
 
 # Share of what was gained below which a promise is not worth another solution on all rows.
 LITTLE = 5e-3
@@ -12,27 +12,6 @@ LITTLE = 5e-3
 RESOLVED, LEAST_TOL = 0.02, 1e-4
 # Largest number of anchors.
 MOST_ANCHORS = 5
-
-
-@dataclass
-class Anchor:
-    """Solutions at some weights on all rows.
-
-    Attributes
-    ----------
-    weights : ndarray of shape (K,)
-    states : list of LinearState
-        One per fold.
-    value : float
-        Of the upper level.
-    converged : bool
-        Whether no further descent promises anything.
-    """
-
-    weights: np.ndarray
-    states: list
-    value: float
-    converged: bool = False
 
 
 def resolved_tol(tol, reference, value):
@@ -72,8 +51,8 @@ def follow_all_rows(sample, upper, descend, weights, own, states, *, reference, 
 
     Returns
     -------
-    anchor : Anchor
-        The best one.
+    point : Point
+        The best anchor.
 
     References
     ----------
@@ -88,7 +67,7 @@ def follow_all_rows(sample, upper, descend, weights, own, states, *, reference, 
         value, slope = upper(smooth, smooth.scores(states))
         if best is not None and not value < best.value:
             return best
-        before, best = best, Anchor(weights, states, value)
+        before, best = best, Point(weights, states, value)
         enough = LITTLE * (reference - value)
         if before is not None and abs(before.value - value - promised) <= enough:
             # The next descent can mend what this one was wrong about, and no more.
@@ -109,7 +88,7 @@ def follow_all_rows(sample, upper, descend, weights, own, states, *, reference, 
         if record(weights, states):
             break
     value, _ = upper(smooth, smooth.scores(states))
-    return Anchor(weights, states, value) if value < best.value else best
+    return Point(weights, states, value) if value < best.value else best
 
 
 def _hypergradient(smooth, states, slope):

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 
-from skbadr.solvers.steps.anchored import Anchor, follow_all_rows, resolved_tol
+from skbadr.solvers.steps.anchored import follow_all_rows, resolved_tol
 from skbadr.solvers.steps.fidelity import (
     SAMPLE_INNER_TOL,
     SAMPLE_TOL,
-    baseline_starts,
     inner_tol,
     make_samples,
+    solve_baseline,
 )
 from skbadr.solvers.steps.gauss_newton import GaussNewton
 from skbadr.solvers.steps.multistart import multistart, value_of
+from skbadr.solvers.steps.point import Point
 from skbadr.solvers.steps.starts import named_points
 from skbadr.solvers.steps.upper_value import UpperValue
 
@@ -51,19 +52,16 @@ class Descents:
 
         Returns
         -------
-        anchor : Anchor
+        point : Point
             The best solution on all rows.
         """
         smooth, shares, begin = self.smooth, self.smooth.problem.shares, time.perf_counter()
         samples = make_samples(smooth, model)
-        starts = baseline_starts(smooth, model)
-        if starts is None and samples:
-            starts = samples[-1].lifted(samples[-1].baseline)
-        baseline = smooth.solve(shares, starts, tol=self.inner_tol)
+        baseline = solve_baseline(smooth, samples, model, tol=self.inner_tol)
         first = self.recorder.add(shares, baseline, "baseline", begin=begin)
         scores, size = smooth.scores(baseline), abs(first.metric)
         uppers = [UpperValue(smooth, scores, 0, size)]
-        if not uppers[0].is_exact:
+        if uppers[0].metric is not smooth.evaluator.metric:
             uppers += [UpperValue(smooth, scores, round_, size) for round_ in range(1, MOST_ROUNDS)]
         if not samples:
             finalists = self._race(smooth, baseline, uppers)
@@ -78,7 +76,7 @@ class Descents:
         self.recorder.add(weights, states, origin, begin=begin)
         return self.recorder.stopped
 
-    def _descent(self, smooth, upper, weights, states, baseline, slant=None):
+    def _descent(self, smooth, upper, weights, states, reference, slant=None):
         whole = smooth is self.smooth
         descent = GaussNewton(
             smooth,
@@ -89,77 +87,78 @@ class Descents:
             metric=upper.metric,
             slant=slant,
         )
-        reference, _ = upper(smooth, smooth.scores(baseline))
         return descent.begin(weights, states, reference)
 
     def _race(self, smooth, baseline, uppers):
         """Return the finalists of the descents from all starting points, best first."""
+        scores = smooth.scores(baseline)
+        references = [upper(smooth, scores)[0] for upper in uppers]
         descents = [
-            self._descent(smooth, uppers[0], weights, baseline, baseline)
+            self._descent(smooth, uppers[0], weights, baseline, references[0])
             for weights in named_points(smooth.problem, edges=not self.loose)
         ]
         finalists = multistart(descents, self.n_finalists, LAP)
-        for upper in uppers[1:]:
+        for upper, reference in zip(uppers[1:], references[1:], strict=True):
             finalists = [
-                self._descent(smooth, upper, last.weights, last.point.states, baseline).run()
+                self._descent(smooth, upper, last.weights, last.point.states, reference).run()
                 for last in finalists
             ]
-        return sorted(finalists, key=lambda descent: descent.value)
+        return sorted(finalists, key=value_of)
 
     def _on(self, sample, finalist, upper):
         """Go on from where a descent on fewer rows has ended."""
-        pairs = zip(finalist.point.states, sample.smooth.levels, strict=True)
-        starts = [state.moved_to(level) for state, level in pairs]
-        return self._descent(sample.smooth, upper, finalist.weights, starts, sample.baseline).run()
+        smooth, starts = sample.smooth, sample.moved(finalist.point.states)
+        reference, _ = upper(smooth, smooth.scores(sample.baseline))
+        return self._descent(smooth, upper, finalist.weights, starts, reference).run()
 
     def _end(self, descent):
         """Return where a descent on all rows has ended."""
         self.exhausted = descent.exhausted
         point = descent.point
-        return Anchor(point.weights, point.states, point.value, descent.converged)
+        return Point(point.weights, point.states, point.value, descent.converged)
 
     def _on_all_rows(self, sample, finalists, baseline, upper):
         """Choose among the finalists by their solutions on all rows, and go on from the best."""
         smooth, shares = self.smooth, self.smooth.problem.shares
         reference, _ = upper(smooth, smooth.scores(baseline))
         self.inner_tol = resolved_tol(self.inner_tol, reference, finalists[0].value)
-        ends, own = [Anchor(shares, baseline, reference)], [sample.baseline]
+        ends, own = [Point(shares, baseline, reference)], [sample.baseline]
         for finalist in finalists:
             begin = time.perf_counter()
             starts = sample.lifted(finalist.point.states, baseline, sample.baseline)
             states = smooth.solve(finalist.weights, starts, tol=self.inner_tol)
             value, _ = upper(smooth, smooth.scores(states))
-            ends.append(Anchor(finalist.weights, states, value))
+            ends.append(Point(finalist.weights, states, value))
             own.append(finalist.point.states)
             if self._record(finalist.weights, states, "subset", begin):
                 return min(ends, key=value_of)
         best = min(range(len(ends)), key=lambda i: value_of(ends[i]))
         if not self.loose:
             # What a sample cannot tell, exact descents can.
-            return self._end(self._from(ends, upper, baseline))
+            return self._end(self._from(ends, upper, reference))
         if not upper.is_exact:
             # Kinks of a sample are elsewhere, and would mislead corrections of it.
-            return self._end(self._from([ends[best]], upper, baseline))
+            return self._end(self._from([ends[best]], upper, reference))
         anchor = self._follow(sample, upper, ends[best], own[best], reference)
         if anchor.converged or self.recorder.stopped:
             return anchor
-        return self._end(self._from([anchor], upper, baseline))
+        return self._end(self._from([anchor], upper, reference))
 
-    def _from(self, anchors, upper, baseline):
+    def _from(self, points, upper, reference):
         """Return the best descent on all rows from some points."""
         descents = [
-            self._descent(self.smooth, upper, anchor.weights, anchor.states, baseline)
-            for anchor in anchors
+            self._descent(self.smooth, upper, point.weights, point.states, reference)
+            for point in points
         ]
         return multistart(descents, 1, LAP)[0]
 
     def _follow(self, sample, upper, begun, own, reference):
         """Descend on the sample with the hypergradient of all rows."""
+        smooth = sample.smooth
+        of_sample, _ = upper(smooth, smooth.scores(sample.baseline))
 
         def descend(weights, states, slant):
-            descent = self._descent(
-                sample.smooth, upper, weights, states, sample.baseline, slant
-            ).run()
+            descent = self._descent(smooth, upper, weights, states, of_sample, slant).run()
             return descent.weights, descent.point.states
 
         return follow_all_rows(

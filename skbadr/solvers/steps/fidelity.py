@@ -55,10 +55,13 @@ class Sample:
     def __init__(self, whole, rows, *, tol, starts=None):
         self.whole = whole
         self.smooth = Minibatches(whole, rows, whole.problem.seed).draw()
-        if starts is not None:
-            pairs = zip(starts, self.smooth.levels, strict=True)
-            starts = [start.moved_to(level) for start, level in pairs]
+        starts = None if starts is None else self.moved(starts)
         self.baseline = self.smooth.solve(whole.problem.shares, starts, tol=tol)
+
+    def moved(self, states):
+        """Return the parameters of states on other rows as starting points on the sample."""
+        pairs = zip(states, self.smooth.levels, strict=True)
+        return [state.moved_to(level) for state, level in pairs]
 
     def lifted(self, own, known=None, before=None):
         """Return where to start solutions on all rows at the weights of solutions on the sample.
@@ -159,3 +162,23 @@ def baseline_starts(smooth, model):
     if model is None:
         return None
     return [smooth.state_of(model, i) for i in range(len(smooth.levels))]
+
+
+def solve_baseline(smooth, samples, model, *, tol):
+    """Return the baseline solution on all rows, from the fitted estimator or the largest sample.
+
+    Parameters
+    ----------
+    smooth : SmoothProblem
+    samples : list of Sample
+    model : fitted estimator or None
+    tol : float
+
+    Returns
+    -------
+    states : list of LinearState
+    """
+    starts = baseline_starts(smooth, model)
+    if starts is None and samples:
+        starts = samples[-1].lifted(samples[-1].baseline)
+    return smooth.solve(smooth.problem.shares, starts, tol=tol)

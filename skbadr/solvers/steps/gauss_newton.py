@@ -1,12 +1,13 @@
 """Projected Gauss-Newton steps on the simplex, for differentiable upper levels."""
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from scipy.optimize import minimize
 
 from skbadr._simplex import project_simplex
+from skbadr.solvers.steps.point import Point
 from skbadr.solvers.steps.simplex_model import LARGEST_RADIUS, SMALL_WEIGHT
 
 # Rows on which a step's model of the metric is evaluated, where there are more: groups that tie on
@@ -14,34 +15,6 @@ from skbadr.solvers.steps.simplex_model import LARGEST_RADIUS, SMALL_WEIGHT
 MODEL_ROWS = 5_000
 # Cells up to which the moves of each score are kept.
 DENSE_CELLS = 24
-
-
-@dataclass
-class Point:
-    """Lower-level solutions at some weights, and how they move with the weights.
-
-    Attributes
-    ----------
-    weights : ndarray of shape (K,)
-    states : list of LinearState
-        One per fold.
-    value : float
-        Of the metric.
-    scores, slope : ndarray of shape (n, m)
-        And the metric's derivative in them.
-    parameters : list of ndarray of shape (p, m, K)
-        Derivatives in a step, per fold.
-    gradient : ndarray of shape (K,)
-        Of the metric, in a step.
-    """
-
-    weights: np.ndarray
-    states: list
-    value: float
-    scores: np.ndarray
-    slope: np.ndarray
-    parameters: list | None = None
-    gradient: np.ndarray | None = None
 
 
 class GaussNewton:
@@ -119,7 +92,7 @@ class GaussNewton:
             value += float(self.slant @ (weights - self._anchor))
         if self.record is not None and self.record(weights, states, "gradient", begin):
             self.stopped = True
-        return Point(weights, states, value, scores, slope)
+        return Point(weights, states, value, scores=scores, slope=slope)
 
     def begin(self, weights, starts=None, reference=None):
         """Start from some weights.

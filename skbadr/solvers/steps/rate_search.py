@@ -11,7 +11,7 @@ from skbadr.problem import UpperObjective
 from skbadr.problem.smooth_folds import MANY_ROWS
 from skbadr.result import Archive
 from skbadr.solvers.steps.directions import directions_of
-from skbadr.solvers.steps.fidelity import Sample, baseline_starts
+from skbadr.solvers.steps.fidelity import Sample, baseline_starts, solve_baseline
 from skbadr.solvers.steps.linearised import LinearisedSearch
 from skbadr.solvers.steps.recorder import Recorder
 from skbadr.solvers.steps.starts import group_moves, named_points, tilts
@@ -66,15 +66,16 @@ class RateSearch:
     def run(self, model):
         """Search, from the fitted baseline model if it is known."""
         problem, begin = self.problem, time.perf_counter()
-        starts, sample = baseline_starts(self.smooth, model), None
+        samples = []
         if self.smooth.n_seen >= 2 * SAMPLE_ROWS:
-            sample = Sample(self.smooth, SAMPLE_ROWS, tol=self.inner_tol, starts=starts)
-            starts = sample.lifted(sample.baseline)
-        states = self.smooth.solve(problem.shares, starts, tol=self.inner_tol)
+            starts = baseline_starts(self.smooth, model)
+            samples = [Sample(self.smooth, SAMPLE_ROWS, tol=self.inner_tol, starts=starts)]
+        states = solve_baseline(self.smooth, samples, model, tol=self.inner_tol)
         baseline = states, self.search.record(problem.shares, states, "baseline", begin)
-        if sample is None:
+        if not samples:
             best = self._from(baseline)
         else:
+            (sample,) = samples
             own, found = self._on(sample)
             starts = sample.lifted(own, states, sample.baseline)
             begun = self.search.refit(found.cell_weights, starts, "subset")
