@@ -144,6 +144,10 @@ class Archive:
             evaluation.model = None
         return improved
 
+    def restart(self) -> None:
+        """Drop all evaluations: those to come are of the same points, and nearer to the truth."""
+        self.evaluations, self.best = [], None
+
     def forget_responses(self) -> None:
         """Drop what estimators responded to the evaluated rows, which only guides need."""
         for evaluation in self.evaluations:

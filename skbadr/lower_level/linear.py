@@ -41,13 +41,9 @@ class LinearLowerLevel:
 
     def __init__(self, family, X, y, cells):
         self.family, self.cells = family, cells
-        self.X = make_design(X)
-        self.target = family.encode(y).astype(self.X.dtype, copy=False)
-        self.n, self.d = self.X.shape
         self.m = family.n_outputs
-        self.p = self.d + bool(family.fit_intercept)
-        self.free = family.free(self.p)
-        self.penalty = np.where(self.free, family.penalty(self.p)[:, None], 0.0)
+        self._set_design(make_design(X))
+        self.target = family.encode(y).astype(self.X.dtype, copy=False)
         self.scale = family.scale(self.n, cells.totals.sum())
         # Where adding one vector to all outputs changes no loss, their sum is held at 0, which
         # the penalty does by itself and which makes the Hessian regular without one.
@@ -55,8 +51,15 @@ class LinearLowerLevel:
         self.loss_weight = family.loss_weight(y)
         self._set_base()
         self.score_scale = family.score_scale(self.target, cells.base_weight)
-        self.dense = not self.X.is_sparse and self.free.sum() <= DENSE_LIMIT
         self.n_passes = 0
+
+    def _set_design(self, X):
+        """Keep the design matrix, and what is known of each parameter."""
+        self.X, (self.n, self.d) = X, X.shape
+        self.p = self.d + bool(self.family.fit_intercept)
+        self.free = self.family.free(self.p)
+        self.penalty = np.where(self.free, self.family.penalty(self.p)[:, None], 0.0)
+        self.dense = not X.is_sparse and self.free.sum() <= DENSE_LIMIT
 
     def _set_base(self):
         """Keep what weights of cells are multiplied by: None stands for ones."""
@@ -119,7 +122,7 @@ class LinearLowerLevel:
         return self._with_penalty(self.scale * self.backward(residual), coef)
 
     def _slopes(self, scores, weight):
-        """Return the slopes of the losses, times weights (None: ones), of shape (n, m)."""
+        """Return the slopes of the losses, times weights (None: ones)."""
         slopes = np.empty_like(scores)
         for rows in steps(self.n):
             own = self.family.gradient(self.target[rows], scores[rows])
@@ -150,10 +153,8 @@ class LinearLowerLevel:
         -------
         state : LinearState
         """
-        if start is not None and np.array_equal(start.cell_weights, cell_weights):
-            weight = start.weight
-        else:
-            weight = self.sample_weight(cell_weights)
+        same = start is not None and np.array_equal(start.cell_weights, cell_weights)
+        weight = start.weight if same else self.sample_weight(cell_weights)
         coef = self.family.start(self.target, weight, self.p) if start is None else start.coef
         scores = self.forward(coef) if start is None else start.scores
         state = LinearState(cell_weights, coef, scores, weight)
@@ -192,6 +193,12 @@ class LinearLowerLevel:
         smaller._set_base()
         return smaller
 
+    def on_columns(self, X):
+        """Return the same problem on other columns, of the same rows."""
+        other = copy.copy(self)
+        other._set_design(make_design(X))
+        return other
+
     # The Hessian.
 
     def curvature_at(self, state):
@@ -223,8 +230,8 @@ class LinearLowerLevel:
         return self._conjugate_gradients(state, rhs, tol)
 
     def _conjugate_gradients(self, state, rhs, tol):
-        size = self.p * self.m
-        preconditioner, curve = self.hessian_diagonal(state).ravel(), self.curvature_at(state)
+        size, curve = self.p * self.m, self.curvature_at(state)
+        preconditioner = self.hessian_diagonal(state).ravel()
 
         def product(vector):
             return self.hessian_product(state, vector.reshape(self.p, self.m), curve).ravel()

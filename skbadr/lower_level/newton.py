@@ -10,9 +10,8 @@ if TYPE_CHECKING:
     from skbadr.lower_level.linear import LinearLowerLevel
     from skbadr.lower_level.state import LinearState
 
-# A factorised Hessian serves other steps for as long as each is at most this share of the last:
-# the more columns there are, the dearer is a new one beside a pass over X.
-SHARES, COLUMNS = (0.1, 0.5), 250
+# A factorised Hessian serves other steps for as long as each is at most this share of the last.
+SHRINKS = 0.2
 # Trial lengths of a step that is too long.
 MAX_SLOPES = 12
 
@@ -35,7 +34,6 @@ def newton(level: LinearLowerLevel, state: LinearState, *, tol: float, max_iter:
     """
     precise = 100.0 * float(np.finfo(level.X.dtype).eps)
     previous, unit = np.inf, max(tol, precise) * level.score_scale
-    enough = float(np.clip(level.d / COLUMNS, *SHARES))
     gradient = level.gradient(state.coef, state.scores, state.weight)
     for iteration in range(1, max_iter + 1):
         state.n_iter = iteration
@@ -45,7 +43,7 @@ def newton(level: LinearLowerLevel, state: LinearState, *, tol: float, max_iter:
         step = -level.hessian_solve(state, gradient, tol=loose)
         along = level.forward(step)
         size = level.score_size(along)
-        if not fresh and size > enough * previous:
+        if not fresh and size > SHRINKS * previous:
             # The Hessian of another point no longer serves.
             state.factor, fresh = None, True
             step = -level.hessian_solve(state, gradient, tol=loose)
@@ -55,7 +53,7 @@ def newton(level: LinearLowerLevel, state: LinearState, *, tol: float, max_iter:
         if fresh:
             share = size / level.score_scale
         else:
-            share = max(state.left or enough, size / previous)
+            share = max(state.left or SHRINKS, size / previous)
         left = size * min(1.0, max(share, loose))
         previous = size
         if left <= unit and level.family.admissible(state.coef + step):

@@ -27,6 +27,8 @@ class SmoothProblem:
 
     Attributes
     ----------
+    spaces : list of ColumnSpace or None
+        Where columns are combinations of those of X: the coordinates of each fold's rows.
     large : bool
         Whether there are many rows, or more columns than rows.
     rough : bool
@@ -44,7 +46,7 @@ class SmoothProblem:
         folds = read_folds(self.evaluator, single)
         self.data = self.evaluator.evaluation_set
         self.levels, self.held_out = [f.level for f in folds], [f.held_out for f in folds]
-        self._spaces = [fold.space for fold in folds]
+        self.spaces = None
         self.large, self.rough = folds[-1].large, folds[-1].rough
         # Whether each row is judged by the model of all others, and what that takes.
         self.leaves_out, self._leverage = problem.evaluator.leaves_out, None
@@ -92,6 +94,23 @@ class SmoothProblem:
         smaller.evaluator.evaluation_set, smaller.evaluator.cells = data, cells
         return smaller
 
+    def in_spaces(self, spaces):
+        """Return the problem in a `ColumnSpace` of each fold."""
+        narrow = copy.copy(self)
+        narrow._model_rows, narrow.spaces = None, spaces
+        narrow.levels = [space.level for space in spaces]
+        narrow.held_out = [
+            None if X is None else space.transform(X)
+            for space, X in zip(spaces, self.held_out, strict=True)
+        ]
+        if self.leaves_out and self._leverage is None:
+            # Which few combinations of the columns would understate.
+            (level,), (space,), shares = self.levels, spaces, self.problem.shares
+            coef = space.lifted(space.level.solve(shares, tol=1e-3).coef)
+            self._leverage = leverages(level, level.state_at(shares, coef))
+        narrow._leverage = self._leverage
+        return narrow
+
     @property
     def n_seen(self):
         """Number of training rows of positive weight, over all folds."""
@@ -99,11 +118,10 @@ class SmoothProblem:
 
     def state_of(self, model, fold=0):
         """Return a fitted model of the user's class as a state at the baseline weights."""
-        level, space = self.levels[fold], self._spaces[fold]
+        level = self.levels[fold]
         coef = level.family.parameters(model)
-        if space is not None:
-            features = space.coordinates(coef[: len(coef) - (level.p - level.d)])
-            coef = np.vstack([features, coef[len(coef) - (level.p - level.d) :]])
+        if self.spaces is not None:
+            coef = self.spaces[fold].coordinates(coef)
         shares = level.cells.shares
         return level.state_at(shares, coef)
 

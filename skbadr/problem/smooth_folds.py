@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skbadr.lower_level import LinearLowerLevel, NotSmooth, find_family
-from skbadr.lower_level.row_space import RowSpace, suits_row_space
 from skbadr.problem.numbers import for_search
 
 if TYPE_CHECKING:
@@ -27,15 +26,12 @@ class SmoothFold:
     level : LinearLowerLevel
     held_out : ndarray, sparse matrix, Design or None
         Rows that are evaluated; None: the training rows.
-    space : RowSpace or None
-        The coordinates of either, where these are not the columns of X.
     large, rough : bool
         See `SmoothProblem`.
     """
 
     level: LinearLowerLevel
     held_out: Any
-    space: RowSpace | None
     large: bool
     rough: bool
 
@@ -67,11 +63,7 @@ def read_fold(fold: Fold, evaluator: Evaluator, rows: slice, single: bool) -> Sm
     # What is trained on is what is evaluated, but for encoders that fit out of fold.
     same = fold.rows is None and fold.X_final is refit.X
     held_out = None if same else refit.numbers(fold.X_final)
-    space = RowSpace(X) if suits_row_space(family, X) else None
-    if space is not None:
-        X = space.rows
-        held_out = None if held_out is None else space.transform(held_out)
-    large = cells.n_seen >= MANY_ROWS or space is not None
+    large = cells.n_seen >= MANY_ROWS or X.shape[1] > X.shape[0]
     rough = large and family.resolution > 0
     # Of few rows single precision saves little, and what it rounds off decides steps.
     single = large and (single or rough)
@@ -80,7 +72,7 @@ def read_fold(fold: Fold, evaluator: Evaluator, rows: slice, single: bool) -> Sm
     if held_out is not None:
         held_out = for_search(held_out, evaluator.cells.take(rows), single, n_parts=n_parts)
     level = LinearLowerLevel(family, X, y, cells)
-    return SmoothFold(level, held_out, space, large, rough)
+    return SmoothFold(level, held_out, large, rough)
 
 
 def read_folds(evaluator: Evaluator, single: bool) -> list[SmoothFold]:

@@ -17,21 +17,22 @@ from skbadr.solvers.steps.fidelity import (
     make_samples,
     solve_baseline,
 )
-from skbadr.solvers.steps.multistart import multistart
+from skbadr.solvers.steps.multistart import FINALISTS, multistart
 from skbadr.solvers.steps.recorder import Recorder
 from skbadr.solvers.steps.single_loop import Pair, SingleLoop
 from skbadr.solvers.steps.starts import distinct, named_points, tilts
 from skbadr.solvers.steps.upper_value import UpperValue
 
 if TYPE_CHECKING:
+    from skbadr._typing import FloatArray
     from skbadr.problem import SmoothProblem
     from skbadr.result import Archive
     from skbadr.solvers.steps.final_fits import FinalFits
 
 # Iterations in all, of one loop, and of a loop for a sharper surrogate.
 BUDGET, MOST, ROUND = 250, 100, 20
-# Iterations of each loop of a multistart before half of them are dropped, and how many remain.
-LOOP_LAP, LOOP_FINALISTS = 5, 2
+# Iterations of each loop of a multistart before half of them are dropped.
+LOOP_LAP = 5
 # Rounds of a surrogate on all rows after those on a sample.
 LAST_ROUNDS = 2
 
@@ -57,16 +58,23 @@ class GDSolver(SmoothSolver):
     variance reduction algorithms", NeurIPS.
     """
 
-    def visit(self, smooth: SmoothProblem, finals: FinalFits, visited: Archive) -> None:  # noqa: D102
+    def visit(  # noqa: D102
+        self,
+        smooth: SmoothProblem,
+        finals: FinalFits,
+        visited: Archive,
+        starts: list[FloatArray] | None = None,
+    ) -> list[FloatArray]:
         run = Run(smooth, finals, visited, self.max_iter)
         first = run.begin()
         if run.stopped or smooth.problem.objective.is_ideal(first):
             visited.converged = True
-            return
-        run.choose_start()
+            return []
+        run.choose_start(starts)
         self._descend(run)
         run.sharpen()
         run.end()
+        return [] if run.stopped else [visited.best.cell_weights]
 
     def _descend(self, run: Run) -> None:
         """Move on from the starting point, on the largest sample if there are several."""
@@ -123,7 +131,7 @@ class Run:
         self.size = abs(first.metric)
         return first
 
-    def choose_start(self):
+    def choose_start(self, starts=None):
         """Race loops from several points, on the smallest sample if there is one."""
         part, baseline = self.smooth, self.baseline
         if self.samples:
@@ -136,9 +144,9 @@ class Run:
                 part, upper, weights, pairs, tol=self.tol, reference=reference,
                 most=min(MOST, self.left),
             )
-            for weights in _points(self.smooth.problem, upper)
+            for weights in starts or _points(self.smooth.problem, upper)
         ]  # fmt: skip
-        self.loop = multistart(loops, LOOP_FINALISTS, LOOP_LAP)[0]
+        self.loop = multistart(loops, FINALISTS, LOOP_LAP)[0]
 
     def loop_from(self, weights, pairs, most, sharper=0):
         """Return a loop from some point, perhaps for a sharper surrogate."""

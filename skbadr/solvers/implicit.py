@@ -10,17 +10,17 @@ from skbadr._typing import Int
 from skbadr.result import Archive
 from skbadr.solvers.smooth import SmoothSolver, is_smooth
 from skbadr.solvers.steps.descents import Descents
+from skbadr.solvers.steps.multistart import FINALISTS
 from skbadr.solvers.steps.rate_search import RateSearch
 from skbadr.solvers.steps.recorder import Recorder
 
 if TYPE_CHECKING:
+    from skbadr._typing import FloatArray
     from skbadr.problem import SmoothProblem
     from skbadr.solvers.steps.final_fits import FinalFits
 
 # Budget of refits.
 MAX_REFITS = 40
-# Descents that are run to their end: usual, and if the estimator's own solver is loose.
-EXACT_FINALISTS, LOOSE_FINALISTS = 4, 2
 
 
 class ImplicitSolver(SmoothSolver):
@@ -57,24 +57,31 @@ class ImplicitSolver(SmoothSolver):
         self.n_starts = n_starts
         self.inner_tol = inner_tol
 
-    def visit(self, smooth: SmoothProblem, finals: FinalFits, visited: Archive) -> None:  # noqa: D102
+    def visit(  # noqa: D102
+        self,
+        smooth: SmoothProblem,
+        finals: FinalFits,
+        visited: Archive,
+        starts: list[FloatArray] | None = None,
+    ) -> list[FloatArray]:
         max_refits = MAX_REFITS if self.max_iter is None else self.max_iter
         recorder = Recorder(smooth, visited, check=finals.check_baseline)
         if is_smooth(smooth.problem):
             # By default the budget is that of each descent.
             recorder.most = np.inf if self.max_iter is None else self.max_iter
-            finalists = LOOSE_FINALISTS if finals.is_loose else EXACT_FINALISTS
             descents = Descents(
                 recorder,
                 max_refits=max_refits,
-                n_finalists=self.n_starts or finalists,
+                n_finalists=self.n_starts or FINALISTS,
                 loose=finals.is_loose,
             )
-            anchor = descents.run(finals.baseline_model)
+            anchor = descents.run(finals.baseline_model, starts)
             visited.converged, visited.exhausted = anchor.converged, descents.exhausted
-            return
-        search = RateSearch(
-            recorder, max_refits=max_refits, n_starts=self.n_starts, inner_tol=self.inner_tol
-        )
-        search.run(finals.baseline_model)
-        visited.converged = search.converged
+            others = descents.finalists[1:] if starts is None else starts[1:]
+        else:
+            search = RateSearch(
+                recorder, max_refits=max_refits, n_starts=self.n_starts, inner_tol=self.inner_tol
+            )
+            search.run(finals.baseline_model, None if starts is None else starts[0])
+            visited.converged, others = search.converged, []
+        return [] if recorder.stopped else [visited.best.cell_weights, *others]

@@ -8,6 +8,7 @@ from skbadr.lower_level import NotSmooth
 from skbadr.problem import SmoothProblem, UpperObjective
 from skbadr.result import Archive
 from skbadr.solvers.alternating import AlternatingSolver, visit
+from skbadr.solvers.steps.column_spaces import ColumnSpaces, suits_column_spaces
 from skbadr.solvers.steps.final_fits import agree
 from skbadr.solvers.steps.linearised import LinearisedSearch
 from skbadr.solvers.steps.rate_search import FEW_STEPS, HARDER
@@ -40,6 +41,11 @@ class LinearisedPath:
         self._steps = FEW_STEPS
         self.archive = Archive(problem.objective)
         self.smooth = SmoothProblem(problem, single=True)
+        if suits_column_spaces(self.smooth):
+            spaces = ColumnSpaces(self.smooth, tol=inner_tol)
+            for weights in tilts(problem.cells, (1.0,)):
+                spaces.grow(problem.project(weights))
+            self.smooth = spaces.smooth
         self.search = LinearisedSearch(
             Recorder(self.smooth, self.archive),
             max_refits=np.inf,
@@ -61,9 +67,7 @@ class LinearisedPath:
         begin = time.perf_counter()
         starts = None
         if self.baseline.model is not None:  # of held-out folds none is kept
-            (level,) = smooth.levels
-            coef = level.family.parameters(self.baseline.model)
-            starts = [level.state_at(problem.shares, coef)]
+            starts = [smooth.state_of(self.baseline.model)]
         states = smooth.solve(problem.shares, starts, tol=self.search.inner_tol)
         solution = self.search.record(problem.shares, states, "baseline", begin)
         if not agree(self.baseline, solution):

@@ -10,7 +10,6 @@ from skbadr._simplex import project_simplex
 from skbadr._typing import Int
 from skbadr.problem.sampling import Minibatches
 from skbadr.solvers.gd import MOST, GDSolver
-from skbadr.solvers.steps.fidelity import rows_for_parameters
 from skbadr.solvers.steps.simplex_model import SimplexModel
 from skbadr.solvers.steps.single_loop import (
     FIRST_RADIUS,
@@ -42,8 +41,7 @@ class SGDSolver(GDSolver):
     max_iter : int or None, default=None
         Iterations, at most 40 of them on minibatches; None: 250.
     batch_size : int or None, default=None
-        Rows of a minibatch; None: 8,192, or 128 for each cell, or 16 for each dense parameter,
-        whichever is most.
+        Rows of a minibatch; None: 8,192, or 128 for each cell if that is more.
 
     References
     ----------
@@ -59,9 +57,7 @@ class SGDSolver(GDSolver):
     def _descend(self, run: Run) -> None:
         """Move on minibatches; keep the average if it is better than the starting point."""
         smooth = run.smooth
-        size = self.batch_size or max(
-            BATCH, PER_CELL * smooth.problem.n_cells, rows_for_parameters(smooth)
-        )
+        size = self.batch_size or max(BATCH, PER_CELL * smooth.problem.n_cells)
         batches = Minibatches(smooth, min(size, smooth.n_seen), smooth.problem.seed)
         loop = StochasticLoop(run.loop, batches)
         n_iter = min(ITERATIONS, run.left)

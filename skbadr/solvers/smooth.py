@@ -15,11 +15,13 @@ from skbadr.problem import SmoothProblem
 from skbadr.result import Archive
 from skbadr.solvers.alternating import AlternatingSolver
 from skbadr.solvers.base import UpperSolver
-from skbadr.solvers.steps.fidelity import inner_tol
+from skbadr.solvers.steps.column_spaces import ColumnSpaces, suits_column_spaces
+from skbadr.solvers.steps.fidelity import SAMPLE_INNER_TOL, inner_tol
 from skbadr.solvers.steps.final_fits import FinalFits
 from skbadr.solvers.steps.recorder import Recorder
 
 if TYPE_CHECKING:
+    from skbadr._typing import FloatArray
     from skbadr.problem import BilevelProblem
 
 
@@ -40,7 +42,13 @@ class SmoothSolver(UpperSolver):
         return SmoothProblem(problem, single=not is_smooth(problem))
 
     @abstractmethod
-    def visit(self, smooth: SmoothProblem, finals: FinalFits, visited: Archive) -> None:
+    def visit(
+        self,
+        smooth: SmoothProblem,
+        finals: FinalFits,
+        visited: Archive,
+        starts: list[FloatArray] | None = None,
+    ) -> list[FloatArray]:
         """Search among solutions of the lower level.
 
         Parameters
@@ -50,6 +58,13 @@ class SmoothSolver(UpperSolver):
             Which will fit the estimator, and may have fitted the baseline one.
         visited : Archive
             Receives every solution on all rows; the first is the baseline one.
+        starts : list of ndarray of shape (K,) or None, default=None
+            Weights that the search in a coarser problem has led to; None: usual ones.
+
+        Returns
+        -------
+        found : list of ndarray of shape (K,)
+            From where to go on in a finer problem; empty if the search was told to stop.
         """
 
     def solve(self, problem: BilevelProblem) -> Archive:  # noqa: D102
@@ -94,9 +109,21 @@ class SmoothSolver(UpperSolver):
         if not smooth.large:
             finals.fit_baseline()
         finals.is_loose = smooth.rough
-        self.visit(smooth, finals, visited)
+        if suits_column_spaces(smooth):
+            self._visit_spaces(smooth, finals, visited)
+        else:
+            self.visit(smooth, finals, visited)
         if visited.best.cell_weights.min() < 0.5 * smooth.resolved_weight:
             finals.inside = lambda: self._step_inside(problem, visited)
+
+    def _visit_spaces(self, smooth, finals, visited):
+        """Search in ever more combinations of the columns, until no more are needed."""
+        tol = inner_tol(smooth.rough) if is_smooth(smooth.problem) else SAMPLE_INNER_TOL
+        spaces = ColumnSpaces(smooth, tol=tol)
+        found = self.visit(spaces.smooth, finals, visited)
+        while found and spaces.grow(visited.best.cell_weights):
+            visited.restart()
+            found = self.visit(spaces.smooth, finals, visited, found)
 
     def _step_inside(self, problem, visited):
         """Visit a point a little inside if the best one is at an edge of the simplex.

@@ -50,7 +50,7 @@ PRIVATE_HOMES = {
 }
 MAX_LINES = 400
 # Numbers at the top of modules, each of which somebody has to tune.
-BUDGETS = {"skbadr.solvers": 80, "skbadr": 201}
+BUDGETS = {"skbadr.solvers": 79, "skbadr": 199}
 
 
 class Import(NamedTuple):

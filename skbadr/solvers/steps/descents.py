@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import numpy as np
+
 from skbadr.solvers.steps.anchored import follow_all_rows, resolved_tol
 from skbadr.solvers.steps.fidelity import (
     SAMPLE_INNER_TOL,
@@ -39,16 +41,23 @@ class Descents:
         Descents that are run to their end.
     loose : bool
         Whether the estimator's own solver is, so that exact solutions would be wasted.
+
+    Attributes
+    ----------
+    finalists : list of ndarray of shape (K,)
+        Where the descents that were run to their end on the fewest rows led to.
     """
 
     def __init__(self, recorder, *, max_refits, n_finalists, loose):
         self.smooth, self.recorder = recorder.smooth, recorder
         self.max_refits, self.n_finalists, self.loose = max_refits, n_finalists, loose
         self.inner_tol = inner_tol(loose)
-        self.exhausted = False
+        self.exhausted, self.finalists = False, []
 
-    def run(self, model):
+    def run(self, model, starts=None):
         """Search, from the fitted baseline model if it is known.
+
+        With `starts`, the weights that a coarser problem led to, only around these.
 
         Returns
         -------
@@ -56,13 +65,17 @@ class Descents:
             The best solution on all rows.
         """
         smooth, shares, begin = self.smooth, self.smooth.problem.shares, time.perf_counter()
-        samples = make_samples(smooth, model)
+        samples = make_samples(smooth, model) if starts is None else []
         baseline = solve_baseline(smooth, samples, model, tol=self.inner_tol)
         first = self.recorder.add(shares, baseline, "baseline", begin=begin)
         scores, size = smooth.scores(baseline), abs(first.metric)
         uppers = [UpperValue(smooth, scores, 0, size)]
         if uppers[0].metric is not smooth.evaluator.metric:
             uppers += [UpperValue(smooth, scores, round_, size) for round_ in range(1, MOST_ROUNDS)]
+        if starts is not None:
+            reference, _ = uppers[-1](smooth, scores)
+            points = [Point(weights, baseline, np.inf) for weights in starts]
+            return self._end(self._from(points, uppers[-1], reference))
         if not samples:
             finalists = self._race(smooth, baseline, uppers)
             return self._end(finalists[0])
@@ -103,7 +116,9 @@ class Descents:
                 self._descent(smooth, upper, last.weights, last.point.states, reference).run()
                 for last in finalists
             ]
-        return sorted(finalists, key=value_of)
+        finalists = sorted(finalists, key=value_of)
+        self.finalists = [finalist.weights for finalist in finalists]
+        return finalists
 
     def _on(self, sample, finalist, upper):
         """Go on from where a descent on fewer rows has ended."""

@@ -14,8 +14,6 @@ SAMPLE_TOL = 3e-3
 FEWEST_ROWS = 5_000
 # A larger sample has this share of the rows, up to the largest number of rows.
 SAMPLE_SHARE, LARGEST_SAMPLE = 0.125, 40_000
-# Rows of a sample or minibatch for each dense parameter; with fewer the solution is another one.
-PER_PARAMETER = 16
 # Relative error of a Hessian on a sample, in units of the root of parameters over rows.
 ERROR = 3.0
 # Error from which a Hessian on all rows costs less than the steps that it saves.
@@ -137,24 +135,17 @@ def make_samples(smooth, model):
     samples : list of Sample
     """
     n_seen = smooth.n_seen
-    fewest = max(FEWEST_ROWS, rows_for_parameters(smooth))
-    if n_seen < 2 * fewest:
+    if n_seen < 2 * FEWEST_ROWS:
         return []
-    sizes = [fewest]
+    sizes = [FEWEST_ROWS]
     larger = min(int(SAMPLE_SHARE * n_seen), LARGEST_SAMPLE)
-    if larger >= 2 * fewest:
+    if larger >= 2 * FEWEST_ROWS:
         sizes.append(larger)
     starts, samples = baseline_starts(smooth, model), []
     for size in sizes:
         samples.append(Sample(smooth, size, tol=SAMPLE_INNER_TOL, starts=starts))
         starts = samples[-1].baseline
     return samples
-
-
-def rows_for_parameters(smooth):
-    """Return the rows that determine the parameters; 0 for sparse X, whose rows see few columns."""
-    dense = max(0 if level.X.is_sparse else level.p * level.m for level in smooth.levels)
-    return PER_PARAMETER * dense
 
 
 def baseline_starts(smooth, model):

@@ -6,6 +6,8 @@ import numpy as np
 
 # Largest difference of weights at which two searches are in one valley.
 NEAR = 0.02
+# Searches that are run to their end.
+FINALISTS = 2
 
 
 def multistart(searches, n_finalists, lap):

@@ -63,15 +63,22 @@ class RateSearch:
         """Whether the search ended within its budget."""
         return not self.search.done
 
-    def run(self, model):
-        """Search, from the fitted baseline model if it is known."""
+    def run(self, model, start=None):
+        """Search, from the fitted baseline model if it is known.
+
+        With `start`, the weights that a coarser problem led to, only around these.
+        """
         problem, begin = self.problem, time.perf_counter()
         samples = []
-        if self.smooth.n_seen >= 2 * SAMPLE_ROWS:
+        if start is None and self.smooth.n_seen >= 2 * SAMPLE_ROWS:
             starts = baseline_starts(self.smooth, model)
             samples = [Sample(self.smooth, SAMPLE_ROWS, tol=self.inner_tol, starts=starts)]
         states = solve_baseline(self.smooth, samples, model, tol=self.inner_tol)
         baseline = states, self.search.record(problem.shares, states, "baseline", begin)
+        if start is not None:
+            begun = self.search.refit(start, states, "coarse")
+            best = self._better(baseline, self.search.run(*begun, radius=NEARBY))
+            return self._insist(best, baseline)
         if not samples:
             best = self._from(baseline)
         else:
