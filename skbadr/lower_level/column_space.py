@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from skbadr.lower_level.state import LinearState
 
 # Columns from which on a few passes over X cost less than a Hessian.
-MANY_COLUMNS = 60
+MANY_COLUMNS = 150
 # Cells that take turns in a growth of a basis.
 MOST_CELLS = 12
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from skbadr.lower_level.state import LinearState
 
 # A factorised Hessian serves other steps for as long as each is at most this share of the last.
-SHRINKS = 0.2
+SHRINKS = 0.1
 # Trial lengths of a step that is too long.
 MAX_SLOPES = 12
 
