@@ -82,12 +82,14 @@ def test_metrics_are_listed_and_take_options(toy):
         get_metric("rate_spread", factor=2)
 
 
-def test_solver_by_name(toy):
+def test_solver_by_name(toy, monkeypatch):
     model = BADRClassifier(LogisticRegression(), solver="random", max_iter=7, random_state=0)
     model.fit(X, Y, sensitive_features=GROUP)
     assert model.n_refits_ == 7
     assert model.metric_value_ <= model.baseline_metric_value_
     assert not may_refit("random")
+    monkeypatch.setattr(type(get_solver("random")), "refits", True)
+    assert may_refit("random") and may_refit(get_solver("random"))
     with pytest.raises(ValueError, match="'Random' is not known.*'random'"):
         get_solver("Random")
 

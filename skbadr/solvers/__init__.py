@@ -1,4 +1,4 @@
-"""Upper-level solvers. A new one is one file here and one line in `SOLVERS`.
+"""Upper-level solvers. A new one is one file here, its import, and one line in `SOLVERS`.
 
 Other packages offer theirs by entry points of the group ``skbadr.solvers``.
 """
@@ -94,8 +94,8 @@ def get_solver(
 def may_refit(solver: SolverName | UpperSolver) -> bool:
     """Return whether a solver refits the estimator at every step, or may choose to."""
     if not isinstance(solver, str):
-        return isinstance(solver, AlternatingSolver)
-    return solver == "auto" or issubclass(_solver_class(solver) or UpperSolver, AlternatingSolver)
+        return isinstance(solver, UpperSolver) and solver.refits
+    return solver == "auto" or (_solver_class(solver) or UpperSolver).refits
 
 
 def _names():

@@ -46,6 +46,8 @@ class AlternatingSolver(UpperSolver):
     and Dobriban (2024), arXiv 2402.02817, for what weights do to the best classifier.
     """
 
+    refits = True
+
     def __init__(
         self,
         max_iter: Int | None = None,

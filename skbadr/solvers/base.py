@@ -23,6 +23,9 @@ class UpperSolver(ABC):
     """
 
     max_iter: Int | None
+    # Whether it refits the estimator at every step: ``cv="auto"`` then takes held-out rows, unless
+    # the estimator is a smooth linear model on many rows.
+    refits: bool = False
 
     def __init__(self, max_iter: Int | None = None) -> None:
         self.max_iter = max_iter
