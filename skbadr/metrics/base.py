@@ -34,8 +34,9 @@ class FairnessMetric:
         Name shown to users.
     greater_is_better : bool, default=False
         Whether a larger value is fairer; True for ratios.
-    response_method : {"predict", "predict_proba"}, default="predict"
-        Estimator method whose output the metric takes.
+    response_method : {"predict", "predict_proba", "decision_function"}, default="predict"
+        Estimator method whose output the metric takes: class codes or real predictions,
+        probabilities of shape (n, C), or scores of shape (n,) for two classes and (n, C) for more.
     tasks : tuple of {"classification", "regression"}
         Tasks for which the metric is defined.
 
@@ -60,6 +61,7 @@ class FairnessMetric:
     greater_is_better: bool
     response_method: ResponseMethod
     tasks: tuple[Task, ...]
+    # Label of the positive class, if it is an option; None: the greater of two classes.
     pos_label: Any = None
     # Whether `statistics` are sums over rows or means over groups, so that those of blocks of
     # rows add up (`EvaluationSet.part`).

@@ -17,6 +17,7 @@ from skbadr import BADRClassifier, pareto_path
 from skbadr.lower_level import RefitLowerLevel
 from skbadr.metrics import get_metric
 from skbadr.problem import SmoothProblem
+from skbadr.solvers import SOLVERS
 
 X, Y, GROUP = make_people()
 WAGES = make_wages()
@@ -226,9 +227,6 @@ def interrupt(monkeypatch, owner, name, call):
     return later
 
 
-SOLVERS = ["implicit", "gd", "sgd", "alternating"]
-
-
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("init", ["baseline", "nash"])
 @pytest.mark.filterwarnings("ignore:on the training data no weights:UserWarning")
@@ -251,8 +249,8 @@ PHASES = {
 @pytest.mark.parametrize("metric", ["group_loss_variance", "demographic_parity"])
 @pytest.mark.parametrize("phase", PHASES)
 @pytest.mark.parametrize("call", [1, 2, 3, 6])
-@pytest.mark.parametrize("solver", ["implicit", "gd", "sgd"])
-def test_interrupted_smooth_search_keeps_the_best_so_far(monkeypatch, solver, call, phase, metric):
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_interrupted_search_keeps_the_best_so_far(monkeypatch, solver, call, phase, metric):
     if (phase, call) == ("refit", 1):
         return  # nothing is there to be kept
     later = interrupt(monkeypatch, *PHASES[phase], call)

@@ -16,6 +16,7 @@ from sklearn.tree import DecisionTreeClassifier
 from skbadr import BADRClassifier, BADRRegressor
 from skbadr.metrics import EvaluationSet, get_metric
 from skbadr.partition import make_cells, make_groups
+from skbadr.solvers import SOLVERS
 
 N = 120
 
@@ -122,7 +123,6 @@ REGRESSORS = {
     "boosting": HistGradientBoostingRegressor(max_iter=3, random_state=0),
 }
 SMOOTH = ("logistic", "unpenalised", "scaled", "ridge")
-SOLVERS = ("implicit", "gd", "sgd", "alternating")
 # The long profile of the property tests runs every estimator on everything, others take turns.
 EVERYTHING = settings().max_examples > 100
 

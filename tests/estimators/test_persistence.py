@@ -24,6 +24,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skbadr import BADRClassifier, BADRRegressor, ParetoPath, pareto_path
 from skbadr.metrics import get_metric
+from skbadr.solvers import SOLVERS
 
 try:
     import cloudpickle
@@ -55,7 +56,7 @@ def models():
         "individual": regressor(Ridge(), metric="individual"),
         "covariance": regressor(Ridge(), metric="covariance"),
     }
-    for solver in ("implicit", "gd", "sgd", "alternating"):
+    for solver in SOLVERS:
         found[solver] = BADRClassifier(solver=solver, **FAIR)
         found[f"{solver} regressor"] = BADRRegressor(solver=solver)
     return found

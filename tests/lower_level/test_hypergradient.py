@@ -24,6 +24,7 @@ from skbadr.lower_level import (
     LinearFamily,
     LinearLowerLevel,
     NotSmooth,
+    families,
     find_family,
     register_family,
 )
@@ -65,6 +66,13 @@ CASES = (
     + [(estimator, 0) for estimator in REGRESSION]
 )
 STOCHASTIC = (SGDClassifier, SGDRegressor)
+
+
+def test_every_family_is_checked_here():
+    known = {
+        kind for kind in families._FACTORIES if kind.__module__.startswith(("sklearn.", "skbadr."))
+    }
+    assert known - {type(estimator) for estimator, _ in CASES} == set()
 
 
 def make_problem(estimator, n_classes, partition, layout, seed=0, n=150):

@@ -21,6 +21,7 @@ from skbadr.metrics import CombinedMetric, EvaluationSet, fairness_scorer, get_m
 from skbadr.metrics.limits import limits, many_worst_limits, worst_limit
 from skbadr.partition import make_groups
 from skbadr.problem import UpperObjective
+from skbadr.solvers import SOLVERS
 
 X, Y, GROUP = make_people(600)
 TWO = {"demographic_parity": 0.15, "equalized_odds": 0.25}
@@ -133,7 +134,7 @@ def test_surrogate_becomes_the_metric():
     np.testing.assert_allclose(smooth, exact, atol=1e-3)
 
 
-@pytest.mark.parametrize("solver", ["implicit", "alternating", "gd", "sgd"])
+@pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("cv", [None, 3])
 def test_every_solver_takes_several_bounds(solver, cv):
     model = BADRClassifier(LogisticRegression(), metric=TWO, solver=solver, cv=cv, random_state=0)

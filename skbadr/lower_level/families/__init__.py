@@ -1,4 +1,4 @@
-"""Smooth linear estimators, one file per family; a new one is a file and a line here.
+"""Smooth linear estimators, one file per family. A new one is a file, imported and named here.
 
 Other packages offer theirs by entry points of the group ``skbadr.families``.
 """
