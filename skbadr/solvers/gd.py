@@ -74,7 +74,7 @@ class GDSolver(SmoothSolver):
         self._descend(run)
         run.sharpen()
         run.end()
-        return [] if run.stopped else [visited.best.cell_weights]
+        return [] if run.stopped else [visited.best.cell_weights]  # type: ignore[union-attr]
 
     def _descend(self, run: Run) -> None:
         """Move on from the starting point, on the largest sample if there are several."""

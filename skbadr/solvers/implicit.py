@@ -84,4 +84,4 @@ class ImplicitSolver(SmoothSolver):
             )
             search.run(finals.baseline_model, None if starts is None else starts[0])
             visited.converged, others = search.converged, []
-        return [] if recorder.stopped else [visited.best.cell_weights, *others]
+        return [] if recorder.stopped else [visited.best.cell_weights, *others]  # type: ignore[union-attr]
