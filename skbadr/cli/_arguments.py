@@ -103,6 +103,15 @@ def make_parser():
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     table = parser.add_argument_group("the table")
+    _add_columns(table)
+    _add_rows(table)
+    _add_models(parser.add_argument_group("the models"))
+    _add_run(parser.add_argument_group("the run"))
+    return parser
+
+
+def _add_columns(table):
+    """Add the options that say which file it is, and what its columns mean."""
     table.add_argument(
         "--csv",
         metavar="FILE",
@@ -130,6 +139,10 @@ def make_parser():
         metavar="LABEL",
         help="the class whose rates are compared (default: the greater of two classes)",
     )
+
+
+def _add_rows(table):
+    """Add the options that say how cells are read and what becomes of the rows."""
     table.add_argument(
         "--encoding",
         metavar="NAME",
@@ -173,7 +186,9 @@ def make_parser():
         help="share of the rows to test on (default: 0.3)",
     )
 
-    model = parser.add_argument_group("the models")
+
+def _add_models(model):
+    """Add the options that say what is fitted."""
     model.add_argument(
         "--metric",
         metavar="NAME[=B,...]",
@@ -228,7 +243,9 @@ def make_parser():
         "default (auto): on folds if the model may memorise its rows",
     )
 
-    run = parser.add_argument_group("the run")
+
+def _add_run(run):
+    """Add the options that say how the command runs and what it writes."""
     run.add_argument(
         "--output",
         metavar="DIR",
@@ -246,7 +263,6 @@ def make_parser():
     run.add_argument(
         "--verbose", action="store_true", help="print a line for each refit of BADR that improved"
     )
-    return parser
 
 
 def parse_arguments(argv):

@@ -12,8 +12,13 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from skbadr._guard import Guard
-from skbadr._typing import Array, Float, ResponseMethod, Task
+from skbadr._typing import Array, Features, Float, RandomState, ResponseMethod, Task
 from skbadr.metrics.base import evaluate
+from skbadr.metrics.own_loss import with_own_loss
+from skbadr.metrics.sliced import sliced
+from skbadr.partition import cross_with_control, make_groups
+
+from ._groups import labelled, stratified_split
 
 if TYPE_CHECKING:
     from skbadr.metrics import FairnessMetric
@@ -91,6 +96,56 @@ class Problem:
         transformers = clone(self.estimator[:-1])
         encoded = transformers.fit_transform(self.X, self.y)
         return transformers, encoded, clone(self.estimator[-1])
+
+
+def split_problem(
+    estimator: Any,
+    X: Any,
+    y: Array,
+    task: Task,
+    metric: Any,
+    named: FairnessMetric,
+    *,
+    sensitive_features: Features,
+    control_features: Features | None,
+    intersectional: bool,
+    test_size: Float,
+    random_state: RandomState | None,
+) -> tuple[Problem, dict[str, tuple[Any, Array, Array]]]:
+    """Return the problem on the training rows, and the rows (X, y, groups) of both parts.
+
+    `named` is the metric object that the user's `metric` stands for.
+    """
+    crossed = make_groups(sensitive_features)
+    if control_features is not None:
+        crossed = cross_with_control(crossed, control_features, "control_features")
+    groups, labels = labelled(crossed)
+    X_train, X_test, y_train, y_test, groups_train, groups_test = stratified_split(
+        X,
+        y,
+        groups,
+        test_size=test_size,
+        random_state=random_state,
+        stratify_by_class=task == "classification",
+    )
+    own = with_own_loss(named, estimator, y_train, task)
+    fairness = sliced(own, crossed, intersectional=intersectional)
+    problem = Problem(
+        estimator,
+        X_train,
+        y_train,
+        groups_train,
+        task,
+        metric,
+        metric if isinstance(metric, str) else fairness.name,
+        fairness,
+        random_state=random_state,
+        labels=labels if fairness is not own else None,
+        n_control=crossed.n_control,
+        intersectional=intersectional,
+    )
+    parts = {"train": (X_train, y_train, groups_train), "test": (X_test, y_test, groups_test)}
+    return problem, parts
 
 
 @dataclass(frozen=True)

@@ -28,22 +28,14 @@ from skbadr._typing import (
 )
 from skbadr.estimators.auto_partition import choose_partition
 from skbadr.metrics import get_metric
-from skbadr.metrics.own_loss import with_own_loss
-from skbadr.metrics.sliced import sliced
-from skbadr.partition import cross_with_control, make_groups
 
 from ._audits import audit_method
 from ._bounds import bound_in_words, default_bound
-from ._groups import labelled, stratified_split
 from ._methods import Badr, Baseline
+from ._notes import cautions, first_line, sentences
 from ._peers import PEERS
-from ._problem import Problem
+from ._problem import split_problem
 from ._scores import chance_level, part_scores
-
-# A loss over fewer test rows than this says little about its group.
-SMALL_LOSS_GROUP = 30
-# Sentences that one method may add to the notes.
-MAX_REMARKS = 3
 
 
 def compare(
@@ -158,36 +150,20 @@ def compare(
     chosen_peers = _chosen_peers(peers)
     task: Task = "classification" if is_classifier(estimator) else "regression"
     named = get_metric(metric, task=task)
-    crossed = make_groups(sensitive_features)
-    if control_features is not None:
-        crossed = cross_with_control(crossed, control_features, "control_features")
-    groups, labels = labelled(crossed)
-    X_train, X_test, y_train, y_test, groups_train, groups_test = stratified_split(
+    problem, parts = split_problem(
+        estimator,
         X,
         np.asarray(y),
-        groups,
-        test_size=test_size,
-        random_state=random_state,
-        stratify_by_class=task == "classification",
-    )
-    own = with_own_loss(named, estimator, y_train, task)
-    fairness = sliced(own, crossed, intersectional=intersectional)
-    problem = Problem(
-        estimator,
-        X_train,
-        y_train,
-        groups_train,
         task,
         metric,
-        metric if isinstance(metric, str) else fairness.name,
-        fairness,
-        random_state=random_state,
-        labels=labels if fairness is not own else None,
-        n_control=crossed.n_control,
+        named,
+        sensitive_features=sensitive_features,
+        control_features=control_features,
         intersectional=intersectional,
+        test_size=test_size,
+        random_state=random_state,
     )
-    parts = {"train": (X_train, y_train, groups_train), "test": (X_test, y_test, groups_test)}
-    test: dict[str, Any] = {"y": y_test, "groups": groups_test, "predictions": {}}
+    test: dict[str, Any] = {"y": parts["test"][1], "groups": parts["test"][2], "predictions": {}}
     result = Bunch(rows=[], models={}, fronts={}, audits={}, test=test, notes=[], settings={})
     tell = progress or (lambda *event: None)
 
@@ -197,28 +173,13 @@ def compare(
     baseline = _add(result, Baseline(), problem, parts)
     problem = replace(problem, baseline=baseline)
     tell(Baseline.label, 1, expected, result.rows[0])
-    trained = {Baseline.key: baseline}
     chance = chance_level(problem, baseline)
-    baseline_row = result.rows[0]
-    if fairness.own_bound is not None:
-        if bound is not None:
-            raise ValueError(
-                f"bound={bound} and the bounds of metric={fairness.name!r} exclude each other: "
-                "leave bound at None."
-            )
-        bound = fairness.own_bound
-    has_default_bound = bound is None
-    if has_default_bound:
-        bound = default_bound(fairness, problem.metric_name, baseline_row["metric_train"])
-    problem = replace(problem, bound=bound, baseline_mse=baseline_row.get("rmse_train", 0.0) ** 2)
+    has_default_bound = bound is None and problem.fairness.own_bound is None
+    problem = _with_bound(problem, bound, result.rows[0])
+    _check_confidence(confidence, problem)
     options = {"cv": cv, "max_iter": max_iter, "n_jobs": n_jobs, "verbose": verbose}
-    if confidence is not None and bound is None:
-        raise ValueError(
-            f"confidence={confidence} says how sure a bound is on new rows, and there is none for "
-            f"{problem.metric_name}: set bound."
-        )
     chosen = [
-        choose_partition(partition, named, task, has_goal=bound is not None)
+        choose_partition(partition, named, task, has_goal=problem.bound is not None)
         for partition in partitions
     ]
     methods = [
@@ -230,70 +191,24 @@ def compare(
         )
         for partition in dict.fromkeys(chosen)
     ]
-    left_out: dict[str, list[str]] = {}
-    able = []
-    for method in methods + [peer() for peer in chosen_peers]:
-        reason = method.refusal(problem)
-        if reason is None:
-            able.append(method)
-        else:
-            left_out.setdefault(reason, []).append(method.label)
+    able, refusals = _who_can([*methods, *(peer() for peer in chosen_peers)], problem)
+    trained = {Baseline.key: baseline}
     for done, method in enumerate(able, 1):
         tell(method.label, done, 1 + len(able), None)
         fitted = _add(result, method, problem, parts)
         if fitted is not None:
             trained[method.key] = fitted
         tell(method.label, done + 1, 1 + len(able), None if fitted is None else result.rows[-1])
-    for key, fitted in trained.items():
-        test["predictions"][key] = problem.lend(fitted.predict, X_test, groups_test)
-        found = audit_method(problem, fitted, X_test, y_test, groups_test) if limits else None
-        if found is not None:
-            result.audits[key] = found
-    for row in result.rows:
-        row["verdict"] = getattr(result.audits.get(row["key"]), "verdict", None)
-    result.notes += [f"{', '.join(who)} left out: {why}" for why, who in left_out.items()]
-
+    _test(result, problem, trained, parts["test"], limits=limits)
+    result.notes += refusals
     result.settings = {
-        "task": task,
-        "metric": problem.metric_name,
+        **_settings(result, problem, parts),
         "partitions": [method.partition for method in methods],
-        "greater_is_better": bool(fairness.greater_is_better),
-        "bound": bound,
         "chance_level": chance,
         "bound_is_default": has_default_bound,
-        "condition": bound_in_words(fairness, problem.metric_name, bound),
-        "held_out": any(
-            getattr(model, "evaluated_on_", "training data") != "training data"
-            for model in result.models.values()
-        ),
         "confidence": confidence,
-        "groups": _group_sizes(groups_train, groups_test),
-        "constant_error": {
-            part: _constant_error(task, y_train, targets) for part, (_, targets, _) in parts.items()
-        },
     }
-    if bound is not None and (bound > chance if fairness.greater_is_better else bound < chance):
-        result.notes.append(
-            f"with groups drawn at random the baseline estimator's {problem.metric_name} on the "
-            f"training rows would be {chance:.4g} on average: the bound {bound:.4g} asks for more "
-            "than this many rows can tell."
-        )
-    constant = result.settings["constant_error"]["train"]
-    worse = [row["method"] for row in result.rows[1:] if _error(task, row, "train") > constant]
-    if worse and _error(task, result.rows[0], "train") < constant:
-        result.notes.append(
-            f"{', '.join(worse)}: a larger error on the training rows than a single prediction for "
-            f"everybody ({constant:.4g}): allow more (bound), search longer (max_iter) or from "
-            "another random_state, or keep columns that tell the groups apart."
-        )
-    if not all(row["deterministic"] for row in result.rows):
-        result.notes.append("methods that are not deterministic are scored on one random draw.")
-    small = [g for g, n in result.settings["groups"].items() if n["test"] < SMALL_LOSS_GROUP]
-    if small:
-        result.notes.append(
-            f"fewer than {SMALL_LOSS_GROUP} test rows, so the losses (and the metric, a difference "
-            f"between groups) are uncertain for: {', '.join(small)}."
-        )
+    result.notes += cautions(result, problem.fairness)
     return result
 
 
@@ -311,6 +226,41 @@ def _chosen_peers(peers):
     return tuple(by_key[name] for name in dict.fromkeys(names))
 
 
+def _with_bound(problem, bound, baseline_row):
+    """Return the problem with the bound that is asked for, the metric's own or the default one."""
+    fairness = problem.fairness
+    if fairness.own_bound is not None:
+        if bound is not None:
+            raise ValueError(
+                f"bound={bound} and the bounds of metric={fairness.name!r} exclude each other: "
+                "leave bound at None."
+            )
+        bound = fairness.own_bound
+    if bound is None:
+        bound = default_bound(fairness, problem.metric_name, baseline_row["metric_train"])
+    return replace(problem, bound=bound, baseline_mse=baseline_row.get("rmse_train", 0.0) ** 2)
+
+
+def _check_confidence(confidence, problem):
+    if confidence is not None and problem.bound is None:
+        raise ValueError(
+            f"confidence={confidence} says how sure a bound is on new rows, and there is none for "
+            f"{problem.metric_name}: set bound."
+        )
+
+
+def _who_can(methods, problem):
+    """Return the methods that can do a problem, and notes on why the others cannot."""
+    able, left_out = [], {}
+    for method in methods:
+        reason = method.refusal(problem)
+        if reason is None:
+            able.append(method)
+        else:
+            left_out.setdefault(reason, []).append(method.label)
+    return able, [f"{', '.join(who)} left out: {why}" for why, who in left_out.items()]
+
+
 def _add(result, method, problem, parts):
     """Train one method, score it on all parts and return it, or None if it failed."""
     start = time.perf_counter()
@@ -323,13 +273,13 @@ def _add(result, method, problem, parts):
         # A comparison survives the failure of somebody else's algorithm, not of its own.
         if not isinstance(method, PEERS):
             raise
-        result.notes.append(f"{method.label} failed: {_first_line(error)}")
+        result.notes.append(f"{method.label} failed: {first_line(error)}")
         return None
     seconds = time.perf_counter() - start
     if problem.baseline is None:  # the first method is the baseline itself
         problem = replace(problem, baseline=fitted)
     # What is undefined is said below, by the part of the data.
-    remarks = _sentences(caught, leave_out=(UndefinedMetricWarning,))
+    remarks = sentences(caught, leave_out=(UndefinedMetricWarning,))
     if method.remark(problem) is not None:
         remarks.append(method.remark(problem))
 
@@ -340,7 +290,7 @@ def _add(result, method, problem, parts):
             scores = part_scores(problem, fitted, X, y, groups)
         row |= {f"{name}_{part}": value for name, value in scores.items()}
         # What a metric leaves undefined depends on the rows, not on the method.
-        notes = [f"on the {part} rows, {sentence}" for sentence in _sentences(caught)]
+        notes = [f"on the {part} rows, {sentence}" for sentence in sentences(caught)]
         result.notes += [note for note in notes if note not in result.notes]
     result.notes += [f"{method.label}: {remark}" for remark in remarks]
     row |= {"seconds": seconds, "refits": fitted.n_refits, "deterministic": method.deterministic}
@@ -351,19 +301,37 @@ def _add(result, method, problem, parts):
     return fitted
 
 
-def _sentences(caught, leave_out=()):
-    """Return what warnings tell a reader of the table, each once."""
-    about_code = (DeprecationWarning, PendingDeprecationWarning, FutureWarning, *leave_out)
-    sentences = [_first_line(w.message) for w in caught if not issubclass(w.category, about_code)]
-    sentences = list(dict.fromkeys(sentences))
-    if len(sentences) > MAX_REMARKS:
-        rest = len(sentences) - MAX_REMARKS
-        sentences = [*sentences[:MAX_REMARKS], f"({rest} more such sentences)"]
-    return sentences
+def _test(result, problem, trained, test_rows, *, limits):
+    """Add the predictions and the verdicts on the test rows, and limits if they are wanted."""
+    X, y, groups = test_rows
+    for key, fitted in trained.items():
+        result.test["predictions"][key] = problem.lend(fitted.predict, X, groups)
+        found = audit_method(problem, fitted, X, y, groups) if limits else None
+        if found is not None:
+            result.audits[key] = found
+    for row in result.rows:
+        row["verdict"] = getattr(result.audits.get(row["key"]), "verdict", None)
 
 
-def _first_line(message):
-    return str(message).strip().partition("\n")[0]
+def _settings(result, problem, parts):
+    """Return what is known of the problem and of its rows."""
+    fairness, (_, y_train, groups_train) = problem.fairness, parts["train"]
+    return {
+        "task": problem.task,
+        "metric": problem.metric_name,
+        "greater_is_better": bool(fairness.greater_is_better),
+        "bound": problem.bound,
+        "condition": bound_in_words(fairness, problem.metric_name, problem.bound),
+        "held_out": any(
+            getattr(model, "evaluated_on_", "training data") != "training data"
+            for model in result.models.values()
+        ),
+        "groups": _group_sizes(groups_train, parts["test"][2]),
+        "constant_error": {
+            part: _constant_error(problem.task, y_train, targets)
+            for part, (_, targets, _) in parts.items()
+        },
+    }
 
 
 def _constant_error(task, y_train, y):
@@ -372,10 +340,6 @@ def _constant_error(task, y_train, y):
         return float(np.sqrt(np.mean((y - y_train.mean()) ** 2)))
     labels, counts = np.unique(y_train, return_counts=True)
     return float(np.mean(y != labels[counts.argmax()]))
-
-
-def _error(task, row, part):
-    return row[f"rmse_{part}"] if task == "regression" else 1.0 - row[f"accuracy_{part}"]
 
 
 def _group_sizes(groups_train, groups_test):
