@@ -28,7 +28,7 @@ from skbadr.lower_level import LinearLowerLevel, find_family
 from skbadr.lower_level.design import DenseDesign, Design, SparseDesign
 from skbadr.metrics import EvaluationSet, get_metric
 from skbadr.partition import make_cells, make_groups
-from skbadr.problem.smooth import SmoothProblem
+from skbadr.problem import SmoothProblem
 from skbadr.solvers.steps.single_loop import Pair, SingleLoop
 from skbadr.solvers.steps.upper_value import UpperValue
 

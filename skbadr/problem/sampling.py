@@ -11,7 +11,7 @@ from skbadr._typing import Array, IntArray
 
 if TYPE_CHECKING:
     from skbadr.partition import Cells
-    from skbadr.problem.smooth import SmoothProblem
+    from skbadr.problem.smooth.problem import SmoothProblem
 
 
 class StratifiedSampler:

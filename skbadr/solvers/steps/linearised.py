@@ -7,7 +7,7 @@ import numpy as np
 
 from skbadr._rows import weight_unit
 from skbadr._simplex import from_log_coordinates, log_coordinates
-from skbadr.problem.smooth_folds import MANY_ROWS
+from skbadr.problem.smooth.folds import MANY_ROWS
 from skbadr.solvers.steps.candidate_moves import CandidateMoves, counts_signs, near_moves
 from skbadr.solvers.steps.cross_entropy import CrossEntropy
 from skbadr.solvers.steps.directions import directions_of

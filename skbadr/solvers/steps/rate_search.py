@@ -8,7 +8,7 @@ import time
 import numpy as np
 
 from skbadr.problem import UpperObjective
-from skbadr.problem.smooth_folds import MANY_ROWS
+from skbadr.problem.smooth.folds import MANY_ROWS
 from skbadr.result import Archive
 from skbadr.solvers.steps.directions import directions_of
 from skbadr.solvers.steps.fidelity import Sample, baseline_starts, solve_baseline

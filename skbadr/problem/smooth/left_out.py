@@ -12,7 +12,7 @@ from skbadr.lower_level import LinearLowerLevel, find_family
 from skbadr.lower_level.leave_one_out import left_out_scores
 from skbadr.problem.evaluator import Evaluator, Fold
 from skbadr.problem.fold_fit import FoldFit
-from skbadr.problem.numbers import suits_dense
+from skbadr.problem.smooth.numbers import suits_dense
 
 if TYPE_CHECKING:
     from skbadr.metrics import EvaluationSet

@@ -8,7 +8,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from skbadr import BADRClassifier
 from skbadr.partition import make_cells, make_groups
-from skbadr.problem.numbers import for_search
+from skbadr.problem.smooth.numbers import for_search
 
 
 def cells_of(X, weight=None):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skbadr.lower_level import LinearLowerLevel, NotSmooth, find_family
-from skbadr.problem.numbers import for_search
+from skbadr.problem.smooth.numbers import for_search
 
 if TYPE_CHECKING:
     from skbadr.problem.evaluator import Evaluator, Fold

@@ -8,8 +8,8 @@ import numpy as np
 from skbadr.losses import LOSSES, get_loss
 from skbadr.lower_level import make_design
 from skbadr.lower_level.leave_one_out import left_out_scores, leverages
-from skbadr.problem.moved_scores import MovedScores
-from skbadr.problem.smooth_folds import read_folds
+from skbadr.problem.smooth.folds import read_folds
+from skbadr.problem.smooth.moved_scores import MovedScores
 from skbadr.result import Evaluation
 
 

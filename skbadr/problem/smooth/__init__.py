@@ -1,0 +1,1 @@
+"""The bilevel problem of linear models with smooth losses, whose derivatives are known."""
