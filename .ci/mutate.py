@@ -28,28 +28,30 @@ from pathlib import Path
 import pytest
 
 _METRICS = ["metric_registry", "metrics", "undefined", "metric_inputs", "metrics_fairlearn"]
-# The files that are broken, and the tests that should tell (tests/*/test_*.py).
+# The files that are broken, and the tests that should tell (test_*.py anywhere in tests).
 TESTS = {
     "skbadr/_simplex.py": ["simplex"],
     "skbadr/partition/cells.py": ["cells"],
     "skbadr/partition/groups.py": ["groups", "columns"],
     "skbadr/metrics/aggregate.py": ["aggregate", *_METRICS, "surrogates"],
-    "skbadr/metrics/confusion_rates.py": [*_METRICS, "surrogates"],
-    "skbadr/metrics/contrasts.py": ["contrasts", "limits", "chosen_limits"],
-    "skbadr/metrics/dependence.py": ["mistreatment", *_METRICS, "surrogates"],
-    "skbadr/metrics/encoding.py": ["mistreatment", *_METRICS],
+    "skbadr/metrics/rates/confusion_rates.py": [*_METRICS, "surrogates"],
+    "skbadr/metrics/confidence/contrasts.py": ["contrasts", "limits", "chosen_limits"],
+    "skbadr/metrics/scores/dependence.py": ["mistreatment", *_METRICS, "surrogates"],
+    "skbadr/metrics/inputs/encoding.py": ["mistreatment", *_METRICS],
     "skbadr/metrics/evaluation_set.py": ["evaluation_set", "group_loss_gradients", *_METRICS],
-    "skbadr/metrics/group_losses.py": [
+    "skbadr/metrics/losses/group_losses.py": [
         "group_loss_gradients", "group_losses", "metrics", "surrogates",
     ],
-    "skbadr/metrics/individual.py": ["mistreatment", *_METRICS, "surrogates"],
-    "skbadr/metrics/intervals.py": ["intervals", "limits"],
-    "skbadr/metrics/predictions.py": [
+    "skbadr/metrics/scores/individual.py": ["mistreatment", *_METRICS, "surrogates"],
+    "skbadr/metrics/confidence/intervals.py": ["intervals", "limits"],
+    "skbadr/metrics/scores/predictions.py": [
         *_METRICS, "group_loss_gradients", "smooth_tables", "surrogates",
     ],
-    "skbadr/metrics/rates.py": [*_METRICS, "surrogates"],
-    "skbadr/metrics/standard_error.py": ["report"],
-    "skbadr/metrics/surrogates.py": ["smooth_tables", "surrogates"],
+    "skbadr/metrics/scores/distribution_surrogate.py": ["smooth_tables", "surrogates"],
+    "skbadr/metrics/rates/rate_metric.py": [*_METRICS, "surrogates"],
+    "skbadr/metrics/rates/rate_surrogate.py": ["surrogates"],
+    "skbadr/metrics/confidence/standard_error.py": ["report"],
+    "skbadr/metrics/smooth/soft_tables.py": ["smooth_tables", "surrogates"],
 }  # fmt: skip
 # Those of many samples or long fits take too long to run two hundred times; some others are of
 # files that are not broken, and rows of a Polars table are never got in a copy of a process.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linprog, minimize
 
-from skbadr.metrics.confusion_rates import RATES
+from skbadr.metrics.rates.confusion_rates import RATES
 
 # name -> (rates of two classes, rates of more, whether it is a ratio)
 METRICS = {

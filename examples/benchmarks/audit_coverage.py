@@ -19,8 +19,8 @@ from sklearn.exceptions import UndefinedMetricWarning
 
 from skbadr import audit
 from skbadr.metrics import get_metric
-from skbadr.metrics.encoding import encode
-from skbadr.metrics.limits import comparisons, limits
+from skbadr.metrics.confidence.limits import comparisons, limits
+from skbadr.metrics.inputs.encoding import encode
 
 METRICS = {
     "demographic_parity": "classification",

@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 from skbadr import BADRClassifier, BADRRegressor
 from skbadr.metrics import get_metric
 from skbadr.metrics.base import evaluate
-from skbadr.metrics.responses import get_response
+from skbadr.metrics.inputs.responses import get_response
 from skbadr.partition import make_cells, make_groups
 
 PARTITIONS = ("group", "group_target")

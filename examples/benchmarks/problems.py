@@ -25,7 +25,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skbadr.metrics import RateMetric, get_metric
-from skbadr.metrics.responses import get_response
+from skbadr.metrics.inputs.responses import get_response
 
 POPULATION_ROWS = 200_000
 TASKS = {"binary": 144, "multiclass": 48, "regression": 48}

@@ -10,7 +10,7 @@ from sklearn.base import clone
 
 from skbadr._typing import Float, PartitionName
 from skbadr.estimators import BADRClassifier, BADRRegressor
-from skbadr.metrics.responses import get_response
+from skbadr.metrics.inputs.responses import get_response
 
 from ._problem import Fitted, Method
 

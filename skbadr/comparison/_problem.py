@@ -14,8 +14,8 @@ from sklearn.pipeline import Pipeline
 from skbadr._guard import Guard
 from skbadr._typing import Array, Features, Float, RandomState, ResponseMethod, Task
 from skbadr.metrics.base import evaluate
-from skbadr.metrics.own_loss import with_own_loss
-from skbadr.metrics.sliced import sliced
+from skbadr.metrics.composite.sliced import sliced
+from skbadr.metrics.losses.own_loss import with_own_loss
 from skbadr.partition import cross_with_control, make_groups
 
 from ._groups import labelled, stratified_split

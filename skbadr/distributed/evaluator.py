@@ -14,8 +14,7 @@ from skbadr._warnings import record_warnings
 from skbadr.distributed.collections import blocks_of, in_blocks, is_dask, run_on_blocks, tasks_of
 from skbadr.losses import LOSSES
 from skbadr.metrics import EvaluationSet, FairnessMetric
-from skbadr.metrics.joint_response import pick
-from skbadr.metrics.responses import get_response, log_odds
+from skbadr.metrics.inputs.responses import get_response, log_odds, pick
 from skbadr.partition import Groups
 from skbadr.problem.coding import code_response, known_of
 from skbadr.problem.evaluator import Evaluator, Fold

@@ -7,9 +7,10 @@ from skbadr.metrics import (
     ScoreParityMetric,
     get_metric,
 )
-from skbadr.metrics.predictions import prediction
-from skbadr.metrics.score_surrogates import KolmogorovSmirnovOfScores
-from skbadr.metrics.surrogates import KolmogorovSmirnovSurrogate, RateSurrogate
+from skbadr.metrics.rates.rate_surrogate import RateSurrogate
+from skbadr.metrics.scores.distribution_surrogate import KolmogorovSmirnovSurrogate
+from skbadr.metrics.scores.predictions import prediction
+from skbadr.metrics.scores.score_surrogates import KolmogorovSmirnovOfScores
 from skbadr.partition.cells import PARTITIONS
 
 _WORDS = {"group": "groups", "group_target": "group x target cells"}

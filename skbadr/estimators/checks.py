@@ -17,8 +17,8 @@ from skbadr.estimators.parts import (
     without_sample_weight,
 )
 from skbadr.metrics import CombinedMetric
+from skbadr.metrics.inputs.responses import has_method
 from skbadr.metrics.registry import check_reachable
-from skbadr.metrics.responses import has_method
 
 
 def check_inner_estimator(estimator, task, owner):

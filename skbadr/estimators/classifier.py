@@ -12,7 +12,7 @@ from skbadr._typing import Array
 from skbadr.estimators.base import BaseBADR
 from skbadr.estimators.delegation import ClassifierDelegation
 from skbadr.estimators.targets import distinct_targets, read_targets
-from skbadr.metrics.responses import has_method
+from skbadr.metrics.inputs.responses import has_method
 from skbadr.partition.groups import encode_labels
 
 # Integer targets with more values than this may be meant for regression.

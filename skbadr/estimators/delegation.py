@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skbadr._sklearn import available_if
 from skbadr._typing import Array, ArrayLike, FloatArray
 from skbadr.estimators.inputs import check_dimensions
-from skbadr.metrics.responses import has_method
+from skbadr.metrics.inputs.responses import has_method
 
 
 def delegates(method: str) -> Callable[[Any], bool]:

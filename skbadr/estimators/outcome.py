@@ -11,7 +11,7 @@ from skbadr.estimators.promise import broken_promise, store_promise
 from skbadr.estimators.report import compared_in_words, small_groups
 from skbadr.estimators.verdicts import score_in_view
 from skbadr.metrics import CombinedMetric
-from skbadr.metrics.confident import ConfidentMetric, measured
+from skbadr.metrics.confidence.confident import ConfidentMetric, measured
 from skbadr.problem import pareto_residual
 
 # A weight by how many times as large, or as small, should be felt.

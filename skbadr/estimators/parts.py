@@ -16,7 +16,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
-from skbadr.metrics.responses import has_method
+from skbadr.metrics.inputs.responses import has_method
 
 _ENSEMBLES = (StackingClassifier, StackingRegressor, VotingClassifier, VotingRegressor)
 # What meta-estimators call a part that None stands in for: they take one of their own then.

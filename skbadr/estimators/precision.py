@@ -5,8 +5,8 @@ from functools import partial
 import numpy as np
 
 from skbadr._warnings import record_warnings
-from skbadr.metrics.confident import measured
-from skbadr.metrics.standard_error import standard_error
+from skbadr.metrics.confidence.confident import measured
+from skbadr.metrics.confidence.standard_error import standard_error
 
 
 def store_precision(model, archive, evaluator, final, on_all_rows):

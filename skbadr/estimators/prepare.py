@@ -19,8 +19,8 @@ from skbadr.estimators.verdicts import bound_of
 from skbadr.estimators.warm_start import last_weights
 from skbadr.lower_level import PeeledEstimator, find_family
 from skbadr.metrics import get_metric
-from skbadr.metrics.own_loss import with_own_loss
-from skbadr.metrics.sliced import sliced
+from skbadr.metrics.composite.sliced import sliced
+from skbadr.metrics.losses.own_loss import with_own_loss
 from skbadr.problem import implicit_obstacle, make_folds
 from skbadr.solvers import get_solver, may_refit
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from skbadr.metrics.confident import ConfidentMetric
-from skbadr.metrics.sample_size import rows_for_limit
+from skbadr.metrics.confidence.confident import ConfidentMetric
+from skbadr.metrics.confidence.sample_size import rows_for_limit
 
 
 def store_promise(model: Any, archive: Any, metric: Any) -> None:

@@ -9,7 +9,7 @@ from sklearn.metrics import check_scoring
 from skbadr._guard import Guard
 from skbadr._sklearn import _safe_indexing
 from skbadr.metrics.callables import accepts_sample_weight
-from skbadr.metrics.counted_score import counted_score
+from skbadr.metrics.rates.counted_score import counted_score
 
 # What predictions give for free.
 DEFAULTS = {"classification": "accuracy", "regression": "neg_mean_squared_error"}

@@ -13,7 +13,7 @@ from skbadr._warnings import warn_user
 from skbadr.estimators.verdicts import bound_of
 from skbadr.metrics import FairnessMetric
 from skbadr.metrics.callables import take_rows
-from skbadr.metrics.confident import ConfidentMetric
+from skbadr.metrics.confidence.confident import ConfidentMetric
 from skbadr.problem import (
     BilevelProblem,
     LeftOutEvaluator,

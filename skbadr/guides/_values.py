@@ -8,8 +8,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from skbadr._sklearn import _num_samples
 from skbadr.metrics.callables import take_rows
-from skbadr.metrics.joint_response import pick
-from skbadr.metrics.responses import log_odds
+from skbadr.metrics.inputs.responses import log_odds, pick
 from skbadr.problem.evaluator import pooled_score
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -189,3 +190,12 @@ def check_option(name: str, value: object, valid: Iterable[object]) -> None:
     """Raise a ValueError that lists what an option may be."""
     if value not in valid:
         raise ValueError(f"{name} must be one of {list(valid)}, got {value!r}.")
+
+
+def check_positive(name: str, value: Any, *, optional: bool = False) -> None:
+    """Raise a ValueError where an option is not a positive number."""
+    if optional and value is None:
+        return
+    if isinstance(value, (bool, str)) or np.ndim(value) != 0 or not value > 0:
+        none = " or None" if optional else ""
+        raise ValueError(f"{name} must be a positive number{none}, got {value!r}.")

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 
 from skbadr._typing import Array, ArrayLike, Features, Float, FloatArray, ResponseMethod, Task
-from skbadr.metrics.baseline_losses import add_baseline_losses
-from skbadr.metrics.encoding import encode
+from skbadr.metrics.inputs.baseline_losses import add_baseline_losses
+from skbadr.metrics.inputs.encoding import encode
 
 if TYPE_CHECKING:
     from skbadr.losses import Loss
     from skbadr.metrics.evaluation_set import EvaluationSet
-    from skbadr.metrics.pieces import Piece
 
 TASKS: tuple[Task, ...] = ("classification", "regression")
 
@@ -304,6 +303,25 @@ class FairnessMetric:
             If a group leaves the metric undefined, naming it.
         """
         return evaluate(self, y_true, y_pred, sensitive_features, sample_weight)
+
+
+class Piece(NamedTuple):
+    """One of the metrics that a metric is the worst of, and what it is evaluated on.
+
+    Attributes
+    ----------
+    metric : FairnessMetric
+    data : EvaluationSet
+    statistics : ndarray of shape (T, n_own) or None
+        Of T models, where statistics of the whole were given.
+    response : ndarray, JointResponse or None
+        Where that of the whole was given.
+    """
+
+    metric: FairnessMetric
+    data: EvaluationSet
+    statistics: FloatArray | None
+    response: Any
 
 
 def evaluate(

@@ -14,8 +14,8 @@ from skbadr._typing import Transform
 from skbadr.losses import absolute_error, squared_error
 from skbadr.metrics.aggregate import TRANSFORMS
 from skbadr.metrics.callables import PerGroupMetric, accepts_sample_weight
-from skbadr.metrics.predictions import GroupMeanMetric, prediction
-from skbadr.metrics.rates import RateMetric
+from skbadr.metrics.rates.rate_metric import RateMetric
+from skbadr.metrics.scores.predictions import GroupMeanMetric, prediction
 
 if TYPE_CHECKING:
     from skbadr.metrics.base import FairnessMetric

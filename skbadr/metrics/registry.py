@@ -12,24 +12,24 @@ from skbadr._typing import Float, MetricLike, TaskName
 from skbadr.metrics.aggregate import check_option
 from skbadr.metrics.base import TASKS, FairnessMetric
 from skbadr.metrics.callables import CallableMetric
-from skbadr.metrics.combined import CombinedMetric, check_bounds
-from skbadr.metrics.dependence import DisparateMistreatment, LinearHSIC, SquaredCovariance
-from skbadr.metrics.error_harm import ErrorHarmMetric
+from skbadr.metrics.composite.combined import CombinedMetric, check_bounds
+from skbadr.metrics.composite.sliced import SlicedMetric
 from skbadr.metrics.fairlearn_metrics import (
     generated_metric,
     generated_metric_names,
     metric_from_fairlearn,
 )
-from skbadr.metrics.group_losses import SUMMARIES, GroupLossMetric
-from skbadr.metrics.individual import IndividualFairness
-from skbadr.metrics.predictions import (
+from skbadr.metrics.losses.group_losses import SUMMARIES, GroupLossMetric
+from skbadr.metrics.rates.error_harm import ErrorHarmMetric
+from skbadr.metrics.rates.rate_metric import RateMetric
+from skbadr.metrics.scores.dependence import DisparateMistreatment, LinearHSIC, SquaredCovariance
+from skbadr.metrics.scores.individual import IndividualFairness
+from skbadr.metrics.scores.predictions import (
     GroupMeanMetric,
     KolmogorovSmirnovMetric,
     prediction,
 )
-from skbadr.metrics.rates import RateMetric
-from skbadr.metrics.score_metrics import AUCMetric, CalibrationMetric, ScoreParityMetric
-from skbadr.metrics.sliced import SlicedMetric
+from skbadr.metrics.scores.score_metrics import AUCMetric, CalibrationMetric, ScoreParityMetric
 
 _RATE_NAMES = {
     "demographic_parity": "selection_rate",

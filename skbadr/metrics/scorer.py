@@ -12,12 +12,12 @@ from skbadr._guard import guarded
 from skbadr._sklearn import rows_being_scored
 from skbadr._typing import ArrayLike, Columns, Features, MetricLike, Task
 from skbadr.metrics.base import evaluate
-from skbadr.metrics.baseline_losses import baseline_of
-from skbadr.metrics.encoding import encode
-from skbadr.metrics.own_loss import with_own_loss
+from skbadr.metrics.composite.sliced import within_strata
+from skbadr.metrics.inputs.baseline_losses import baseline_of
+from skbadr.metrics.inputs.encoding import encode
+from skbadr.metrics.inputs.responses import response_to
+from skbadr.metrics.losses.own_loss import with_own_loss
 from skbadr.metrics.registry import get_metric
-from skbadr.metrics.responses import response_to
-from skbadr.metrics.sliced import within_strata
 from skbadr.partition import select_columns
 
 

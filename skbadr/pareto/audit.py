@@ -15,16 +15,16 @@ from sklearn.utils.multiclass import type_of_target
 
 from skbadr._typing import ArrayLike, Features, FittedModel, Float, MetricLike
 from skbadr.metrics import FairnessMetric, get_metric
-from skbadr.metrics.baseline_losses import add_baseline_losses, baseline_of
-from skbadr.metrics.combined import CombinedMetric
-from skbadr.metrics.encoding import encode
-from skbadr.metrics.estimates import group_estimates
-from skbadr.metrics.intervals import effective_rows
-from skbadr.metrics.limits import limits
-from skbadr.metrics.own_loss import with_own_loss
-from skbadr.metrics.responses import get_response
-from skbadr.metrics.sample_size import rows_needed
-from skbadr.metrics.sliced import SlicedMetric, sliced
+from skbadr.metrics.composite.combined import CombinedMetric
+from skbadr.metrics.composite.sliced import SlicedMetric, sliced
+from skbadr.metrics.confidence.estimates import group_estimates
+from skbadr.metrics.confidence.intervals import effective_rows
+from skbadr.metrics.confidence.limits import limits
+from skbadr.metrics.confidence.sample_size import rows_needed
+from skbadr.metrics.inputs.baseline_losses import add_baseline_losses, baseline_of
+from skbadr.metrics.inputs.encoding import encode
+from skbadr.metrics.inputs.responses import get_response
+from skbadr.metrics.losses.own_loss import with_own_loss
 from skbadr.pareto.audit_result import AuditResult
 from skbadr.partition import check_sizes, make_groups
 

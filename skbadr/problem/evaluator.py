@@ -17,9 +17,8 @@ from skbadr._typing import Array, FloatArray
 from skbadr._warnings import record_warnings
 from skbadr.losses import LOSSES
 from skbadr.lower_level import is_shared_map, release
-from skbadr.metrics.confident import ConfidentMetric
-from skbadr.metrics.joint_response import pick
-from skbadr.metrics.responses import get_response, predicts_likeliest
+from skbadr.metrics.confidence.confident import ConfidentMetric
+from skbadr.metrics.inputs.responses import get_response, pick, predicts_likeliest
 from skbadr.problem.coding import code_response, known_of
 from skbadr.problem.fold_fit import FoldFit
 from skbadr.result import Evaluation
@@ -27,7 +26,7 @@ from skbadr.result import Evaluation
 if TYPE_CHECKING:
     from skbadr.lower_level import LinearFamily, RefitLowerLevel
     from skbadr.metrics import EvaluationSet, FairnessMetric
-    from skbadr.metrics.counted_score import CountedScore
+    from skbadr.metrics.rates.counted_score import CountedScore
     from skbadr.partition import Cells
 
 

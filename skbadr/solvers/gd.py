@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skbadr.metrics.annealing import ROUNDS
+from skbadr.metrics.smooth.annealing import ROUNDS
 from skbadr.solvers.smooth import SmoothSolver
 from skbadr.solvers.steps.anchored import follow_all_rows, resolved_tol
 from skbadr.solvers.steps.fidelity import (

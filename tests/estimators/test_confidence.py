@@ -16,7 +16,7 @@ from sklearn.tree import DecisionTreeClassifier
 from skbadr import BADRClassifier, BADRRegressor, pareto_path
 from skbadr.comparison import compare, format_headline, format_table, format_verdicts
 from skbadr.metrics import EvaluationSet, get_metric
-from skbadr.metrics.chosen_limits import chosen_limits
+from skbadr.metrics.confidence.chosen_limits import chosen_limits
 from skbadr.partition import make_groups
 from skbadr.solvers import GDSolver
 

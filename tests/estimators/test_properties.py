@@ -11,7 +11,7 @@ from strategies import cases, problems
 
 from skbadr import BADRClassifier
 from skbadr.metrics import EvaluationSet, get_metric
-from skbadr.metrics.responses import get_response
+from skbadr.metrics.inputs.responses import get_response
 from skbadr.partition import make_groups
 from skbadr.problem import UpperObjective
 from skbadr.problem.coding import encode_predictions

@@ -12,7 +12,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from skbadr import BADRClassifier, BADRRegressor
 from skbadr.metrics import EvaluationSet, get_metric, get_metric_names, make_fairness_metric
-from skbadr.metrics.standard_error import standard_error
+from skbadr.metrics.confidence.standard_error import standard_error
 from skbadr.partition import Groups, make_groups
 
 X, Y, GROUP = make_people()

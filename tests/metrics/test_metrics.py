@@ -13,8 +13,8 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import log_loss
 
 from skbadr.metrics import EvaluationSet, RateMetric, get_metric, get_metric_names
-from skbadr.metrics.individual import _ExponentialSums
-from skbadr.metrics.rates import RATES
+from skbadr.metrics.rates.confusion_rates import RATES
+from skbadr.metrics.scores.individual import _ExponentialSums
 from skbadr.partition import Groups
 
 

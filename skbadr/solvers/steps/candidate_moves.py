@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import sparse
 
-from skbadr.metrics.joint_response import pick
+from skbadr.metrics.inputs.responses import pick
 
 # Rows whose signs under all moves stay in the processor's cache.
 CACHED_ROWS = 16_384

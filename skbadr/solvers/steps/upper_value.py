@@ -5,9 +5,9 @@ from functools import partial
 import numpy as np
 
 from skbadr.losses import get_loss, soft_zero_one, standard_deviation
-from skbadr.metrics.annealing import GROWTH, annealed_surrogate, score_spread
-from skbadr.metrics.joint_response import pick
-from skbadr.metrics.surrogates import SoftPredictions
+from skbadr.metrics.inputs.responses import pick
+from skbadr.metrics.smooth.annealing import GROWTH, annealed_surrogate, score_spread
+from skbadr.metrics.smooth.soft_tables import SoftPredictions
 
 # Factor of the log-sum-exp in the first round, in units of one over the baseline model's value.
 SOFTNESS = 10.0

@@ -1,0 +1,1 @@
+"""How far a metric may be off on other rows: limits, standard errors, numbers of rows."""

@@ -1,0 +1,1 @@
+"""Metrics of losses: summaries of the groups' means."""

@@ -1,0 +1,1 @@
+"""Metrics that are functions of confusion matrices."""

@@ -1,0 +1,1 @@
+"""What differentiable stand-ins of metrics are made of, and how sharp they are."""
