@@ -26,7 +26,7 @@ from skbadr._typing import (
     RandomState,
     Task,
 )
-from skbadr.estimators.auto_partition import choose_partition
+from skbadr.estimators.fit.auto import choose_partition
 from skbadr.metrics import get_metric
 
 from ._audits import audit_method

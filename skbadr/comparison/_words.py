@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from skbadr.estimators.verdicts import promise
+from skbadr.estimators.outcome.verdicts import promise
 
 if TYPE_CHECKING:
     from sklearn.utils import Bunch

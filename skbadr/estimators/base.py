@@ -31,18 +31,18 @@ from skbadr._typing import (
 )
 from skbadr._warnings import hold_warnings, warn_user
 from skbadr.bargaining import bargain_first
-from skbadr.estimators import checks
 from skbadr.estimators.attributes import FittedAttributes
-from skbadr.estimators.inputs import inner_tags
-from skbadr.estimators.monitor import Monitor
-from skbadr.estimators.outcome import outcome_so_far, store_outcome, warn_about
+from skbadr.estimators.fit.monitor import Monitor
+from skbadr.estimators.fit.prepare import prepare
+from skbadr.estimators.fit.warm_start import solve_from
+from skbadr.estimators.inputs import checks
+from skbadr.estimators.inputs.features import inner_tags
+from skbadr.estimators.inputs.routing import router_of
+from skbadr.estimators.inputs.table import reader_of
+from skbadr.estimators.outcome.store import outcome_so_far, store_outcome, warn_about
+from skbadr.estimators.outcome.summary import describe
 from skbadr.estimators.persistence import restored_state, state_to_save
-from skbadr.estimators.prepare import prepare
-from skbadr.estimators.report import describe
 from skbadr.estimators.reporting import Reporting
-from skbadr.estimators.routing import router_of
-from skbadr.estimators.table import reader_of
-from skbadr.estimators.warm_start import solve_from
 from skbadr.losses import get_loss
 from skbadr.metrics import get_metric
 from skbadr.problem import implicit_obstacle

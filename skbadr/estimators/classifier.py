@@ -11,7 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from skbadr._typing import Array
 from skbadr.estimators.base import BaseBADR
 from skbadr.estimators.delegation import ClassifierDelegation
-from skbadr.estimators.targets import distinct_targets, read_targets
+from skbadr.estimators.inputs.targets import distinct_targets, read_targets
 from skbadr.metrics.inputs.responses import has_method
 from skbadr.partition.groups import encode_labels
 

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skbadr._sklearn import available_if
 from skbadr._typing import Array, ArrayLike, FloatArray
-from skbadr.estimators.inputs import check_dimensions
+from skbadr.estimators.inputs.features import check_dimensions
 from skbadr.metrics.inputs.responses import has_method
 
 

@@ -23,7 +23,7 @@ from skbadr._typing import (
 )
 from skbadr.estimators.base import BaseBADR
 from skbadr.estimators.delegation import PredictorDelegation
-from skbadr.estimators.targets import read_targets
+from skbadr.estimators.inputs.targets import read_targets
 from skbadr.solvers import UpperSolver
 
 

@@ -15,8 +15,8 @@ from skbadr._typing import ArrayLike, Estimator, Features, FittedModel, Float, I
 from skbadr._warnings import record_warnings, warn_user
 from skbadr.estimators import BADRClassifier, BADRRegressor
 from skbadr.estimators.base import BaseBADR
-from skbadr.estimators.checks import check_weight
-from skbadr.estimators.outcome import label_array
+from skbadr.estimators.inputs.checks import check_weight
+from skbadr.estimators.outcome.store import label_array
 from skbadr.lower_level import LinearLowerLevel, find_family, known_estimators
 from skbadr.partition import make_cells, make_groups
 

@@ -26,8 +26,8 @@ from skbadr._typing import (
     Partition,
 )
 from skbadr._warnings import hold_warnings, warn_user
-from skbadr.estimators.outcome import label_array
-from skbadr.estimators.scoring import DEFAULTS
+from skbadr.estimators.inputs.scoring import DEFAULTS
+from skbadr.estimators.outcome.store import label_array
 from skbadr.pareto.fits import fit_nearest
 from skbadr.pareto.visited import visited_by
 from skbadr.problem import UpperObjective

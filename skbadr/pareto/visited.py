@@ -14,7 +14,7 @@ from skbadr.estimators.base import BaseBADR
 from skbadr.result import Evaluation
 
 if TYPE_CHECKING:
-    from skbadr.estimators.setup import Setup
+    from skbadr.estimators.fit.setup import Setup
 
 
 def visited_by(

@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skbadr._typing import Array, ArrayLike, BoolArray, Float, FloatArray
 from skbadr.estimators.base import BaseBADR
-from skbadr.estimators.scoring import DEFAULTS
+from skbadr.estimators.inputs.scoring import DEFAULTS
 from skbadr.metrics import get_metric
 from skbadr.plotting._style import LEGEND, keep_clear, new_axes, set_limits, style, tidy
 

@@ -12,7 +12,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, get_scorer, roc_auc_score
 
 from skbadr._guard import Guard
-from skbadr.estimators.scoring import FoldScorer
+from skbadr.estimators.inputs.scoring import FoldScorer
 from skbadr.guides import DensityGuide, PosteriorGuide, make_guide
 from skbadr.guides._features import row_encoder
 from skbadr.guides._response import Prior, Response

@@ -43,7 +43,7 @@ RUNTIME = {"sklearn", "numpy", "scipy", "fairlearn", "joblib"}
 OPTIONAL = {"matplotlib", "pandas", "polars", "dask", "distributed", "charset_normalizer"}
 OPTIONAL |= {"jinja2", "tqdm"}
 # The one place where data in memory and those of Dask part.
-CHOICE = "skbadr.estimators.table"
+CHOICE = "skbadr.estimators.inputs.table"
 PRIVATE_HOMES = {
     "sklearn": "skbadr._sklearn",
     "fairlearn": "skbadr.metrics.fairlearn_metrics",

@@ -13,7 +13,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from skbadr import BADRClassifier, BADRRegressor
-from skbadr.estimators.report import small_groups
+from skbadr.estimators.outcome.summary import small_groups
 from skbadr.metrics import EvaluationSet
 from skbadr.partition import make_groups
 from skbadr.solvers import AlternatingSolver

@@ -9,8 +9,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_memory as check_sklearn_memory
 
 from skbadr._sklearn import _check_sample_weight
-from skbadr.estimators.inputs import inner_tags
-from skbadr.estimators.parts import (
+from skbadr.estimators.inputs.features import inner_tags
+from skbadr.estimators.inputs.parts import (
     is_frozen,
     last_step,
     resampling_step,

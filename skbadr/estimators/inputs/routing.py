@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import has_fit_parameter
 
-from skbadr.estimators.parts import last_step
+from skbadr.estimators.inputs.parts import last_step
 from skbadr.problem import takes_groups
 
 

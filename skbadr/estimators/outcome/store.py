@@ -6,10 +6,10 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 
 from skbadr._warnings import record_warnings, warn_user
-from skbadr.estimators.precision import store_precision
-from skbadr.estimators.promise import broken_promise, store_promise
-from skbadr.estimators.report import compared_in_words, small_groups
-from skbadr.estimators.verdicts import score_in_view
+from skbadr.estimators.outcome.precision import store_precision
+from skbadr.estimators.outcome.promise import broken_promise, store_promise
+from skbadr.estimators.outcome.summary import compared_in_words, small_groups
+from skbadr.estimators.outcome.verdicts import score_in_view
 from skbadr.metrics import CombinedMetric
 from skbadr.metrics.confidence.confident import ConfidentMetric, measured
 from skbadr.problem import pareto_residual

@@ -7,16 +7,14 @@ from sklearn import get_config
 from sklearn.utils import check_random_state, indexable
 from sklearn.utils.validation import validate_data
 
-from skbadr.estimators import checks
-from skbadr.estimators.auto_cv import FOLDS, choose_cv
-from skbadr.estimators.auto_partition import choose_partition
-from skbadr.estimators.inputs import check_X
-from skbadr.estimators.routing import split_fit_params
-from skbadr.estimators.scoring import check_scorer
-from skbadr.estimators.setup import Setup, seeded
-from skbadr.estimators.table import reader_of
-from skbadr.estimators.verdicts import bound_of
-from skbadr.estimators.warm_start import last_weights
+from skbadr.estimators.fit.auto import FOLDS, choose_cv, choose_partition
+from skbadr.estimators.fit.setup import Setup, bound_of, seeded
+from skbadr.estimators.fit.warm_start import last_weights
+from skbadr.estimators.inputs import checks
+from skbadr.estimators.inputs.features import check_X
+from skbadr.estimators.inputs.routing import split_fit_params
+from skbadr.estimators.inputs.scoring import check_scorer
+from skbadr.estimators.inputs.table import reader_of
 from skbadr.lower_level import PeeledEstimator, find_family
 from skbadr.metrics import get_metric
 from skbadr.metrics.composite.sliced import sliced

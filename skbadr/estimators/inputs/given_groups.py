@@ -2,7 +2,7 @@
 
 from skbadr._guard import guarded
 from skbadr._sklearn import _num_samples
-from skbadr.estimators.inputs import check_readable
+from skbadr.estimators.inputs.features import check_readable
 from skbadr.partition import make_groups, select_columns
 
 

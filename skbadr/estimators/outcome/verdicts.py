@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skbadr.estimators.fit.setup import bound_of
 from skbadr.metrics import get_metric
 
 # A difference of fewer standard errors than this may be chance.
@@ -29,11 +30,6 @@ def verdicts(model):
         *_resolution(model, metric),
         *_contradiction(model, metric),
     ]
-
-
-def bound_of(model, metric):
-    """Return the bound that holds: that of the metric where it brings one along, or None."""
-    return model.bound if metric.own_bound is None else metric.own_bound
 
 
 def standard_errors(model):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from skbadr.estimators.auto_partition import explain_partition
-from skbadr.estimators.verdicts import standard_errors, verdicts
+from skbadr.estimators.fit.auto import explain_partition
+from skbadr.estimators.outcome.verdicts import standard_errors, verdicts
 from skbadr.metrics import CombinedMetric, SlicedMetric, get_metric
 
 # A group with fewer rows in some class than this can be neither judged nor repaired.

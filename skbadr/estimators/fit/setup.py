@@ -10,7 +10,6 @@ from sklearn.base import clone
 from sklearn.exceptions import UndefinedMetricWarning
 
 from skbadr._warnings import warn_user
-from skbadr.estimators.verdicts import bound_of
 from skbadr.metrics import FairnessMetric
 from skbadr.metrics.callables import take_rows
 from skbadr.metrics.confidence.confident import ConfidentMetric
@@ -173,6 +172,11 @@ class Setup:
             score=self.score,
             family=self.family,
         )
+
+
+def bound_of(model, metric):
+    """Return the bound that holds: that of the metric where it brings one along, or None."""
+    return model.bound if metric.own_bound is None else metric.own_bound
 
 
 def seeded(estimator, seed):

@@ -11,9 +11,9 @@ from skbadr.distributed.table import (
     read_blocks,
     stays_on_blocks,
 )
-from skbadr.estimators import checks
-from skbadr.estimators.given_groups import check_groups, check_several, select_features
-from skbadr.estimators.scoring import DEFAULTS
+from skbadr.estimators.inputs import checks
+from skbadr.estimators.inputs.given_groups import check_groups, check_several, select_features
+from skbadr.estimators.inputs.scoring import DEFAULTS
 from skbadr.metrics import EvaluationSet
 from skbadr.partition import (
     check_sizes,

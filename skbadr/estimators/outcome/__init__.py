@@ -1,0 +1,1 @@
+"""What a search came to: fitted attributes, what is promised, and the summary in sentences."""
