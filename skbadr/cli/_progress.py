@@ -2,7 +2,7 @@
 
 import sys
 
-from skbadr._progress import listen
+from skbadr.estimators.fit.monitor import listen
 
 
 class Progress:

@@ -178,19 +178,14 @@ def compare(
     problem = _with_bound(problem, bound, result.rows[0])
     _check_confidence(confidence, problem)
     options = {"cv": cv, "max_iter": max_iter, "n_jobs": n_jobs, "verbose": verbose}
-    chosen = [
-        choose_partition(partition, named, task, has_goal=problem.bound is not None)
-        for partition in partitions
-    ]
-    methods = [
-        Badr(
-            partition,
-            use_bound=partition != "group" or not has_default_bound,
-            confidence=confidence,
-            options=options,
-        )
-        for partition in dict.fromkeys(chosen)
-    ]
+    methods = _badr_methods(
+        partitions,
+        problem,
+        named,
+        bound_groups=not has_default_bound,
+        confidence=confidence,
+        options=options,
+    )
     able, refusals = _who_can([*methods, *(peer() for peer in chosen_peers)], problem)
     trained = {Baseline.key: baseline}
     for done, method in enumerate(able, 1):
@@ -199,7 +194,7 @@ def compare(
         if fitted is not None:
             trained[method.key] = fitted
         tell(method.label, done + 1, 1 + len(able), None if fitted is None else result.rows[-1])
-    _test(result, problem, trained, parts["test"], limits=limits)
+    _judge(result, problem, trained, parts["test"], limits=limits)
     result.notes += refusals
     result.settings = {
         **_settings(result, problem, parts),
@@ -247,6 +242,21 @@ def _check_confidence(confidence, problem):
             f"confidence={confidence} says how sure a bound is on new rows, and there is none for "
             f"{problem.metric_name}: set bound."
         )
+
+
+def _badr_methods(partitions, problem, named, *, bound_groups, confidence, options):
+    """Return BADR over each of the partitions that are meant, once."""
+    has_goal = problem.bound is not None
+    chosen = [choose_partition(p, named, problem.task, has_goal=has_goal) for p in partitions]
+    return [
+        Badr(
+            partition,
+            use_bound=partition != "group" or bound_groups,
+            confidence=confidence,
+            options=options,
+        )
+        for partition in dict.fromkeys(chosen)
+    ]
 
 
 def _who_can(methods, problem):
@@ -301,7 +311,7 @@ def _add(result, method, problem, parts):
     return fitted
 
 
-def _test(result, problem, trained, test_rows, *, limits):
+def _judge(result, problem, trained, test_rows, *, limits):
     """Add the predictions and the verdicts on the test rows, and limits if they are wanted."""
     X, y, groups = test_rows
     for key, fitted in trained.items():

@@ -1,7 +1,6 @@
 """Reports to hand on: one HTML page that needs no network, of a comparison or of a fitted model."""
 
-from skbadr._page import Report
-from skbadr.estimators.reporting import set_report_maker
+from skbadr.estimators.reporting import Report, set_report_maker
 
 from ._comparison import report_comparison
 from ._models import report_model

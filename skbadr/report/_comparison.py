@@ -14,8 +14,8 @@ import numpy as np
 import scipy
 import sklearn
 
-from skbadr._page import Report
 from skbadr.comparison import format_headline
+from skbadr.estimators.reporting import Report
 
 from ._figures import chosen_groups, draw, draw_rates, draw_test, draw_visited
 from ._page import import_figure, import_jinja2, render

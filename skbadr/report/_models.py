@@ -11,9 +11,9 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from skbadr._guard import guarded
-from skbadr._page import Report
 from skbadr._typing import ArrayLike, Features, FittedModel, Float
 from skbadr.comparison._groups import labelled
+from skbadr.estimators.reporting import Report
 from skbadr.metrics import get_metric
 from skbadr.pareto import audit
 from skbadr.pareto.audit import SEED

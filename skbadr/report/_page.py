@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from skbadr._page import Report
+from skbadr.estimators.reporting import Report
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
