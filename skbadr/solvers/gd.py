@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skbadr.metrics.smooth.annealing import ROUNDS
-from skbadr.solvers.smooth import SmoothSolver
-from skbadr.solvers.steps.anchored import follow_all_rows, resolved_tol
-from skbadr.solvers.steps.fidelity import (
+from skbadr.solvers.fidelities.samples import (
     SAMPLE_INNER_TOL,
     SAMPLE_TOL,
     inner_tol,
     make_samples,
     solve_baseline,
 )
-from skbadr.solvers.steps.multistart import FINALISTS, multistart
+from skbadr.solvers.smooth import SmoothSolver
+from skbadr.solvers.starts.multistart import FINALISTS, multistart
+from skbadr.solvers.starts.points import distinct, named_points, tilts
+from skbadr.solvers.steps.anchored import follow_all_rows, resolved_tol
 from skbadr.solvers.steps.recorder import Recorder
 from skbadr.solvers.steps.single_loop import Pair, SingleLoop
-from skbadr.solvers.steps.starts import distinct, named_points, tilts
 from skbadr.solvers.steps.upper_value import UpperValue
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import numpy as np
 from skbadr._typing import Int
 from skbadr.result import Archive
 from skbadr.solvers.smooth import SmoothSolver, is_smooth
+from skbadr.solvers.starts.multistart import FINALISTS
 from skbadr.solvers.steps.descents import Descents
-from skbadr.solvers.steps.multistart import FINALISTS
 from skbadr.solvers.steps.rate_search import RateSearch
 from skbadr.solvers.steps.recorder import Recorder
 

@@ -8,12 +8,12 @@ from skbadr.lower_level import NotSmooth
 from skbadr.problem import SmoothProblem, UpperObjective
 from skbadr.result import Archive
 from skbadr.solvers.alternating import AlternatingSolver, visit
-from skbadr.solvers.steps.column_spaces import ColumnSpaces, suits_column_spaces
+from skbadr.solvers.fidelities.column_spaces import ColumnSpaces, suits_column_spaces
+from skbadr.solvers.starts.points import tilts
 from skbadr.solvers.steps.final_fits import agree
 from skbadr.solvers.steps.linearised import LinearisedSearch
 from skbadr.solvers.steps.rate_search import FEW_STEPS, HARDER
 from skbadr.solvers.steps.recorder import Recorder
-from skbadr.solvers.steps.starts import tilts
 
 # Refits that one bound may cost; where it is missed, as many again.
 REFITS_PER_BOUND = 6

@@ -15,8 +15,8 @@ from skbadr.problem import SmoothProblem
 from skbadr.result import Archive
 from skbadr.solvers.alternating import AlternatingSolver
 from skbadr.solvers.base import UpperSolver
-from skbadr.solvers.steps.column_spaces import ColumnSpaces, suits_column_spaces
-from skbadr.solvers.steps.fidelity import SAMPLE_INNER_TOL, inner_tol
+from skbadr.solvers.fidelities.column_spaces import ColumnSpaces, suits_column_spaces
+from skbadr.solvers.fidelities.samples import SAMPLE_INNER_TOL, inner_tol
 from skbadr.solvers.steps.final_fits import FinalFits
 from skbadr.solvers.steps.recorder import Recorder
 

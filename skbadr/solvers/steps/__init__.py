@@ -1,1 +1,1 @@
-"""What solvers are made of: fidelities, starting points, local steps, anchors and final fits."""
+"""Local steps, the searches made of them, and the estimator's own fits at their end."""

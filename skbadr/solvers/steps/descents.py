@@ -6,18 +6,18 @@ import time
 
 import numpy as np
 
-from skbadr.solvers.steps.anchored import follow_all_rows, resolved_tol
-from skbadr.solvers.steps.fidelity import (
+from skbadr.solvers.fidelities.samples import (
     SAMPLE_INNER_TOL,
     SAMPLE_TOL,
     inner_tol,
     make_samples,
     solve_baseline,
 )
+from skbadr.solvers.starts.multistart import multistart, value_of
+from skbadr.solvers.starts.points import named_points
+from skbadr.solvers.steps.anchored import follow_all_rows, resolved_tol
 from skbadr.solvers.steps.gauss_newton import GaussNewton
-from skbadr.solvers.steps.multistart import multistart, value_of
 from skbadr.solvers.steps.point import Point
-from skbadr.solvers.steps.starts import named_points
 from skbadr.solvers.steps.upper_value import UpperValue
 
 # Refits that each descent of a multistart gets before half of them are dropped.

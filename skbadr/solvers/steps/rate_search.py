@@ -10,11 +10,11 @@ import numpy as np
 from skbadr.problem import UpperObjective
 from skbadr.problem.smooth.folds import MANY_ROWS
 from skbadr.result import Archive
+from skbadr.solvers.fidelities.samples import Sample, baseline_starts, solve_baseline
+from skbadr.solvers.starts.points import group_moves, named_points, tilts
 from skbadr.solvers.steps.directions import directions_of
-from skbadr.solvers.steps.fidelity import Sample, baseline_starts, solve_baseline
 from skbadr.solvers.steps.linearised import LinearisedSearch
 from skbadr.solvers.steps.recorder import Recorder
-from skbadr.solvers.steps.starts import group_moves, named_points, tilts
 
 # Rows of a sample to search first, if there are at least twice as many.
 SAMPLE_ROWS = 10_000

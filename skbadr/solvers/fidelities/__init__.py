@@ -1,0 +1,1 @@
+"""Coarser problems: samples of the rows, and combinations of the columns."""

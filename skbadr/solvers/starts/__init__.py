@@ -1,0 +1,1 @@
+"""Where searches start, and how several of them race."""
