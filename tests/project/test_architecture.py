@@ -4,6 +4,7 @@ import ast
 import graphlib
 import io
 import re
+import subprocess
 import sys
 import tokenize
 import tomllib
@@ -443,3 +444,10 @@ def fourth():
 def test_lines_of_functions_are_counted():
     found = dict(function_lengths(FUNCTIONS))
     assert found == {"first": 6, "second": 1, "third": 1, "fourth": 0}
+
+
+def test_importing_takes_little_more_than_what_it_is_made_of():
+    """What takes as long as half of the package, and few need, is imported where it is used."""
+    code = "import sys, skbadr; print({'sklearn.ensemble', 'scipy.signal'} & set(sys.modules))"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert shown.stdout.strip() == "set()", shown.stderr

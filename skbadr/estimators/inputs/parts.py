@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from typing import Any
 
 from sklearn import get_config
-from sklearn.ensemble import (
-    StackingClassifier,
-    StackingRegressor,
-    VotingClassifier,
-    VotingRegressor,
-)
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
 from skbadr.metrics.inputs.responses import has_method
 
-_ENSEMBLES = (StackingClassifier, StackingRegressor, VotingClassifier, VotingRegressor)
+_ENSEMBLES = ("StackingClassifier", "StackingRegressor", "VotingClassifier", "VotingRegressor")
 # What meta-estimators call a part that None stands in for: they take one of their own then.
 _DEFAULTED = {"estimator", "base_estimator", "final_estimator", "regressor", "classifier"}
 
@@ -72,8 +67,10 @@ def resampling_step(estimator: Any) -> tuple[str, Any] | None:
 
 def _takes_weights(estimator):
     """Whether a fit takes weights itself, which ensembles of scikit-learn 1.6 only pass on."""
-    passes_on = isinstance(estimator, _ENSEMBLES)
-    return has_fit_parameter(estimator, "sample_weight") and not passes_on
+    # Nobody has one who has not imported them, which takes as long as half of this package.
+    module = sys.modules.get("sklearn.ensemble")
+    ensembles = () if module is None else tuple(getattr(module, name) for name in _ENSEMBLES)
+    return has_fit_parameter(estimator, "sample_weight") and not isinstance(estimator, ensembles)
 
 
 def _trained_parts(estimator):

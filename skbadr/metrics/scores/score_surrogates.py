@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.signal import fftconvolve
 from scipy.special import expit, logit, softmax
 
 from skbadr._typing import Array, Float
@@ -214,6 +213,8 @@ class _Grid:
 
     def smoothed(self, histogram, upward=True):
         """Return the smooth share of the mass below each node, or above it."""
+        from scipy.signal import fftconvolve  # which takes long to import
+
         kernel = self._kernel if upward else self._kernel[::-1]
         return fftconvolve(histogram, kernel, mode="full")[self.n_nodes - 1 : 2 * self.n_nodes - 1]
 
