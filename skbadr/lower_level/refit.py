@@ -16,6 +16,7 @@ from skbadr._typing import Array, FloatArray
 from skbadr.lower_level.base import LowerLevel
 from skbadr.lower_level.design import release
 from skbadr.lower_level.pipeline import PeeledEstimator
+from skbadr.lower_level.rounding import rounded
 
 if TYPE_CHECKING:
     from skbadr.partition import Cells
@@ -39,7 +40,8 @@ class RefitLowerLevel(LowerLevel):
     fit_params : dict
     rows : ndarray or None, default=None
         Training rows; None: all. Each has the weight that it has among all rows, so that the
-        baseline weights give the baseline estimator on any part of the data.
+        baseline weights give the baseline estimator on any part of the data. Models of some rows
+        are compared, not handed over: see `rounded`.
     routing : bool, default=False
         Whether metadata routing is on.
     """
@@ -76,6 +78,8 @@ class RefitLowerLevel(LowerLevel):
                 f"the transformers turned {len(y)} samples into {_num_samples(self.X)}: weights "
                 "need a pipeline that keeps its rows."
             )
+        if rows is not None:
+            self.X = rounded(self.peeled.final, self.X)
         self.y, self.cells, self.weighted = y, cells, weighted
 
     def fit(self, cell_weights: FloatArray) -> Any:  # noqa: D102

@@ -56,7 +56,7 @@ MAX_LINES = 400
 MAX_FUNCTION_LINES = 60  # of code
 MAX_FILES = 15  # of Python, directly in a folder
 # Numbers at the top of modules, each of which somebody has to tune.
-BUDGETS = {"skbadr.solvers": 79, "skbadr": 199}
+BUDGETS = {"skbadr.solvers": 79, "skbadr": 200}
 
 
 class Import(NamedTuple):
