@@ -24,6 +24,8 @@ class DaskDesign(Design):
         In one block of columns; numbers, dense or sparse.
     """
 
+    in_memory = False
+
     def __init__(self, matrix: Any) -> None:
         if matrix.numblocks[1] > 1:
             matrix = matrix.rechunk({1: -1})

@@ -122,6 +122,7 @@ class ColumnSpace:
 
 
 def suits_column_space(level: LinearLowerLevel) -> bool:
-    """Whether there are so many columns that Hessians are dear, all of them penalised alike."""
+    """Whether there are so many columns that Hessians are dear, in memory and penalised alike."""
     penalty = level.family.penalty(level.p)[: level.d]
-    return level.d >= MANY_COLUMNS and bool((penalty == penalty[0]).all())
+    many = level.d >= MANY_COLUMNS and level.X.in_memory
+    return many and bool((penalty == penalty[0]).all())

@@ -71,9 +71,12 @@ class Design:
     shape : tuple (n, d)
     dtype : numpy dtype
     is_sparse : bool
+    in_memory : bool
+        Whether the matrix is, so that some vectors with an entry per row are little beside it.
     """
 
     is_sparse = False
+    in_memory = True
 
     def __init__(self, matrix: Any) -> None:
         self.matrix = matrix
@@ -199,6 +202,8 @@ class DenseDesign(Design):
 
 class MappedDesign(DenseDesign):
     """Rows of a memory map, of which no more than a block stays in memory."""
+
+    in_memory = False
 
     def __init__(self, matrix: Any) -> None:
         super().__init__(np.asarray(matrix))

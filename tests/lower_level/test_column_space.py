@@ -112,6 +112,16 @@ def test_columns_that_are_penalised_unlike_are_left_alone():
     assert not suits_column_space(level)
 
 
+def test_memory_maps_are_left_where_they_are(tmp_path):
+    X, y, group = make_wide(n=300)
+    X.tofile(tmp_path / "X")
+    file = np.memmap(tmp_path / "X", dtype=float, mode="r", shape=X.shape)
+    cells = make_cells("group", y, make_groups(group), np.ones(300), classes=[0, 1])
+    family = find_family(LogisticRegression(), np.arange(2))
+    assert suits_column_space(LinearLowerLevel(family, X, y, cells))
+    assert not suits_column_space(LinearLowerLevel(family, file, y, cells))
+
+
 @pytest.mark.parametrize("metric", ["group_loss_variance", "worst_group_loss"])
 @pytest.mark.parametrize("n_classes", [2, None])
 def test_the_optimum_is_that_of_all_columns(metric, n_classes, monkeypatch):
