@@ -53,6 +53,15 @@ def rows_being_scored() -> tuple[Any, Any]:
     return None, None
 
 
+def ensemble_classes(*names: str) -> tuple[Any, ...]:
+    """Return classes of `sklearn.ensemble`, none if nobody has imported it.
+
+    Importing it takes as long as half of this package, and without that there are no instances.
+    """
+    module = sys.modules.get("sklearn.ensemble")
+    return () if module is None else tuple(getattr(module, name) for name in names)
+
+
 __all__ = [
     "CallbackSupportMixin",
     "_check_method_params",
@@ -61,6 +70,7 @@ __all__ = [
     "_num_samples",
     "_safe_indexing",
     "available_if",
+    "ensemble_classes",
     "rows_being_scored",
     "with_callbacks",
 ]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import numpy as np
 import sklearn
 from sklearn.utils.fixes import parse_version
 
+from skbadr._sklearn import ensemble_classes
 from skbadr._typing import Array
 
 # From here on weights decide the bins: each column is sorted once per bin, which takes several
@@ -40,9 +40,7 @@ def rounded(estimator: Any, X: Any) -> Any:
     X : array-like of shape (n, d)
         Itself where the estimator is another one, or nothing has to be rounded.
     """
-    module = sys.modules.get("sklearn.ensemble")
-    kinds = () if module is None else tuple(getattr(module, name) for name in _BOOSTING)
-    if not _BINS_BY_WEIGHT or not isinstance(estimator, kinds):
+    if not _BINS_BY_WEIGHT or not isinstance(estimator, ensemble_classes(*_BOOSTING)):
         return X
     is_frame = hasattr(X, "iloc")
     if not is_frame and not (isinstance(X, np.ndarray) and X.dtype.kind == "f" and X.ndim == 2):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from typing import Any
 
 from sklearn import get_config
@@ -11,6 +10,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
+from skbadr._sklearn import ensemble_classes
 from skbadr.metrics.inputs.responses import has_method
 
 _ENSEMBLES = ("StackingClassifier", "StackingRegressor", "VotingClassifier", "VotingRegressor")
@@ -67,10 +67,8 @@ def resampling_step(estimator: Any) -> tuple[str, Any] | None:
 
 def _takes_weights(estimator):
     """Whether a fit takes weights itself, which ensembles of scikit-learn 1.6 only pass on."""
-    # Nobody has one who has not imported them, which takes as long as half of this package.
-    module = sys.modules.get("sklearn.ensemble")
-    ensembles = () if module is None else tuple(getattr(module, name) for name in _ENSEMBLES)
-    return has_fit_parameter(estimator, "sample_weight") and not isinstance(estimator, ensembles)
+    passes_on = isinstance(estimator, ensemble_classes(*_ENSEMBLES))
+    return has_fit_parameter(estimator, "sample_weight") and not passes_on
 
 
 def _trained_parts(estimator):
