@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from joblib import parallel_config
 from scipy import sparse
@@ -68,7 +68,18 @@ def visit(problem, seed):
     bilevel = quietly(lambda: problem.setup().problem())
     draws = np.random.default_rng(seed).dirichlet(np.ones(bilevel.n_cells), 2)
     weights = [bilevel.shares, *map(bilevel.project, draws)]
-    return bilevel.cells, weights, quietly(lambda: [bilevel.evaluator(w) for w in weights])
+    evaluations = quietly(lambda: [bilevel.evaluator(w) for w in weights])
+    assume(all(map(is_decided, evaluations)))
+    return bilevel.cells, weights, evaluations
+
+
+def is_decided(evaluation):
+    """Whether scores are more than rounding: else their signs, and the labels, are chance."""
+    shown = evaluation.responses or {}
+    scores = shown.get("decision_function", 1.0)
+    if "predict_proba" in shown:
+        scores = shown["predict_proba"] - 1.0 / shown["predict_proba"].shape[1]
+    return bool(np.abs(scores).max() > 1e-12)
 
 
 def revisit(problem, cells, weights):
