@@ -144,9 +144,15 @@ class Archive:
             evaluation.model = None
         return improved
 
-    def restart(self) -> None:
-        """Drop all evaluations: those to come are of the same points, and nearer to the truth."""
-        self.evaluations, self.best = [], None
+    def replace(self, other: Archive) -> None:
+        """Hold what another archive does, of the same points but nearer to the truth.
+
+        Of its own evaluations this one keeps those that rank below the new best: less exact, but
+        safer if the estimator's own fits miss the bound.
+        """
+        key, earlier = self.objective.key, self.evaluations[1:]
+        vars(self).update(vars(other))
+        self.evaluations += [own for own in earlier if key(self.best) < key(own)]
 
     def forget_responses(self) -> None:
         """Drop what estimators responded to the evaluated rows, which only guides need."""

@@ -84,7 +84,7 @@ class ColumnSpace:
                 if moved is not None and whole.family.admissible(coef + moved[:, :, k]):
                     coef = coef + moved[:, :, k]
                     scores = scores + self.level.forward(moved[:, :, k])
-            slopes.append(whole._slopes(scores, weight))
+            slopes.append(whole.slopes(scores, weight))
             penalties.append(self.basis @ coef[: self.basis.shape[1]])
         penalty = np.tile(whole.penalty[: whole.d], len(slopes)) * np.hstack(penalties)
         gradients = whole.scale * whole.X.backward(np.hstack(slopes)) + penalty

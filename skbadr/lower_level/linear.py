@@ -118,10 +118,10 @@ class LinearLowerLevel:
 
     def gradient(self, coef, scores, weight):
         """Return the gradient of the objective, of shape (p, m)."""
-        residual = self._slopes(scores, weight)
+        residual = self.slopes(scores, weight)
         return self._with_penalty(self.scale * self.backward(residual), coef)
 
-    def _slopes(self, scores, weight):
+    def slopes(self, scores, weight):
         """Return the slopes of the losses, times weights (None: ones)."""
         slopes = np.empty_like(scores)
         for rows in steps(self.n):
@@ -257,7 +257,7 @@ class LinearLowerLevel:
     def cell_gradients(self, state):
         """Return the gradients J_k of all cells' mean losses, of shape (K, p, m), in one pass."""
         n_cells, codes = self.cells.n_cells, self.cells.codes
-        residual = self._slopes(state.scores, self._base)
+        residual = self.slopes(state.scores, self._base)
         self.n_passes += 1
         gradients = self.X.by_cell(residual, codes, n_cells)
         if self.family.fit_intercept:

@@ -120,13 +120,12 @@ class SmoothSolver(UpperSolver):
         """Search in ever more combinations of the columns, until no more are needed."""
         tol = inner_tol(smooth.rough) if is_smooth(smooth.problem) else SAMPLE_INNER_TOL
         spaces = ColumnSpaces(smooth, tol=tol)
-        found, earlier, key = self.visit(spaces.smooth, finals, visited), [], visited.objective.key
+        found = self.visit(spaces.smooth, finals, visited)
         while found and spaces.grow(visited.best.cell_weights):
-            earlier += visited.evaluations[1:]
-            visited.restart()
-            found = self.visit(spaces.smooth, finals, visited, found)
-        # Less exact, but safer if the estimator's own fits miss the bound.
-        visited.evaluations += [other for other in earlier if key(visited.best) < key(other)]
+            # An interruption keeps what the searches before have found.
+            latest = Archive(visited.objective)
+            found = self.visit(spaces.smooth, finals, latest, found)
+            visited.replace(latest)
 
     def _step_inside(self, problem, visited):
         """Visit a point a little inside if the best one is at an edge of the simplex.

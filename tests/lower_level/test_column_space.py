@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import (
     HuberRegressor,
     LogisticRegression,
@@ -18,6 +19,8 @@ from skbadr.lower_level import column_space as module
 from skbadr.lower_level.column_space import ColumnSpace, suits_column_space
 from skbadr.metrics import get_metric
 from skbadr.partition import make_cells, make_groups
+from skbadr.solvers import ImplicitSolver
+from skbadr.solvers.fidelities.column_spaces import ColumnSpaces
 
 SOLVERS = [
     (LogisticRegression(C=0.1), 2, False),
@@ -136,6 +139,29 @@ def test_the_optimum_is_that_of_all_columns(metric, n_classes, monkeypatch):
     monkeypatch.setattr(module, "MANY_COLUMNS", np.inf)
     wanted = model.fit(X, y, sensitive_features=group)
     assert gained >= 0.97 * (wanted.baseline_metric_value_ - wanted.metric_value_)
+
+
+def test_an_interruption_keeps_what_the_search_before_has_found(monkeypatch):
+    X, y, group = make_wide(n=2000)
+    calls, visit = [], ImplicitSolver.visit
+
+    def interrupted(self, *args):
+        calls.append(args)
+        if len(calls) > 1:
+            raise KeyboardInterrupt
+        return visit(self, *args)
+
+    monkeypatch.setattr(ImplicitSolver, "visit", interrupted)
+    monkeypatch.setattr(ColumnSpaces, "grow", _grown_always(ColumnSpaces.grow))
+    model = BADRClassifier(LogisticRegression(), "group_loss_variance", partition="group", cv=None)
+    with pytest.warns(ConvergenceWarning, match="interrupted"):
+        model.fit(X, y, sensitive_features=group)
+    assert len(calls) == 2
+    assert model.metric_value_ < 0.5 * model.baseline_metric_value_
+
+
+def _grown_always(grow):
+    return lambda self, weights: grow(self, weights) or True
 
 
 @pytest.mark.parametrize("cv", [None, 3])
