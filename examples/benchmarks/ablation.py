@@ -4,7 +4,7 @@ Each line has the means over demographic parity and equalized odds at a bound of
 baseline's disparity: error above the baseline's plus what the bound is missed by. On folds both
 are of fresh rows of the same population, on training rows (``--cv 0``) of these:
 
-python examples/benchmarks/ablation.py [--split tune|report] [--every 4] [--cv 5] [--output FILE]
+python examples/benchmarks/ablation.py [--split tune|report] [--every 4] [--cv 4] [--output FILE]
 """
 
 import json
@@ -70,7 +70,7 @@ def main(arguments=None):
     parser = make_parser(__doc__, "benchmarks_ablation.json")
     parser.add_argument("--split", default="report", choices=["tune", "report"])
     parser.add_argument("--every", type=int, default=4)
-    parser.add_argument("--cv", type=int, default=5, help="folds; 0: training rows")
+    parser.add_argument("--cv", type=int, default=4, help="folds; 0: training rows")
     parser.add_argument("--max-iter", type=int)
     options = parser.parse_args(arguments)
     records = []

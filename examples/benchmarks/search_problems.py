@@ -4,7 +4,7 @@ Boosting runs on at most 2,500 rows, whose columns are cut into 32 bins: weights
 continuous columns slow. The bound is two fifths of the disparity of the baseline on fresh rows. One
 line has the means over both metrics of all problems where the baseline has at least .04:
 
-python examples/benchmarks/search_problems.py [--split tune|report] [--every 2] [--cv 5]
+python examples/benchmarks/search_problems.py [--split tune|report] [--every 2] [--cv 4]
     [--max-iter N] [--output FILE]
 """
 
@@ -106,7 +106,7 @@ def main(arguments=None):
     parser = make_parser(__doc__)
     parser.add_argument("--split", default="report", choices=["tune", "report"])
     parser.add_argument("--every", type=int, default=2)
-    parser.add_argument("--cv", type=int, default=5, help="folds; 0: training rows")
+    parser.add_argument("--cv", type=int, default=4, help="folds; 0: training rows")
     parser.add_argument("--max-iter", type=int)
     options = parser.parse_args(arguments)
     with warnings.catch_warnings():

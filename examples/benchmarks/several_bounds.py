@@ -10,7 +10,7 @@ python examples/benchmarks/several_bounds.py --tables DIR --columns|--strata [--
 The bounds are half of the baseline model's demographic parity difference, half of its equalized
 odds difference and, as a third, four fifths (``--floor``) of its smallest true positive rate of a
 group, below which no group may come. Linear models are judged on their training rows, boosting on
-five folds that the dense search shares. Values that decide whether a bound is met are fairlearn's,
+four folds that the dense search shares. Values that decide whether a bound is met are fairlearn's,
 of the final model's predictions (of boosting, of the folds' models). "hardest" is the bound that
 alone costs most error.
 
@@ -164,7 +164,7 @@ def run_case(options, name, with_column, X, y, group):
     folds = None
     if options.estimator == "boosting":
         strata = np.unique(np.char.add(group.astype(str), y.astype(str)), return_inverse=True)[1]
-        folds = list(StratifiedKFold(5, shuffle=True, random_state=0).split(X, strata))
+        folds = list(StratifiedKFold(4, shuffle=True, random_state=0).split(X, strata))
     judge = Judge(estimator, X, y, group, folds)
     uniform = np.zeros(2 * judge.n_groups)
     predicted = judge.predict(uniform)

@@ -6,7 +6,7 @@ more columns than rows, column frequencies following Zipf's law, and wide dense 
     python examples/benchmarks/sparse_text.py [--rows N] [--features D] [--cv auto] [--output FILE]
 
 By default models are evaluated on their training rows; there are fewer rows than columns, so that
-``cv="auto"`` would take five folds, with six fits of the estimator at least.
+``cv="auto"`` would take four folds, with five fits of the estimator at least.
 """
 
 import json

@@ -63,7 +63,7 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
         Where the upper level is evaluated. None: on the training data, as in the paper. A float,
         an int or a splitter: on a held-out part, on folds, or on the splitter's test rows, which
         the refit has not seen; they are stratified by cell and class. "auto": on the training data
-        for linear models with exact derivatives and at least 20 rows per column; else on 5 folds,
+        for linear models with exact derivatives and at least 20 rows per column; else on 4 folds,
         or on a held-out quarter from 100,000 rows on.
         With `confidence`, None is refused, and "auto" judges these linear models on each row by
         the model without that row, which one Newton step gives (approximate leave-one-out).

@@ -32,7 +32,8 @@ class AlternatingSolver(UpperSolver):
     ----------
     max_iter : int or None, default=None
         Budget of evaluations, the baseline included. With folds each evaluation takes one fit per
-        fold. None: 6 on training rows, 5 on one held-out part, 3 on folds.
+        fold. None: 6 on training rows, 5 on one held-out part, on folds as many as 16 fits allow
+        (4 on four folds, 3 on five), but no fewer than 2.
     time_limit : float or None, default=None
         Seconds after which no further refit is started.
     min_gain : float, default=1e-3
@@ -79,7 +80,7 @@ class AlternatingSolver(UpperSolver):
         folds, settings = problem.evaluator.folds, Settings()
         if folds[0].rows is None:
             return settings.on_training_rows
-        return settings.held_out if len(folds) == 1 else settings.on_folds
+        return settings.held_out if len(folds) == 1 else max(2, settings.on_folds // len(folds))
 
     def begin(self, problem: BilevelProblem, archive: Archive) -> GuidedSearch:  # noqa: D102
         return GuidedSearch(problem, archive, make_guide(problem), min_gain=self.min_gain)

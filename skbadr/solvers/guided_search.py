@@ -37,8 +37,10 @@ class Settings:
         refit and after the first. The way back to the baseline is always part of it.
     grow, shrink : float
         Factors by which it grows with a refit that is the best so far, and shrinks with any other.
-    on_training_rows, held_out, on_folds : int
-        Visited points by default, the baseline included. On folds each takes a fit per fold.
+    on_training_rows, held_out : int
+        Visited points by default, the baseline included, on these rows or on one held-out part.
+    on_folds : int
+        Fits of folds' models by default: four points on four folds, three on five.
     """
 
     spread: float = 1.0
@@ -52,7 +54,7 @@ class Settings:
     shrink: float = 0.6
     on_training_rows: int = 6
     held_out: int = 5
-    on_folds: int = 3
+    on_folds: int = 16
 
 
 class Candidate(NamedTuple):
