@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from contextlib import suppress
+from copy import copy
 from typing import TYPE_CHECKING
 
 from sklearn.exceptions import ConvergenceWarning
 
-from skbadr._simplex import project_simplex
 from skbadr._warnings import warn_user
 from skbadr.lower_level import NotSmooth, smooth_border
 from skbadr.problem import SmoothProblem
@@ -18,7 +18,6 @@ from skbadr.solvers.base import UpperSolver
 from skbadr.solvers.fidelities.column_spaces import ColumnSpaces, suits_column_spaces
 from skbadr.solvers.fidelities.samples import SAMPLE_INNER_TOL, inner_tol
 from skbadr.solvers.steps.final_fits import FinalFits
-from skbadr.solvers.steps.recorder import Recorder
 
 if TYPE_CHECKING:
     from skbadr._typing import FloatArray
@@ -109,12 +108,16 @@ class SmoothSolver(UpperSolver):
         if not smooth.large:
             finals.fit_baseline()
         finals.is_loose = smooth.rough
+        self._visit_all(smooth, finals, visited)
+        if visited.best.cell_weights.min() < 0.5 * smooth.resolved_weight:
+            least = smooth.resolved_weight
+            finals.inside = lambda: self._search_inside(problem, finals, visited, least)
+
+    def _visit_all(self, smooth, finals, visited):
         if suits_column_spaces(smooth):
             self._visit_spaces(smooth, finals, visited)
         else:
             self.visit(smooth, finals, visited)
-        if visited.best.cell_weights.min() < 0.5 * smooth.resolved_weight:
-            finals.inside = lambda: self._step_inside(problem, visited)
 
     def _visit_spaces(self, smooth, finals, visited):
         """Search in ever more combinations of the columns, until no more are needed."""
@@ -127,16 +130,19 @@ class SmoothSolver(UpperSolver):
             found = self.visit(spaces.smooth, finals, latest, found)
             visited.replace(latest)
 
-    def _step_inside(self, problem, visited):
-        """Visit a point a little inside if the best one is at an edge of the simplex.
+    def _search_inside(self, problem, finals, visited, least):
+        """Visit, and return, what a search finds among weights that leave each cell so much.
 
         The estimator's own solver may fail if a cell weighs next to nothing.
         """
+        inside = copy(problem)
+        inside.min_weight = least
+        latest = Archive(problem.objective)
         with suppress(NotSmooth), smooth_border():
-            smooth = self.smooth_problem(problem)
-            inside = project_simplex(visited.best.cell_weights, minimum=smooth.resolved_weight)
-            states = smooth.solve(inside, tol=inner_tol(smooth.rough))
-            Recorder(smooth, visited).add(inside, states, "inside")
+            self._visit_all(self.smooth_problem(inside), finals, latest)
+        found = latest.evaluations[1:]
+        visited.evaluations += found
+        return found
 
     def _refit_instead(self, problem, archive):
         """Alternate refits where the smooth problem does not lead to a model of the estimator.

@@ -8,6 +8,8 @@ from skbadr.lower_level import NotSmooth
 NOISE = 3e-3
 # Share of a promised gain that fits have to keep, and of the metric from which on one counts.
 KEPT, WORTH = 0.5, 0.01
+# Points that are fitted one after the other, at most.
+MOST_FITS = 5
 # By how much the tolerance of the estimator's own solver may move a metric or a loss.
 ALIKE = 0.03
 
@@ -30,7 +32,7 @@ class FinalFits:
         self.problem, self.archive = problem, archive
         self.baseline = None
         self._recorded = False
-        # Visits a point that the estimator resolves where the best one is at an edge.
+        # Searches among weights that the estimator resolves, where the best ones are at an edge.
         self.inside = None
         # Whether the tolerance of the estimator's own solver moves models.
         self.is_loose = False
@@ -67,13 +69,37 @@ class FinalFits:
         The estimator's tolerance moves the metric: where its fit misses the bound, or ends far
         from the solution, the next best points are tried.
         """
-        objective = self.archive.objective
         if not visited:
             self.fit_baseline()
             return True
-        tried = 0
-        while (candidate := self._next(visited, tried)) is not None and tried < 5:
-            tried += 1
+        found = self._try(visited)
+        if found is None and self.inside is not None:
+            visited = [visited[0], *self.inside()]
+            found = self._try(visited)
+        return self._keeps_enough(visited) if found is None else found
+
+    def _keeps_enough(self, visited):
+        """Whether the best fit does a fair share of what the best solution promises."""
+        objective, best, baseline = self.archive.objective, self.archive.best, self.fit_baseline()
+        if objective.bound is not None:
+            return best is not baseline or objective.is_met(baseline)
+        promised = objective.gain(baseline, min(visited, key=objective.key))
+        if promised <= WORTH * abs(baseline.metric):
+            return True
+        return objective.gain(baseline, best) >= KEPT * promised
+
+    def _try(self, visited):
+        """Fit at the best of the visited weights until a fit does what the solution promises.
+
+        Returns
+        -------
+        found : bool or None
+            Whether one does; False where the baseline is not what its solution says, None where
+            nothing that is left promises enough.
+        """
+        objective = self.archive.objective
+        candidates = _candidates(sorted(visited, key=objective.key), objective)
+        for candidate in candidates[:MOST_FITS]:
             baseline = visited[0] if self.baseline is None else self.baseline
             if np.allclose(candidate.cell_weights, self.problem.shares, rtol=1e-6, atol=0.0):
                 break  # better than the baseline fit by rounding alone
@@ -92,29 +118,7 @@ class FinalFits:
                 return False
             if not final.failed and _as_promised(objective, baseline, candidate, final):
                 return True
-            if self.inside is not None:
-                self.inside()
-                self.inside = None
-        baseline = self.fit_baseline()
-        if not objective.is_met(baseline) and self.archive.best is baseline:
-            return False
-        return not tried or self._keeps_enough(baseline, visited)
-
-    def _keeps_enough(self, baseline, visited):
-        """Whether the best fit does a fair share of what the best solution promises."""
-        objective, best = self.archive.objective, self.archive.best
-        if objective.bound is not None:
-            return True
-        promised = objective.gain(baseline, min(visited, key=objective.key))
-        if promised <= WORTH * abs(baseline.metric):
-            return True
-        return objective.gain(baseline, best) >= KEPT * promised
-
-    def _next(self, visited, number):
-        """Return a candidate by its place in the order of promise, or None."""
-        objective = self.archive.objective
-        candidates = _candidates(sorted(visited, key=objective.key), objective)
-        return candidates[number] if number < len(candidates) else None
+        return None
 
     def _is_noise(self, candidate, baseline):
         """Whether so little is promised that the tolerance of the estimator's solver decides."""
