@@ -110,8 +110,7 @@ class SmoothSolver(UpperSolver):
         finals.is_loose = smooth.rough
         self._visit_all(smooth, finals, visited)
         if visited.best.cell_weights.min() < 0.5 * smooth.resolved_weight:
-            least = smooth.resolved_weight
-            finals.inside = lambda: self._search_inside(problem, finals, visited, least)
+            finals.inside = self._inside(problem, finals, visited, smooth.resolved_weight)
 
     def _visit_all(self, smooth, finals, visited):
         if suits_column_spaces(smooth):
@@ -130,19 +129,20 @@ class SmoothSolver(UpperSolver):
             found = self.visit(spaces.smooth, finals, latest, found)
             visited.replace(latest)
 
-    def _search_inside(self, problem, finals, visited, least):
-        """Visit, and return, what a search finds among weights that leave each cell so much.
+    def _inside(self, problem, finals, visited, least):
+        """Visit, and yield, what searches find that leave each cell ever more of the weight.
 
         The estimator's own solver may fail if a cell weighs next to nothing.
         """
         inside = copy(problem)
-        inside.min_weight = least
-        latest = Archive(problem.objective)
-        with suppress(NotSmooth), smooth_border():
-            self._visit_all(self.smooth_problem(inside), finals, latest)
-        found = latest.evaluations[1:]
-        visited.evaluations += found
-        return found
+        while least <= problem.shares.min():
+            inside.min_weight, latest = least, Archive(problem.objective)
+            with suppress(NotSmooth), smooth_border():
+                self._visit_all(self.smooth_problem(inside), finals, latest)
+            found = latest.evaluations[1:]
+            visited.evaluations += found
+            yield found
+            least *= 10.0
 
     def _refit_instead(self, problem, archive):
         """Alternate refits where the smooth problem does not lead to a model of the estimator.

@@ -58,6 +58,13 @@ def worst_expectation(
     return float(q @ losses), q
 
 
+def divergence(q: FloatArray, shares: FloatArray, ball: Literal["kl", "chi2"]) -> float:
+    """Return how far shares q are from others, in the measure of a ball."""
+    if ball == "kl":
+        return float(xlogy(q, q / shares).sum())
+    return float((np.square(q - shares) / shares).sum())
+
+
 def _kl(losses, shares, radius):
     """Tilt the shares exponentially, as far as the radius allows."""
     scaled = (losses - losses.max()) / np.ptp(losses)

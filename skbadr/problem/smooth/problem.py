@@ -188,6 +188,13 @@ class SmoothProblem:
             position += n
         return gradients
 
+    def parameter_moves(self, states):
+        """Return how the parameters of each fold move with the log weights, of shape (p, m, K)."""
+        return [
+            level.sensitivities(state, exact=False)
+            for level, state in zip(self.levels, states, strict=True)
+        ]
+
     def derivatives(self, states, score_gradient):
         """Return how parameters, and a function of the scores, move with the log weights.
 

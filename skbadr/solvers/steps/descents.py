@@ -13,6 +13,7 @@ from skbadr.solvers.fidelities.samples import (
     make_samples,
     solve_baseline,
 )
+from skbadr.solvers.starts.minimax import is_dual, lower_largest_loss, minimax_weights
 from skbadr.solvers.starts.multistart import multistart, value_of
 from skbadr.solvers.starts.points import named_points
 from skbadr.solvers.steps.anchored import follow_all_rows, resolved_tol
@@ -72,6 +73,8 @@ class Descents:
         uppers = [UpperValue(smooth, scores, 0, size)]
         if uppers[0].metric is not smooth.evaluator.metric:
             uppers += [UpperValue(smooth, scores, round_, size) for round_ in range(1, MOST_ROUNDS)]
+        if starts is None and is_dual(smooth, baseline):
+            return self._minimax(samples, baseline, uppers[-1])
         if starts is not None:
             reference, _ = uppers[-1](smooth, scores)
             points = [Point(weights, baseline, np.inf) for weights in starts]
@@ -83,6 +86,20 @@ class Descents:
         for sample in samples[1:]:
             finalists = [self._on(sample, finalist, uppers[-1]) for finalist in finalists]
         return self._on_all_rows(samples[-1], finalists, baseline, uppers[-1])
+
+    def _minimax(self, samples, baseline, upper):
+        """Return the best solution around the minimax model."""
+        smooth, weights, states = self.smooth, self.smooth.problem.shares, baseline
+        if samples:
+            weights, states = minimax_weights(samples[-1].smooth, weights, samples[-1].baseline)
+            states = samples[-1].lifted(states, baseline, samples[-1].baseline)
+        weights, states = minimax_weights(smooth, weights, states)
+        reference, _ = upper(smooth, smooth.scores(baseline))
+        if upper.is_exact:
+            return self._end(self._from([Point(weights, states, np.inf)], upper, reference))
+        weights, states = lower_largest_loss(smooth, weights, states)
+        self._record(weights, states, "minimax")
+        return Point(weights, states, self.recorder.archive.evaluations[-1].metric, True)
 
     def _record(self, weights, states, origin, begin=None):
         """Record a solution on all rows; return whether the search is to end."""

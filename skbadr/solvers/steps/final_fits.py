@@ -32,8 +32,8 @@ class FinalFits:
         self.problem, self.archive = problem, archive
         self.baseline = None
         self._recorded = False
-        # Searches among weights that the estimator resolves, where the best ones are at an edge.
-        self.inside = None
+        # What searches among weights ever farther inside find, where the best ones are at an edge.
+        self.inside = iter(())
         # Whether the tolerance of the estimator's own solver moves models.
         self.is_loose = False
 
@@ -73,8 +73,8 @@ class FinalFits:
             self.fit_baseline()
             return True
         found = self._try(visited)
-        if found is None and self.inside is not None:
-            visited = [visited[0], *self.inside()]
+        while found is None and (inside := next(self.inside, None)) is not None:
+            visited = [visited[0], *inside]
             found = self._try(visited)
         return self._keeps_enough(visited) if found is None else found
 
@@ -94,10 +94,10 @@ class FinalFits:
         Returns
         -------
         found : bool or None
-            Whether one does; False where the baseline is not what its solution says, None where
-            nothing that is left promises enough.
+            Whether one does, or none is needed. False where the baseline is not what its solution
+            says, None where fits fall short.
         """
-        objective = self.archive.objective
+        objective, tried = self.archive.objective, False
         candidates = _candidates(sorted(visited, key=objective.key), objective)
         for candidate in candidates[:MOST_FITS]:
             baseline = visited[0] if self.baseline is None else self.baseline
@@ -110,7 +110,7 @@ class FinalFits:
                 break
             if not self._worth_a_fit(baseline, candidate):
                 continue
-            final = self._fit(candidate)
+            final, tried = self._fit(candidate), True
             if self.baseline is None and _surely_better(objective, baseline, candidate, final):
                 return True
             baseline = self.fit_baseline()
@@ -118,7 +118,7 @@ class FinalFits:
                 return False
             if not final.failed and _as_promised(objective, baseline, candidate, final):
                 return True
-        return None
+        return None if tried else objective.is_met(self.fit_baseline())
 
     def _is_noise(self, candidate, baseline):
         """Whether so little is promised that the tolerance of the estimator's solver decides."""

@@ -1,0 +1,157 @@
+"""The weights of minimax models: the largest value of the lower level, as a function of weights."""
+
+import numpy as np
+from scipy.optimize import linprog, minimize
+
+from skbadr._simplex import project_simplex
+from skbadr.metrics import GroupLossMetric
+from skbadr.metrics.inputs.responses import pick
+from skbadr.metrics.losses.ambiguity import divergence
+from skbadr.solvers.fidelities.samples import SAMPLE_INNER_TOL
+
+# Steps that the search for these weights may take, and the share of a loss that ends it.
+MOST_STEPS, SHARE = 12, 1e-7
+# Factor by which a step without a gain is shortened.
+SHRINK = 0.3
+
+
+def minimax_weights(smooth, weights, states):
+    r"""Return the weights whose model has the smallest largest loss of a group.
+
+    The value of the lower level, :math:`\min_\theta \sum_k \lambda_k F_k(\theta) + \Omega(\theta)`,
+    is concave in the weights, and its gradient is the cells' losses. Its largest value over the
+    simplex, or over a ball of shares, belongs to the model that minimises the largest loss (or
+    the largest expected one) and the penalty. Newton's steps find it.
+
+    Parameters
+    ----------
+    smooth : SmoothProblem
+        On which `is_dual` holds.
+    weights : ndarray of shape (K,)
+        Where to start.
+    states : list of LinearState
+        Near them.
+
+    Returns
+    -------
+    weights : ndarray of shape (K,)
+    states : list of LinearState
+
+    References
+    ----------
+    Diana et al. (2021), "Minimax group fairness: algorithms and experiments", AIES; Sagawa et al.
+    (2020), "Distributionally robust neural networks for group shifts", ICLR.
+    """
+    return _walk(smooth, weights, states, _dual_step, _dual_cost)
+
+
+def lower_largest_loss(smooth, weights, states):
+    """Return weights, and states, near others whose largest loss of a group is smaller still.
+
+    Minimax models are not the best for weights if the penalty is strong: its part in the value of
+    the lower level counts, too. Each step solves a linear programme of linearly moved losses.
+
+    Parameters
+    ----------
+    smooth, weights, states
+        As in `minimax_weights`.
+    """
+    return _walk(
+        smooth, weights, states, _primal_step, lambda smooth, state: _losses(smooth, state).max()
+    )
+
+
+def _walk(smooth, weights, states, propose, cost):
+    """Take proposed steps as long as they lower a cost."""
+    states = smooth.solve(weights, states, tol=SAMPLE_INNER_TOL)
+    here, size = cost(smooth, states[0]), 1.0
+    for _ in range(MOST_STEPS):
+        step, gain = propose(smooth, weights, states[0], size)
+        if gain <= SHARE * abs(here):
+            break
+        trial = project_simplex(weights + step, minimum=smooth.min_weight)
+        moved = smooth.solve(trial, states, tol=SAMPLE_INNER_TOL)
+        there = cost(smooth, moved[0])
+        if there < here:
+            weights, states, here, size = trial, moved, there, 1.0
+        else:
+            size *= SHRINK
+    return weights, states
+
+
+def _losses(smooth, state):
+    (level,) = smooth.levels
+    return level.cells.means(level.losses(state.scores))
+
+
+def _slopes(smooth, weights, state):
+    """Return the derivatives of the cells' losses in the weights, of shape (K, K)."""
+    (level,), (moves,) = smooth.levels, smooth.parameter_moves([state])
+    return np.tensordot(level.cell_gradients(state), moves, axes=2) / weights
+
+
+def _dual_cost(smooth, state):
+    """Return the negative value of the lower level, per unit of weight."""
+    (level,) = smooth.levels
+    value = level.objective(state.coef, state.scores, state.weight)
+    return -value / (level.scale * level.cells.totals.sum())
+
+
+def _dual_step(smooth, weights, state, size):
+    """Return a part of the way to the largest value of the quadratic model, and what it gains."""
+    metric, shares = smooth.evaluator.metric, smooth.problem.shares
+    losses, curvature = _losses(smooth, state), _slopes(smooth, weights, state)
+    curvature = 0.5 * (curvature + curvature.T)
+
+    def negative(step):
+        bent = curvature @ step
+        return -(losses + 0.5 * bent) @ step, -(losses + bent)
+
+    constraints = [{"type": "eq", "fun": np.sum, "jac": np.ones_like}]
+    if metric.ball is not None:
+        room = {"fun": lambda d: metric.radius - divergence(weights + d, shares, metric.ball)}
+        constraints.append({"type": "ineq", **room})
+    found = minimize(
+        negative, np.zeros(len(weights)), jac=True, method="SLSQP", bounds=_box(smooth, weights),
+        constraints=constraints, options={"ftol": 1e-3 * SHARE},
+    )  # fmt: skip
+    return size * found.x, -found.fun
+
+
+def _primal_step(smooth, weights, state, size):
+    """Return the step that lowers the largest linearly moved loss most, and what it gains."""
+    losses, slopes = _losses(smooth, state), _slopes(smooth, weights, state)
+    n_cells = len(weights)
+    reach = size * np.maximum(weights, 0.01)
+    low, high = _box(smooth, weights).T
+    found = linprog(
+        np.append(np.zeros(n_cells), 1.0),
+        A_ub=np.column_stack([slopes, -np.ones(n_cells)]),
+        b_ub=-losses,
+        A_eq=np.append(np.ones(n_cells), 0.0)[None],
+        b_eq=[0.0],
+        bounds=[*zip(np.maximum(low, -reach), np.minimum(high, reach), strict=True), (None, None)],
+    )
+    return found.x[:-1], losses.max() - found.x[-1]
+
+
+def _box(smooth, weights):
+    return np.column_stack([smooth.min_weight - weights, 1.0 - weights])
+
+
+def is_dual(smooth, states):
+    """Whether the metric is a largest loss of those that the weights of the cells multiply."""
+    metric, data = smooth.evaluator.metric, smooth.data
+    if not isinstance(metric, GroupLossMetric) or metric.summary != "worst_group_loss":
+        return False
+    alone = len(smooth.levels) == 1 and smooth.held_out[0] is None and not smooth.leaves_out
+    if metric.rho is not None or not alone or smooth.problem.objective.uses_score:
+        return False
+    (level,), scores = smooth.levels, states[0].scores
+    if not np.array_equal(level.cells.codes, data.groups.codes):
+        return False
+    response = pick(metric, smooth.responses(scores, set(metric.response_methods)))
+    measured = metric.statistics(data, response)
+    trained = level.cells.means(level.losses(scores))
+    # Equal but for a factor: half of a squared error, say.
+    return np.allclose(measured * trained.sum(), trained * measured.sum(), rtol=1e-5)
