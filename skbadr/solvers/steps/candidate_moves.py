@@ -6,7 +6,7 @@ from scipy import sparse
 from skbadr.metrics.inputs.responses import pick
 
 # Rows whose signs under all moves stay in the processor's cache.
-CACHED_ROWS = 16_384
+CACHED_ROWS = 2_048
 # Pairs of group and class from which sums by pair are a sparse product.
 MANY_PAIRS = 64
 
@@ -35,7 +35,7 @@ class CandidateMoves:
         if self.fast:
             self.scores = scores[:, 0].astype(np.float32, copy=False)
             self.sensitivities = sensitivities[:, 0].astype(np.float32, copy=False)
-            self._size = _sizes(self.sensitivities)
+            self._sizes = np.abs(self.sensitivities)
             weight = self._weight = _summable(self.data.sample_weight)
             self._pair = self.data.groups.codes * 2 + self.data.y
             self._rest = 0.0
@@ -44,7 +44,6 @@ class CandidateMoves:
                 self._weight = None if weight is None else self._weight[rows]
                 self._pair = self._pair[rows]
                 self._rest = counts - self._count()
-            self._tables = self._count()
 
     def __call__(self, moves):
         """Return metric and score of each move.
@@ -74,30 +73,34 @@ class CandidateMoves:
             statistics.append(np.ravel(self.metric.statistics(self.data, response)))
         return np.array(statistics), score
 
-    def _count(self):
-        kind, size = 2 * self._pair + (self.scores > 0), 4 * self.data.n_groups
-        counts = np.bincount(kind, weights=self._weight, minlength=size).astype(float)
-        return counts.reshape(-1, 2, 2) + self._rest
+    def _count(self, positive=None, rows=slice(None)):
+        """Return the confusion matrices, of shape (G, 2, 2), of (some) rows as they are."""
+        positive = self.scores > 0 if positive is None else positive
+        weight = None if self._weight is None else self._weight[rows]
+        kind, size = 2 * self._pair[rows] + positive, 4 * self.data.n_groups
+        counts = np.bincount(kind, weights=weight, minlength=size)
+        return counts.astype(float).reshape(-1, 2, 2)
 
     def _move_tables(self, moves):
-        moves, scores, moving = moves.astype(np.float32), self.scores, self.sensitivities
-        # A cheap bound first.
-        longest = np.abs(moves).max(axis=0)
-        near = np.flatnonzero(np.abs(scores) <= self._size * longest.max())
-        reach = np.abs(moving.take(near, axis=0)) @ longest
-        near = near[np.abs(scores[near]) <= reach]
-        change = np.zeros((len(moves), 2 * self.data.n_groups))
+        moves = moves.astype(np.float32)
+        # Moves that are near each other change few rows that their centre does not.
+        low, high = moves.min(axis=0), moves.max(axis=0)
+        centre = np.float32(0.5) * (low + high)
+        moved = self.scores + self.sensitivities @ centre
+        reach = self._sizes @ np.maximum(high - centre, centre - low)
+        tables = self._count(moved > 0) + self._rest
+        near = np.flatnonzero(np.abs(moved) <= reach)
+        positive = np.zeros((len(moves), 2 * self.data.n_groups))
         for start in range(0, len(near), CACHED_ROWS):
             rows = near[start : start + CACHED_ROWS]
-            own = scores[rows]
-            changed = moves @ moving.take(rows, axis=0).T
-            changed = (changed + own > 0).astype(np.float32)
-            changed -= own > 0
+            changed = (moves - centre) @ self.sensitivities.take(rows, axis=0).T
+            changed += moved[rows]
             # Both matrices are in units of one row's weight: sums of a few thousand are exact.
             weight = np.float32(1.0) if self._weight is None else self._weight[rows]
-            change += _sums_by_pair(changed, self._pair[rows], weight, change.shape[1])
-        change = change.reshape(len(moves), -1, 2)
-        tables = np.repeat(self._tables[None], len(moves), axis=0)
+            signs, own = (changed > 0).astype(np.float32), self._pair[rows]
+            positive += _sums_by_pair(signs, own, weight, positive.shape[1])
+        change = positive.reshape(len(moves), -1, 2) - self._count(moved[near] > 0, near)[..., 1]
+        tables = np.repeat(tables[None], len(moves), axis=0)
         tables[..., 1] += change
         tables[..., 0] -= change
         np.maximum(tables, 0.0, out=tables)
