@@ -116,13 +116,15 @@ def test_moved_scores_are_those_of_a_dense_tensor(cv, n_classes):
     states = smooth.solve(smooth.problem.shares, tol=1e-8)
     scores = smooth.scores(states)
     _, slope = smooth.metric_gradient(scores)
-    parameters, _ = smooth.derivatives(states, slope)
+    parameters = smooth.parameter_moves(states)
     _, _, dense, _ = smooth.linearised(scores, parameters, 10**9)
     _, _, moved, _ = smooth.linearised(scores, parameters, 10**9, many=True)
     step = np.random.default_rng(0).normal(size=problem.n_cells)
     np.testing.assert_allclose(moved @ step, dense @ step, rtol=1e-9, atol=1e-12)
     expected = np.einsum("nm,nmk->k", slope, dense)
     np.testing.assert_allclose(moved.pull_back(slope), expected, rtol=1e-9, atol=1e-12)
+    gradient = smooth.gradient_along(parameters, slope)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-9, atol=1e-12)
 
 
 def test_many_cells_end_where_few_would(monkeypatch):

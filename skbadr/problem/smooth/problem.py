@@ -188,35 +188,27 @@ class SmoothProblem:
             position += n
         return gradients
 
-    def parameter_moves(self, states):
-        """Return how the parameters of each fold move with the log weights, of shape (p, m, K)."""
-        return [
-            level.sensitivities(state, exact=False)
-            for level, state in zip(self.levels, states, strict=True)
-        ]
+    def parameter_moves(self, states, *, exact=False):
+        """Return how the parameters of each fold move with the log weights, of shape (p, m, K).
 
-    def derivatives(self, states, score_gradient):
-        """Return how parameters, and a function of the scores, move with the log weights.
+        Where `exact` is False the Hessian of each solution's last step will do, as one at the
+        solution itself costs as much as the solution.
+        """
+        pairs = zip(self.levels, states, strict=True)
+        return [level.sensitivities(state, exact=exact) for level, state in pairs]
+
+    def gradient_along(self, parameters, score_gradient):
+        """Return the gradient, of shape (K,), of a function of the scores along moves.
 
         Parameters
         ----------
-        states : list of LinearState
+        parameters : list of ndarray of shape (p, m, K)
+            Per fold, the derivatives of the parameters.
         score_gradient : ndarray of shape (n, m)
             Derivative of the function in the scores of the evaluated rows.
-
-        Returns
-        -------
-        parameters : list of ndarray of shape (p, m, K)
-            Per fold.
-        gradient : ndarray of shape (K,)
         """
-        parameters, gradient = [], 0.0
-        parts = zip(self.levels, states, self.pull_back(score_gradient), strict=True)
-        for level, state, pulled in parts:
-            moved = level.sensitivities(state)
-            gradient = gradient + np.tensordot(pulled, moved, axes=2)
-            parameters.append(moved)
-        return parameters, gradient
+        parts = zip(self.pull_back(score_gradient), parameters, strict=True)
+        return sum(np.tensordot(pulled, moved, axes=2) for pulled, moved in parts)
 
     def linearised(self, scores, parameters, most, *, many=False):
         """Return what a model of linearly moved scores needs, on some of the evaluated rows.

@@ -14,7 +14,7 @@ from skbadr.solvers.fidelities.samples import (
     solve_baseline,
 )
 from skbadr.solvers.starts.minimax import is_dual, lower_largest_loss, minimax_weights
-from skbadr.solvers.starts.multistart import multistart, value_of
+from skbadr.solvers.starts.multistart import apart, multistart, value_of
 from skbadr.solvers.starts.points import named_points
 from skbadr.solvers.steps.anchored import follow_all_rows, resolved_tol
 from skbadr.solvers.steps.gauss_newton import GaussNewton
@@ -106,9 +106,10 @@ class Descents:
         self.recorder.add(weights, states, origin, begin=begin)
         return self.recorder.stopped
 
-    def _descent(self, smooth, upper, weights, states, reference, slant=None):
+    def _new(self, smooth, upper, slant=None):
+        """Return a descent without a start."""
         whole = smooth is self.smooth
-        descent = GaussNewton(
+        return GaussNewton(
             smooth,
             self._record if whole else None,
             tol=smooth.problem.tol if whole else max(smooth.problem.tol, SAMPLE_TOL),
@@ -117,23 +118,21 @@ class Descents:
             metric=upper.metric,
             slant=slant,
         )
-        return descent.begin(weights, states, reference)
 
     def _race(self, smooth, baseline, uppers):
         """Return the finalists of the descents from all starting points, best first."""
         scores = smooth.scores(baseline)
         references = [upper(smooth, scores)[0] for upper in uppers]
         descents = [
-            self._descent(smooth, uppers[0], weights, baseline, references[0])
+            self._new(smooth, uppers[0]).begin(weights, baseline, references[0])
             for weights in named_points(smooth.problem, edges=not self.loose)
         ]
         finalists = multistart(descents, self.n_finalists, LAP)
         for upper, reference in zip(uppers[1:], references[1:], strict=True):
             finalists = [
-                self._descent(smooth, upper, last.weights, last.point.states, reference).run()
-                for last in finalists
+                self._new(smooth, upper).go_on(last.point, reference).run() for last in finalists
             ]
-        finalists = sorted(finalists, key=value_of)
+            finalists = apart(sorted(finalists, key=value_of))
         self.finalists = [finalist.weights for finalist in finalists]
         return finalists
 
@@ -141,7 +140,7 @@ class Descents:
         """Go on from where a descent on fewer rows has ended."""
         smooth, starts = sample.smooth, sample.moved(finalist.point.states)
         reference, _ = upper(smooth, smooth.scores(sample.baseline))
-        return self._descent(smooth, upper, finalist.weights, starts, reference).run()
+        return self._new(smooth, upper).begin(finalist.weights, starts, reference).run()
 
     def _end(self, descent):
         """Return where a descent on all rows has ended."""
@@ -179,7 +178,7 @@ class Descents:
     def _from(self, points, upper, reference):
         """Return the best descent on all rows from some points."""
         descents = [
-            self._descent(self.smooth, upper, point.weights, point.states, reference)
+            self._new(self.smooth, upper).begin(point.weights, point.states, reference)
             for point in points
         ]
         return multistart(descents, 1, LAP)[0]
@@ -190,7 +189,7 @@ class Descents:
         of_sample, _ = upper(smooth, smooth.scores(sample.baseline))
 
         def descend(weights, states, slant):
-            descent = self._descent(smooth, upper, weights, states, of_sample, slant).run()
+            descent = self._new(smooth, upper, slant).begin(weights, states, of_sample).run()
             return descent.weights, descent.point.states
 
         return follow_all_rows(

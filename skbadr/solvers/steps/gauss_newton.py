@@ -110,6 +110,13 @@ class GaussNewton:
         self.reference = self.point.value if reference is None else reference
         return self
 
+    def go_on(self, point, reference):
+        """Start from a `Point` that another metric has led to: only its value is another."""
+        value, slope = self.smooth.metric_gradient(point.scores, metric=self.metric)
+        self._anchor, self.reference = point.weights, reference
+        self.point = replace(point, value=value, slope=slope, gradient=None)
+        return self
+
     def run(self, most=None):
         """Descend, for `most` more refits at most; return the descent."""
         limit = self.max_refits if most is None else min(self.max_refits, self.n_refits + most)
@@ -121,21 +128,18 @@ class GaussNewton:
     def _step(self, limit):
         """Move to a better point; return whether there is one, or the end is not yet certain."""
         point = self.point
-        if point.parameters is None:
-            parameters, gradient = self.smooth.derivatives(point.states, point.slope)
-            if self.slant is not None:
-                centred = self.slant - point.weights @ self.slant
-                gradient = gradient + point.weights * centred
-            unit = np.maximum(point.weights, SMALL_WEIGHT) / point.weights
-            point.parameters = [moved * unit for moved in parameters]
-            point.gradient = gradient * unit
+        if point.gradient is None:
+            self._derive(point)
         model = ScoreModel(self.smooth, point, self.metric)
         while self.n_refits < limit and not self.stopped:
             step, predicted = model.minimise(*self._box(point.weights, self.radius))
             gained = max(self.reference - point.value, 1e-3 * abs(point.value))
             if predicted <= self.tol * gained or self.residual(point) <= 1e-3 * self.tol:
-                self.converged = True
-                return True
+                if point.exact:
+                    self.converged = True
+                    return True
+                model = self._exact_model(point)
+                continue
             longest = np.abs(step).max()
             trial = self._move(point, step)
             ratio = (point.value - trial.value) / predicted
@@ -148,7 +152,26 @@ class GaussNewton:
                 return True
             if self.radius < 1e-4:
                 return False
+            if not point.exact:
+                model = self._exact_model(point)
         return True
+
+    def _derive(self, point):
+        """Set the derivatives of a point, those of its parameters if they are not known."""
+        if point.parameters is None:
+            unit = np.maximum(point.weights, SMALL_WEIGHT) / point.weights
+            moves = self.smooth.parameter_moves(point.states, exact=point.exact)
+            point.parameters = [moved * unit for moved in moves]
+        point.gradient = self.smooth.gradient_along(point.parameters, point.slope)
+        if self.slant is not None:
+            unit = np.maximum(point.weights, SMALL_WEIGHT)
+            point.gradient = point.gradient + unit * (self.slant - point.weights @ self.slant)
+
+    def _exact_model(self, point):
+        """Return the model of a step by the Hessian at the solution: at an end, or misled."""
+        point.parameters, point.exact = None, True
+        self._derive(point)
+        return ScoreModel(self.smooth, point, self.metric)
 
     def residual(self, point):
         """Return the largest entry of the projected gradient in the log weights.
@@ -202,17 +225,18 @@ class ScoreModel:
         self.data, self.scores, self.moved, _ = smooth.linearised(
             point.scores, point.parameters, MODEL_ROWS, many=self.many
         )
+        if not self.many:  # one product of matrices, where one for each row would cost more
+            self.moved = self.moved.reshape(-1, len(point.weights))
         self.value, gradient = self._evaluate(np.zeros(len(point.weights)))
         # The gradient at the point is that of all rows, and of the linear term.
         self.correction = point.gradient - gradient
 
     def _evaluate(self, step):
-        value, slope = self.smooth.metric_gradient(
-            self.scores + self.moved @ step, self.data, self.metric
-        )
+        along = (self.moved @ step).reshape(self.scores.shape)
+        value, slope = self.smooth.metric_gradient(self.scores + along, self.data, self.metric)
         if self.many:
             return value, self.moved.pull_back(slope)
-        return value, np.einsum("nm,nmk->k", slope, self.moved)
+        return value, slope.ravel() @ self.moved
 
     def minimise(self, lower, upper):
         """Return the best step within bounds, and the decrease that it promises."""

@@ -26,6 +26,8 @@ class Point:
         Derivatives in a step, per fold.
     gradient : ndarray of shape (K,) or None
         Of the metric, in a step.
+    exact : bool
+        Whether derivatives take the Hessian at the solution, not that of its last step.
     """
 
     weights: np.ndarray
@@ -36,3 +38,4 @@ class Point:
     slope: np.ndarray | None = None
     parameters: list | None = None
     gradient: np.ndarray | None = None
+    exact: bool = False
