@@ -42,11 +42,13 @@ def encode(frame, target, *, drop_first=False, ddof=0):
     return ((X - X.mean()) / X.std(ddof=ddof)).to_numpy()
 
 
-def load_table(folder, name, *, target=None, sensitive=None, largest=None, task=None):
+def load_table(
+    folder, name, *, target=None, sensitive=None, largest=None, task=None, drop_sensitive=False
+):
     """Return a `Table`.
 
     Several sensitive columns are crossed; `largest` keeps the rows of that many values of the
-    first of them.
+    first of them. With `drop_sensitive` they are no features.
     """
     known_target, known_sensitive, known_task = TABLES[name]
     target, columns = target or known_target, sensitive or known_sensitive
@@ -60,4 +62,5 @@ def load_table(folder, name, *, target=None, sensitive=None, largest=None, task=
     task = task or known_task
     if task == "classification":
         y = y.astype(int)
-    return Table(name, encode(frame, target), y, group, task)
+    dropped = [target, *columns] if drop_sensitive else target
+    return Table(name, encode(frame, dropped), y, group, task)
