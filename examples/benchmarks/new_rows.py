@@ -1,8 +1,8 @@
 """Do bounds hold on rows that nobody trained on, and what does that cost? Beside other packages.
 
 python examples/benchmarks/new_rows.py --tables DIR [--estimator linear|boosting] [--rows N]
-    [--splits N] [--only TABLE ...] [--without-column] [--oxonfair-python ENV/bin/python]
-    [--output FILE]
+    [--splits N] [--seed S] [--only TABLE ...] [--bounds B ...] [--without-column]
+    [--oxonfair-python ENV/bin/python] [--output FILE]
 python examples/benchmarks/new_rows.py --show FILE [FILE ...]
 
 Real tables: each method is fitted on a random half and judged on the other. "all" is the share of
@@ -209,7 +209,7 @@ def print_table(title, records):
 
 def main(arguments=None):
     """Run the benchmark from the command line."""
-    parser = make_parser(__doc__, tables=False, rows=None, splits=None)
+    parser = make_parser(__doc__, tables=False, rows=None, splits=None, seed=0)
     parser.add_argument("--estimator", choices=tuple(ESTIMATORS), default="linear")
     names = ["adult", "compas", "german", "law_school"]
     parser.add_argument("--only", nargs="+", default=names, metavar="TABLE")
@@ -230,11 +230,14 @@ def main(arguments=None):
     records = []
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of bounds that are missed: they are counted
-        for name in options.only:
-            table = load_table(options.tables, name, drop_sensitive=options.without_column)
-            for seed in range(options.splits):
+        tables = [
+            load_table(options.tables, name, drop_sensitive=options.without_column)
+            for name in options.only
+        ]
+        for seed in range(options.seed, options.seed + options.splits):
+            for table in tables:
                 records += judge_split(table, seed, options)
-            if options.output:
+            if options.output:  # an earlier end leaves the splits that are complete
                 options.output.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
     return show(records)
 
