@@ -30,26 +30,27 @@ def store_promise(model: Any, archive: Any, metric: Any) -> None:
     model.metric_value_, model.baseline_metric_value_ = best.value, baseline.value
 
 
-def broken_promise(best: Any, objective: Any, data: Any) -> str:
+def broken_promise(archive: Any, data: Any) -> str:
     """Return the sentence that says that nothing is promised, and about how many rows would do.
 
     Parameters
     ----------
-    best : Evaluation
-        The model whose limit is nearest to the bound.
-    objective : UpperObjective
+    archive : Archive
+        Of which no model is within the bound by its limit.
     data : EvaluationSet
         Rows that models were judged on.
     """
+    best, objective = archive.best, archive.objective
     metric, value = objective.metric, best.value
     told = (
         f"no visited model promises {metric.bound_text(objective.bound)} on new rows with "
         f"confidence {metric.confidence:g}: the nearest has {value:.4g} with the limit "
         f"{best.metric:.4g}; "
     )
-    if np.isnan(value) or objective.excess(value) > 0:
+    visited = [e for e in archive.evaluations if not e.failed]
+    needed = rows_for_limit(metric, data, objective.bound, visited)
+    if needed is None and (np.isnan(value) or objective.excess(value) > 0):
         return f"{told}more rows would not help, as the value itself misses the bound: allow more."
-    needed = rows_for_limit(metric, data, objective.bound, best)
     if needed is None:
         return f"{told}allow more (bound), or less confidence."
     of_group = ""

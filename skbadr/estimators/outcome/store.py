@@ -170,7 +170,7 @@ def warn_about(archive, data, *, partition, evaluated_on, constant_score):
             "freedom, or set cv)."
         )
     if not objective.is_met(best) and isinstance(metric, ConfidentMetric):
-        warn_user(broken_promise(best, objective, data), ConvergenceWarning)
+        warn_user(broken_promise(archive, data), ConvergenceWarning)
     elif not objective.is_met(best):
         unmoved = ""
         cures = ["allow more (bound)", "search longer (max_iter)"]

@@ -95,7 +95,7 @@ class ConfidentMetric(FairnessMetric):
         statistics = np.asarray(statistics, dtype=float)
         if not self.uses_confusion:
             return statistics[:, 0]
-        tables = self._on_all_rows(statistics)
+        tables = self.on_all_rows(statistics)
         return many_chosen_limits(self.of, self._whole, tables, self.confidence)
 
     def from_statistics(self, evaluation_set: EvaluationSet, statistics: FloatArray) -> float:  # noqa: D102
@@ -116,7 +116,7 @@ class ConfidentMetric(FairnessMetric):
         """Return those of the metric itself, of statistics that were measured."""
         return statistics if self.uses_confusion else statistics[2:]
 
-    def _on_all_rows(self, statistics):
+    def on_all_rows(self, statistics: FloatArray) -> FloatArray:
         """Return tables of some rows, or predicted ones, with the totals of all rows."""
         whole, n_classes = self._whole, self._whole.n_classes
         tables = statistics.reshape(len(statistics), -1, n_classes, n_classes)

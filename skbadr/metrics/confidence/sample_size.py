@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
+from skbadr.metrics.confidence.chosen_limits import many_chosen_limits
 from skbadr.metrics.confidence.intervals import effective_rows
 from skbadr.metrics.confidence.limits import comparisons, limits, one_side
 from skbadr.metrics.rates.rate_metric import RateMetric
@@ -65,43 +66,61 @@ def rows_needed(metric, data, bound, statistics=None, confidence=0.9, *, respons
     return _result(data, factor)
 
 
-def rows_for_limit(metric, data, bound, evaluation):
-    """Return how many rows would bring the limit of a chosen model within the bound.
+def rows_for_limit(metric, data, bound, evaluations):
+    """Return how many rows would bring the limit of a visited model within the bound.
 
-    Limits shrink towards the value with the root of the number of rows, and the value errs as
-    much itself: at the number returned about two in three samples would do.
+    The model whose limit is the nearest to the bound is not always the one that needs the fewest
+    rows, which may have a smaller value and a wider limit. Limits of rates near 0 shrink with the
+    number of rows, others with its root: those of rates are computed for each number.
 
     Parameters
     ----------
     metric : ConfidentMetric
-        Whose value is within the bound, and whose limit is not.
     data : EvaluationSet
     bound : float
-    evaluation : Evaluation
-        Of the model.
+    evaluations : list of Evaluation
+        Of the visited models.
 
     Returns
     -------
     needed : RowsNeeded or None
-        None where a million times the rows would not do, or nothing can be told.
+        None where no model's value is within the bound, a million times the rows would not do, or
+        nothing can be told.
     """
-    limit, value = evaluation.metric, evaluation.value
-    z = float(ndtri(metric.confidence))
-    room = abs(bound - value)
-    if not (np.isfinite(limit) and room > 0):
+    sign = -1.0 if metric.greater_is_better else 1.0
+    within = [e for e in evaluations if sign * (bound - e.value) > 0 and np.isfinite(e.metric)]
+    if not within:
         return None
-    # Not less than one standard error, of which there is none at a confidence of one half.
-    error = abs(limit - value) / max(z, 0.5)
-    factor = (error * (z + float(ndtri(CHANCE))) / room) ** 2
+    z = float(ndtri(metric.confidence))
+    if not metric.uses_confusion:
+        value, limit = (
+            np.array([getattr(e, name) for e in within]) for name in ("value", "metric")
+        )
+        # Not less than one standard error, of which there is none at a confidence of one half.
+        errors = np.abs(limit - value) / max(z, 0.5)
+        factors = (errors * (z + float(ndtri(CHANCE))) / np.abs(bound - value)) ** 2
+        return _result(data, factors.min())
+    tables = metric.on_all_rows(np.array([e.statistics for e in within]))
+
+    def excess(tables):
+        return sign * (many_chosen_limits(metric.of, data, tables, metric.confidence) - bound)
+
+    # Of what the rows show, without chance, the first model that is within the bound.
+    factor = _smallest_factor(lambda factor: np.nanmin(excess(tables * factor)) <= 0)
+    if factor is None:
+        return None
+    first = tables[np.nanargmin(excess(tables * factor))]
+    draw = _Draws(data, first)
+    factor = _smallest_factor(lambda factor: np.mean(excess(draw(factor)) <= 0) >= CHANCE)
     group = None
-    if metric.uses_confusion and metric.of.pieces(data) is None:
-        parts = comparisons(metric.of, data, evaluation.statistics)
+    if metric.of.pieces(data) is None:
+        parts = comparisons(metric.of, data, first)
         group = np.flatnonzero(data.present)[parts.weakest_group(max(z, 0.5))]
     return _result(data, factor, group)
 
 
 def _result(data, factor, group=None):
-    if not factor <= LARGEST_FACTOR:
+    if factor is None or not factor <= LARGEST_FACTOR:
         return None
     total = int(np.ceil(data.n_rows * factor))
     if group is None:
@@ -110,35 +129,52 @@ def _result(data, factor, group=None):
     return RowsNeeded(total, int(group), int(np.ceil(share * factor)))
 
 
-def _by_drawing(metric, data, bound, statistics, confidence):
-    present = np.flatnonzero(data.present)
-    tables = statistics.reshape(data.n_groups, -1)
-    totals = data.group_totals[present]
-    # Effective rows are drawn, and count as the weight they stand for.
-    sizes = effective_rows(totals, data.squared_totals[present])
-    shares = np.clip(tables[present] / totals[:, None], 0.0, None)
-    shares = shares / shares.sum(axis=1, keepdims=True)
-    below = metric.from_statistics(data, statistics) <= bound
+class _Draws:
+    """Samples of any number of rows from what a model's confusion matrices show."""
 
-    def tells(factor):
-        rng = np.random.default_rng(0)
-        drawn = np.zeros((N_SAMPLES, *tables.shape))
-        for g, size, total, share in zip(present, sizes, totals, shares, strict=True):
+    def __init__(self, data, statistics):
+        self._present = np.flatnonzero(data.present)
+        tables = statistics.reshape(data.n_groups, -1)
+        totals = data.group_totals[self._present]
+        # Effective rows are drawn, and count as the weight they stand for.
+        self._sizes = effective_rows(totals, data.squared_totals[self._present])
+        shares = np.clip(tables[self._present] / totals[:, None], 0.0, None)
+        self._shares = shares / shares.sum(axis=1, keepdims=True)
+        self._weights, self._shape = totals / self._sizes, tables.shape
+
+    def __call__(self, factor):
+        """Return tables of `factor` times the rows, of shape (N_SAMPLES, n_statistics)."""
+        rng, drawn = np.random.default_rng(0), np.zeros((N_SAMPLES, *self._shape))
+        parts = zip(self._present, self._sizes, self._weights, self._shares, strict=True)
+        for g, size, weight, share in parts:
             n_rows = max(int(round(size * factor)), 1)
-            drawn[:, g] = rng.multinomial(n_rows, share, size=N_SAMPLES) * (total / size)
-        parts = comparisons(metric, data, drawn.reshape(N_SAMPLES, -1))
-        like = comparisons(metric, data, statistics * factor)
-        found = one_side(parts, confidence, upper=below, like=like)
-        return np.mean(found <= bound if below else found > bound)
+            drawn[:, g] = rng.multinomial(n_rows, share, size=N_SAMPLES) * weight
+        return drawn.reshape(N_SAMPLES, -1)
 
+
+def _smallest_factor(suffices):
+    """Return the smallest factor of the rows that suffices, None where the largest does not."""
     low, high = 0.0, np.log(LARGEST_FACTOR)
-    if tells(LARGEST_FACTOR) < CHANCE:
+    if not suffices(LARGEST_FACTOR):
         return None
     for _ in range(14):
         middle = (low + high) / 2.0
-        if tells(np.exp(middle)) >= CHANCE:
-            high = middle
-        else:
-            low = middle
+        low, high = (low, middle) if suffices(np.exp(middle)) else (middle, high)
+    return np.exp(high)
+
+
+def _by_drawing(metric, data, bound, statistics, confidence):
+    below = metric.from_statistics(data, statistics) <= bound
+    draw = _Draws(data, statistics)
+
+    def suffices(factor):
+        parts = comparisons(metric, data, draw(factor))
+        like = comparisons(metric, data, statistics * factor)
+        found = one_side(parts, confidence, upper=below, like=like)
+        return np.mean(found <= bound if below else found > bound) >= CHANCE
+
+    factor = _smallest_factor(suffices)
+    if factor is None:
+        return None
     group = comparisons(metric, data, statistics).weakest_group(float(ndtri(confidence)))
-    return _result(data, np.exp(high), present[group])
+    return _result(data, factor, np.flatnonzero(data.present)[group])
