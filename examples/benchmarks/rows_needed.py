@@ -22,7 +22,6 @@ import numpy as np
 from _arguments import make_parser
 from audit_coverage import CHANCE, Given
 from problems import SPLITS, problems
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
@@ -129,17 +128,21 @@ def real_audits(name, law, bound, found, options):
 
 
 def fit_once(problem, metric, bound, n_rows, seed):
-    """Return whether a fit promises the bound, and how many rows its warning asks for."""
+    """Return whether a fit promises the bound, and how many rows its warning asks for.
+
+    A model that predicts one class for everybody promises much, and does not count.
+    """
     X, y, groups = problem.sample(int(n_rows), seed=seed)
     model = BADRClassifier(
         problem.pipeline(LogisticRegression()), metric, bound=bound, confidence=0.9
     )
     with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ConvergenceWarning)
+        warnings.simplefilter("always")
         model.fit(X, y, sensitive_features=groups)
     numbers = [ASKED.search(str(w.message)) for w in caught]
     numbers = [int(match[1].replace(",", "")) for match in numbers if match]
-    return bool(model.bound_met_), (numbers or [None])[0]
+    promised = model.bound_met_ and len(np.unique(model.predict(X))) > 1
+    return bool(promised), (numbers or [None])[0]
 
 
 def fit_case(problem, place, options):

@@ -47,7 +47,8 @@ def broken_promise(archive: Any, data: Any) -> str:
         f"confidence {metric.confidence:g}: the nearest has {value:.4g} with the limit "
         f"{best.metric:.4g}; "
     )
-    visited = [e for e in archive.evaluations if not e.failed]
+    # A single prediction for everybody would do with few rows, and is of no use.
+    visited = [e for e in archive.evaluations if not (e.failed or e.constant)]
     needed = rows_for_limit(metric, data, objective.bound, visited)
     if needed is None and (np.isnan(value) or objective.excess(value) > 0):
         return f"{told}more rows would not help, as the value itself misses the bound: allow more."

@@ -5,6 +5,8 @@ import pytest
 from scipy.stats import beta, binom, norm
 
 from skbadr.metrics import GroupLossMetric, RateMetric, get_metric
+from skbadr.metrics.confidence.chosen_limits import chosen_limits
+from skbadr.metrics.confidence.confident import ConfidentMetric
 from skbadr.metrics.confidence.intervals import Means, Proportions
 from skbadr.metrics.confidence.limits import (
     comparisons,
@@ -15,8 +17,9 @@ from skbadr.metrics.confidence.limits import (
     upper_limit,
     worst_limit,
 )
-from skbadr.metrics.confidence.sample_size import rows_needed
+from skbadr.metrics.confidence.sample_size import rows_for_limit, rows_needed
 from skbadr.metrics.inputs.encoding import encode
+from skbadr.result import Evaluation
 
 TABLES = np.array([[[40, 10], [20, 30]], [[80, 20], [10, 40]], [[20, 3], [4, 8]]])
 
@@ -268,3 +271,36 @@ def test_no_number_of_rows_tells_a_bound_that_is_met_exactly():
     data, response = encoded(metric, TABLES)
     value = metric.value(data, response)
     assert rows_needed(metric, data, value, confidence=0.95, response=response) is None
+
+
+@pytest.mark.parametrize(
+    "name, bound", [("demographic_parity", 0.05), ("equalized_odds_ratio", 0.4)]
+)
+def test_rows_for_a_limit_are_those_of_the_visited_model_that_needs_the_fewest(name, bound):
+    of = get_metric(name)
+    fair, rare = np.array([[[45, 5], [45, 5]]] * 3), np.array([[[48, 2], [48, 2]]] * 3)
+    fair[0], rare[2, 0] = [[43, 7], [43, 7]], [47, 3]
+    data, _ = encoded(of, fair)
+    metric = ConfidentMetric(of, 0.9, data)
+    visited = []
+    for table in (TABLES, fair, rare):
+        own = np.ravel(table * fair.sum(axis=2, keepdims=True) / table.sum(axis=2, keepdims=True))
+        limit = metric.from_statistics(data, own)
+        visited.append(Evaluation(np.ones(6), limit, 0.0, metric.value_of(own), statistics=own))
+    each = [rows_for_limit(metric, data, bound, [e]) for e in visited]
+    known = [needed.total for needed in each if needed is not None]
+    needed = rows_for_limit(metric, data, bound, visited)
+    assert needed.total == min(known)
+    chosen = visited[[n is not None and n.total == needed.total for n in each].index(True)]
+    factor, rng = needed.total / data.n_rows, np.random.default_rng(1)
+    shares = chosen.statistics.reshape(6, 2)[:, 1] / data.class_totals.ravel()
+    sizes = np.rint(factor * data.class_totals.ravel()).astype(int)
+    told = []
+    for _ in range(100):
+        positive = rng.binomial(sizes, shares)
+        drawn = np.stack([sizes - positive, positive], axis=1).reshape(fair.shape)
+        own, response = encoded(of, drawn)
+        limit = chosen_limits(of, own, response, 0.9)
+        told.append(limit >= bound if metric.greater_is_better else limit <= bound)
+    assert 0.5 <= np.mean(told) <= 0.8
+    assert rows_for_limit(metric, data, of.ideal, visited) is None
