@@ -12,7 +12,8 @@ from skbadr._typing import Array, FloatArray, IntArray
 # Rows of a step at most: fresh memory for all rows would cost more than most arithmetic on them.
 STEP_ROWS = 1 << 14
 # Digits of sums that do not depend on the order of their terms, of the 16 that numbers have.
-SUM_DIGITS = 13
+DIGITS = 12
+ROUNDING = 10.0**-DIGITS
 
 
 def steps(n_rows: int, size: int = STEP_ROWS) -> Iterator[slice]:
@@ -63,8 +64,8 @@ def rounded_sums(sums: Any, scale: Any) -> Any:
     """
     exponent = np.ceil(np.log10(np.where(scale > 0, scale, 1.0)))
     # Powers of ten that are whole numbers are exact.
-    up = 10.0 ** np.maximum(SUM_DIGITS - exponent, 0)
-    down = 10.0 ** np.maximum(exponent - SUM_DIGITS, 0)
+    up = 10.0 ** np.maximum(DIGITS - exponent, 0)
+    down = 10.0 ** np.maximum(exponent - DIGITS, 0)
     return np.round(sums * up / down) / up * down
 
 

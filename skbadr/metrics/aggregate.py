@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from skbadr._rows import ROUNDING
 from skbadr._typing import Agg, Array, Float, Transform
 
 TRANSFORMS = ("difference", "ratio", "group_min", "group_max")
 METHODS = ("between_groups", "to_overall")
-# Below this a value counts as this where its logarithm is needed.
-SMALLEST = 1e-12
 
 
 def aggregate_groups(by_group: Array, overall: Array | None, transform: Transform) -> Array:
@@ -113,14 +112,14 @@ def aggregate_with_gradient(
         return _difference(by_group, overall, rho)
     if rho is None:
         return _ratio(by_group, overall)
-    positive = np.maximum(by_group, SMALLEST)
+    positive = np.maximum(by_group, ROUNDING)
     logs = np.where(np.isnan(by_group), np.nan, np.log(positive))
-    total = None if overall is None else np.maximum(overall, SMALLEST)
+    total = None if overall is None else np.maximum(overall, ROUNDING)
     distance, by_log, by_total = _difference(logs, None if total is None else np.log(total), rho)
     nothing = ~(np.fmax.reduce(by_group, axis=0) > 0)
     value = np.where(nothing, np.nan, np.exp(-distance))
     slope = np.where(nothing, 0.0, value)
-    gradient = np.where(by_group > SMALLEST, -slope * by_log / positive, 0.0)
+    gradient = np.where(by_group > ROUNDING, -slope * by_log / positive, 0.0)
     return value, gradient, 0.0 * slope if total is None else -slope * by_total / total
 
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from skbadr._typing import Array
 
-# By how much the score of a class that cannot be predicted falls short, as log(eps) does.
-NEVER = 36.0
+# By how much the score of a class that cannot be predicted falls short.
+NEVER = -np.log(np.finfo(float).eps)
 
 
 def known_of(model: Any) -> tuple[Array | None, str]:

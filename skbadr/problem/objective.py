@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skbadr._rows import DIGITS, ROUNDING
 from skbadr._typing import Array, Float, FloatArray
 
 if TYPE_CHECKING:
     from skbadr.metrics import FairnessMetric
     from skbadr.result import Evaluation
-
-# Digits to which values are compared.
-DIGITS = 12
 
 
 class UpperObjective:
@@ -77,7 +75,7 @@ class UpperObjective:
             return 0.0
         over = evaluation.losses_by_group - self.ceilings
         # What rounding adds to a sum is no loss.
-        return float(np.max(np.where(over > 1e-12 * np.abs(self.ceilings), over, 0.0)))
+        return float(np.max(np.where(over > ROUNDING * np.abs(self.ceilings), over, 0.0)))
 
     def key(self, evaluation: Evaluation) -> tuple[float, ...]:
         """Return a sort key: the smaller, the better; failed and undefined points come last."""

@@ -13,14 +13,13 @@ from functools import lru_cache
 import numpy as np
 from scipy.special import ndtr, ndtri
 
+from skbadr._rows import ROUNDING
 from skbadr.metrics.confidence.intervals import UNKNOWN, Averaged, Proportions, Transformed
 from skbadr.metrics.confidence.limits import compare_rates, comparisons, worst_limit
 from skbadr.metrics.rates.rate_metric import RateMetric
 
 # Steps of Newton's method on the log of the chances, which is nearly a parabola.
 NEWTON_STEPS = 5
-# Stands for the log of a ratio of 0, and for an error that nothing is known of.
-UNKNOWN_ERROR = 1e6
 
 
 @dataclass
@@ -176,7 +175,7 @@ def _costs(part, confidence):
             beyond = _lower_ratios(one, other, below, above)
     flat = (len(center), -1)
     centers, beyond = (_as_cost(part, values).reshape(flat) for values in (centers, beyond))
-    return centers, np.clip((beyond - centers) / z, 1e-12, UNKNOWN_ERROR)
+    return centers, np.clip((beyond - centers) / z, ROUNDING, UNKNOWN)
 
 
 @lru_cache
@@ -214,7 +213,7 @@ def _as_cost(part, values):
         return values
     if part.transform == "ratio":
         with np.errstate(divide="ignore"):
-            return np.minimum(-np.log(values), UNKNOWN_ERROR)
+            return np.minimum(-np.log(values), UNKNOWN)
     return -values
 
 

@@ -17,8 +17,6 @@ from skbadr.metrics.confidence.intervals import UNKNOWN
 # Draws of the errors whose largest is looked for, and the numbers in all of them beyond which
 # Bonferroni's correction takes their place.
 N_ERROR_DRAWS, MOST_NUMBERS = 10_000, 10_000_000
-# Halvings in the search for a ratio's limit.
-N_HALVINGS = 30
 
 
 @dataclass
@@ -66,7 +64,7 @@ class Comparisons:
         shape = (*self.estimates.center.shape[:2], self.first.shape[-2])
         low, high = np.zeros(shape), np.ones(shape)
         # first >= ratio * second is doubtful (upper: possible) up to the limit.
-        for _ in range(N_HALVINGS):
+        for _ in range(np.finfo(float).nmant // 2):
             middle = (low + high) / 2.0
             holds = self._contrast(middle, below, above, z, upper) >= 0.0
             low, high = np.where(holds, middle, low), np.where(holds, high, middle)

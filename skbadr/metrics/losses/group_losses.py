@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from skbadr._rows import rounded_sums, steps
+from skbadr._rows import ROUNDING, rounded_sums, steps
 from skbadr._typing import Array, ArrayLike, Features, Float, FloatArray, Task
 from skbadr.losses import get_loss, soft_zero_one
 from skbadr.metrics.aggregate import check_option, check_positive, largest, smallest
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 # What stands in for loss="own" until an estimator is known.
 FALLBACK = {"classification": "zero_one", "regression": "squared_error"}
-# Share of a group's loss that is rounding.
-ROUNDED_LOSS = 1e-12
 
 
 # A summary takes the metric, the losses of the groups that are present, and their shares of the
@@ -64,7 +62,7 @@ def _room(disagreement, losses):
     """Return what groups gain over no agreement: none where sums differ by rounding alone."""
     room = disagreement - losses
     size = np.where(np.isfinite(disagreement), np.abs(disagreement), 0.0)
-    return np.where(np.abs(room) <= ROUNDED_LOSS * size, 0.0, room)
+    return np.where(np.abs(room) <= ROUNDING * size, 0.0, room)
 
 
 def _nash(metric, losses, shares, data):

@@ -9,16 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from skbadr._rows import ROUNDING
 from skbadr._typing import Array, FloatArray
 from skbadr.metrics.callables import accepts_sample_weight
 from skbadr.metrics.rates.confusion_rates import RATES, divide
 
-# Random matrices on which a closed form must equal the scorer, and to how many digits.
-N_CHECKS, RTOL = 8, 1e-9
+# Random matrices on which a closed form must equal the scorer.
+N_CHECKS = 8
 # Rates of one class that scores are often made of.
 CLASS_RATES = ("true_positive_rate", "precision", "f1", "true_negative_rate")
-# Step of finite differences, in units of the matrix' sum.
-STEP = 1e-6
 
 
 class CountedScore:
@@ -37,7 +36,7 @@ class CountedScore:
 
     def value_and_gradient(self, table: Array) -> tuple[float, FloatArray]:
         """Return the score of one matrix and its gradient in the entries, both of shape (C, C)."""
-        step = STEP * table.sum()
+        step = np.sqrt(np.finfo(float).eps) * table.sum()  # of finite differences
         moved = table + step * np.eye(table.size).reshape(table.size, *table.shape)
         values = self.of_tables(np.concatenate([table[None], moved]))
         return float(values[0]), ((values[1:] - values[0]) / step).reshape(table.shape)
@@ -71,7 +70,7 @@ def counted_score(scorer: Any, classes: Array, *, weighted: bool) -> CountedScor
         if not np.isfinite(expected).all():
             return None
         for form in _forms(call, len(classes)):
-            if np.allclose(form(tables), expected, rtol=RTOL, atol=RTOL * _size(expected)):
+            if np.allclose(form(tables), expected, rtol=ROUNDING, atol=ROUNDING * _size(expected)):
                 return CountedScore(form, _unit(expected))
     except Exception:  # of a user's function, which need not take such rows
         return None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skbadr._rows import ROUNDING
 from skbadr._typing import Array, Float, FloatArray
 from skbadr.losses import get_loss
 from skbadr.metrics.aggregate import check_positive, largest
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from skbadr.metrics.evaluation_set import EvaluationSet
 
 ZERO_ONE = get_loss("zero_one")
-# A rise of an error that is rounding.
-ROUNDED_RISE = 1e-12
 
 
 class ErrorHarmMetric(FairnessMetric):
@@ -96,7 +95,7 @@ class ErrorHarmMetric(FairnessMetric):
         tables = tables[:, evaluation_set.present]
         errors = 1.0 - np.einsum("tgcc->tg", tables) / tables.sum(axis=(2, 3))
         rises = errors - self.reference_errors(evaluation_set)
-        rises = np.where(np.abs(rises) < ROUNDED_RISE, 0.0, rises)
+        rises = np.where(np.abs(rises) < ROUNDING, 0.0, rises)
         return largest(rises.T, self.rho)[0]
 
 

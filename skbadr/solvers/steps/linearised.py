@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from skbadr._rows import weight_unit
+from skbadr._rows import ROUNDING, weight_unit
 from skbadr._simplex import from_log_coordinates, log_coordinates
 from skbadr.problem.smooth.folds import MANY_ROWS
 from skbadr.solvers.steps.candidate_moves import CandidateMoves, counts_signs, near_moves
@@ -23,8 +23,6 @@ MARGIN = 0.03
 # Rows by which a count must be better for another refit, and the share of what there is to gain
 # that is enough for one (variances of losses are small numbers).
 ROWS, ENOUGH_OF_GAIN = 2.0, 0.01
-# Share of a merit that is rounding.
-ROUNDING = 1e-12
 
 
 class LinearisedSearch:
