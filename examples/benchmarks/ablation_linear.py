@@ -47,8 +47,8 @@ def _first(searches, n_finalists, lap):
 # Name -> attributes that are replaced.
 SWITCHES = {
     "samples of the rows": {
-        STEPS + "fidelity.FEWEST_ROWS": 10**9,
-        STEPS + "rate_search.SAMPLE_ROWS": 10**9,
+        "skbadr.solvers.fidelities.samples.MANY_ROWS": 10**9,
+        STEPS + "rate_search.MANY_ROWS": 10**9,
     },
     "more than one start": {
         STEPS + "descents.multistart": _first,
@@ -60,7 +60,7 @@ SWITCHES = {
         STEPS + "rate_search.RateSearch._n_starts": lambda self: 0,
     },
     "starts near vertices": {STEPS + "rate_search.named_points": lambda problem: [problem.shares]},
-    "middles of edges": {STEPS + "starts.FEW_CELLS": 0},
+    "middles of edges": {"skbadr.solvers.starts.points.FEW_CELLS": 0},
     "insisting on a missed bound": {STEPS + "rate_search.RateSearch._insist": _same},
     "walk to a tight bound": {
         STEPS + "rate_search.RateSearch._walk_down": lambda self, baseline: baseline

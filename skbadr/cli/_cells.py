@@ -2,15 +2,13 @@
 
 import numpy as np
 
+from skbadr.comparison._notes import MOST_LISTED
+
 from ._missing import Column, find_missing
 from ._numbers import is_plain, mix_units, read_number, read_numbers, unknown_unit
 from ._rows import n_rows
 
 _TRUTH = {"True": True, "TRUE": True, "true": True, "False": False, "FALSE": False, "false": False}
-# A text column with a greater share of numbers deserves a note.
-_MOSTLY_NUMBERS = 0.5
-# Cases that one note lists.
-_MAX_LISTED = 5
 
 
 def read_cells(columns, separator, *, by_name=(), missing=None, decimal=None, notes):
@@ -131,7 +129,7 @@ def _note_texts(columns, by_name, notes):
     for column in columns:
         answers = column.answers
         no_numbers = min(([t for t in answers if read_number(t, d) is None] for d in ".,"), key=len)
-        if 0 < len(no_numbers) < len(answers) * (1 - _MOSTLY_NUMBERS):
+        if 0 < 2 * len(no_numbers) < len(answers):  # most are numbers
             notes.append(
                 f"column {column.name!r} is text because of {_some(map(repr, no_numbers))}: its "
                 "other values are numbers."
@@ -158,6 +156,6 @@ def _note_texts(columns, by_name, notes):
 
 def _some(items):
     items = list(items)
-    listed = items[:_MAX_LISTED]
+    listed = items[:MOST_LISTED]
     rest = [f"{len(items) - len(listed)} more"] if len(items) > len(listed) else []
     return ", ".join(listed + rest)

@@ -21,11 +21,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils.validation import has_fit_parameter
 
 from ._errors import UsageError
-
-# A one-hot column per rare category would cost more than it tells.
-_MAX_ONE_HOT = 50
-# Histogram gradient boosting takes at most 255 categories, one is kept for the unknown.
-_MAX_ORDINAL = 250
+from ._features import MAX_CATEGORIES
 
 # Leaves of one row repeat the training labels, whose disparity no weights can change.
 _tree = {"min_samples_leaf": 20}
@@ -92,7 +88,7 @@ def make_estimator(name, task, numbers, categories, random_state=0):
     if "random_state" in estimator.get_params():
         estimator.set_params(random_state=random_state)
     if name == "hist_gradient_boosting":
-        encoding = _encode_natively(numbers, categories)
+        encoding = _encode_natively(numbers, categories, estimator.max_bins)
         if categories:
             # The encoded categories come first, see below.
             estimator.set_params(categorical_features=list(range(len(categories))))
@@ -101,10 +97,10 @@ def make_estimator(name, task, numbers, categories, random_state=0):
     return Pipeline([("encode", encoding), (name, estimator)])
 
 
-def _encode_natively(numbers, categories):
+def _encode_natively(numbers, categories, max_categories):
     """Categories as codes and missing values as NaN, both understood by the estimator."""
     codes = OrdinalEncoder(
-        max_categories=_MAX_ORDINAL, handle_unknown="use_encoded_value", unknown_value=np.nan
+        max_categories=max_categories, handle_unknown="use_encoded_value", unknown_value=np.nan
     )
     return ColumnTransformer(
         [("categories", codes, categories), ("numbers", "passthrough", numbers)],
@@ -115,7 +111,7 @@ def _encode_natively(numbers, categories):
 def _encode_as_numbers(numbers, categories, scale):
     """One-hot categories, a missing one being a category; imputed and maybe scaled numbers."""
     one_hot = OneHotEncoder(
-        max_categories=_MAX_ONE_HOT, handle_unknown="infrequent_if_exist", sparse_output=False
+        max_categories=MAX_CATEGORIES, handle_unknown="infrequent_if_exist", sparse_output=False
     )
     fill = SimpleImputer(strategy="median", keep_empty_features=True)
     return ColumnTransformer(

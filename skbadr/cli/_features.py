@@ -2,8 +2,8 @@
 
 import numpy as np
 
-# Texts that differ more often than this in a hundred rows are said to be many.
-_MANY_TEXTS = 20
+# A one-hot column per rare category would cost more than it tells.
+MAX_CATEGORIES = 50
 _ISO_DATE = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}"
 _DOTTED_DATE = r"\d{1,2}\.\d{1,2}\.\d{4}"  # the day comes first wherever dots are written
 
@@ -50,7 +50,7 @@ def make_features(frame, notes):
             text = column.astype(str).astype(object)
             columns[name] = text.where(column.notna(), np.nan)
             categories.append(name)
-            if n_distinct > len(column) * _MANY_TEXTS / 100:
+            if n_distinct > MAX_CATEGORIES:
                 notes.append(
                     f"column {name!r} has {n_distinct} different texts in {len(column)} rows: the "
                     "rare ones count as one category. Leave it out if they mean nothing."

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._numbers import is_plain, read_numbers
+from ._numbers import FEW_NUMBERS, is_plain, read_numbers
 from ._rows import QUOTED, bare
 
 # Missing in every column: what Excel, SQL, pandas and the tables of UCI write for no answer.
@@ -15,8 +15,6 @@ _AMONG_NUMBERS = {
 }
 # What programs write: one that does among numbers does so among texts.
 _BY_PROGRAMS = {"na", "nan", "null"}
-# Beside as few different numbers that make groups or classes, a word is one more of these.
-_FEW_NUMBERS = 10
 
 
 class Column:
@@ -141,7 +139,7 @@ def _is_numeric(column, makes_groups):
     numbers = [t for t in column.answers if not (t in _ALWAYS or _is_word(t))]
     words = [text.casefold() for text in column.odd.values() if _is_word(text)]
     by_people = not _BY_PROGRAMS.issuperset(words)
-    if makes_groups and by_people and len(numbers) <= _FEW_NUMBERS:
+    if makes_groups and by_people and len(numbers) <= FEW_NUMBERS:  # a word is one more of these
         return False
     return _can_be_read(numbers)
 

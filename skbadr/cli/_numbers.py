@@ -26,13 +26,13 @@ _GROUPED = re.compile(r"[1-9]\d{0,2}(?P<mark>[ '])\d{3}(?:(?P=mark)\d{3})*(?![\d
 _WITH_UNIT = re.compile(
     r"(?P<before>[^\W\d]*\.?[^\w.,'-]+)?\d[\d.,' ]*?(?P<behind>[^\w.,'-]+[^\W\d]*\.?)?"
 )
-# Fewer distinct values are categories, such as grade 1 and grade 2.
-_FEWEST_NUMBERS = 10
+# So few distinct numbers are groups or categories, such as grade 1 and grade 2.
+FEW_NUMBERS = 10
 
 
 def unknown_unit(texts):
     """Return a text that writes a number with a unit that is not read, if all do with the same."""
-    if len(set(texts)) < _FEWEST_NUMBERS:
+    if len(set(texts)) <= FEW_NUMBERS:
         return None
     found = [_WITH_UNIT.fullmatch(text) for text in texts]
     units = {match and (match["before"], match["behind"]) for match in found}

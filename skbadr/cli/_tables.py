@@ -8,22 +8,16 @@ from typing import Any
 import numpy as np
 
 from skbadr.comparison._groups import group_labels
+from skbadr.partition.groups import MANY_VALUES
 
 from ._errors import UsageError
 from ._features import make_features
-from ._numbers import read_number
+from ._numbers import FEW_NUMBERS, read_number
 from ._reading import read_table
 from ._rows import bare, n_rows
 
-# A number with more distinct values than this is predicted by regression.
-_MAX_CLASSES = 20
-# From this many on, whole numbers that are taken for classes deserve a word, as they may be marks.
-_MANY_NUMBERED_CLASSES = 5
-# Every class has rates and weights of its own.
-_MAX_TARGET_CLASSES = 100
-# A sensitive number with more distinct values than this is cut in two.
-_MAX_NUMERIC_GROUPS = 10
-_MAX_GROUPS = 50
+# Every class and every group has rates and weights of its own.
+_MAX_LABELS = 100
 _MIN_ROWS = 20
 # Digits that say more than a number.
 _CODE = r"0\d+"
@@ -204,9 +198,9 @@ def _target(column, task, notes):
         raise UsageError(f"target {column.name!r} has only one value, there is nothing to predict.")
     is_whole = is_number and bool((column == column.round()).all())
     if task == "auto":
-        is_classes = not is_number or (is_whole and n_distinct <= _MAX_CLASSES)
+        is_classes = not is_number or (is_whole and n_distinct <= MANY_VALUES)
         task = "classification" if is_classes else "regression"
-        if is_classes and is_number and n_distinct >= _MANY_NUMBERED_CLASSES:
+        if is_classes and is_number and n_distinct > 2:
             notes.append(
                 f"target {column.name!r} is a whole number of {n_distinct} values, taken for as "
                 "many classes; if it is a quantity, give --task regression."
@@ -215,7 +209,7 @@ def _target(column, task, notes):
         if not is_number:
             raise UsageError(f"target {column.name!r} is not a number, so it has no regression.")
         return column.to_numpy(dtype=float), task
-    if n_distinct > min(len(column) / 4, _MAX_TARGET_CLASSES):
+    if n_distinct > min(len(column) / 4, _MAX_LABELS):
         raise UsageError(
             f"target {column.name!r} has {n_distinct} distinct values in {len(column)} rows: too "
             "many for classes" + (", try --task regression." if is_number else ".")
@@ -273,7 +267,7 @@ def _group_column(column, texts, notes):
         if texts.str.fullmatch(_CODE).any():
             return [f"{column.name}={text}" for text in texts]
         _note_same_numbers(column, texts, notes)
-    if column.nunique() > _MAX_NUMERIC_GROUPS:
+    if column.nunique() > FEW_NUMBERS:
         middle = float(column.median())
         if not (column > middle).any():
             middle = float(column[column < middle].max())
@@ -315,9 +309,9 @@ def _check_groups(groups, sensitive):
             f"{_listed(sensitive)} has only one group, {str(groups[0])!r}: fairness needs two or "
             "more."
         )
-    if n_groups > _MAX_GROUPS:
+    if n_groups > _MAX_LABELS:
         raise UsageError(
-            f"{_listed(sensitive)} has {n_groups} groups, more than {_MAX_GROUPS}: merge the "
+            f"{_listed(sensitive)} has {n_groups} groups, more than {_MAX_LABELS}: merge the "
             "small ones with --merge-groups ROWS."
         )
 

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from skbadr.comparison._problem import Fitted, Problem
     from skbadr.pareto import AuditResult
 
-# Both limits hold together with this probability, as in `skbadr.audit`.
-CONFIDENCE = 0.95
-
 
 def audit_method(
     problem: Problem, fitted: Fitted, X: Any, y: Array, groups: Array
@@ -57,7 +54,6 @@ def audit_method(
                 metric=problem.fairness,
                 intersectional=problem.intersectional,
                 bound=problem.bound if problem.fairness.own_bound is None else None,
-                confidence=CONFIDENCE,
                 baseline=baseline,
             )
         except ValueError:  # one group, or one class, is all that the test rows have

@@ -6,15 +6,15 @@ import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from skbadr.estimators.outcome.summary import JUDGED_ROWS
+
 if TYPE_CHECKING:
     from sklearn.utils import Bunch
 
     from skbadr.metrics import FairnessMetric
 
-# A loss over fewer test rows than this says little about its group.
-SMALL_LOSS_GROUP = 30
-# Sentences that one method may add to the notes.
-MAX_REMARKS = 3
+# What a note lists at most; the rest is counted.
+MOST_LISTED = 5
 
 
 def sentences(
@@ -25,9 +25,9 @@ def sentences(
     about_code = (DeprecationWarning, PendingDeprecationWarning, FutureWarning, *leave_out)
     told = [first_line(w.message) for w in caught if not issubclass(w.category, about_code)]
     told = list(dict.fromkeys(told))
-    if len(told) > MAX_REMARKS:
-        rest = len(told) - MAX_REMARKS
-        told = [*told[:MAX_REMARKS], f"({rest} more such sentences)"]
+    if len(told) > MOST_LISTED:
+        rest = len(told) - MOST_LISTED
+        told = [*told[:MOST_LISTED], f"({rest} more such sentences)"]
     return told
 
 
@@ -58,10 +58,10 @@ def cautions(result: Bunch, fairness: FairnessMetric) -> list[str]:
         )
     if not all(row["deterministic"] for row in result.rows):
         notes.append("methods that are not deterministic are scored on one random draw.")
-    small = [g for g, n in settings["groups"].items() if n["test"] < SMALL_LOSS_GROUP]
+    small = [g for g, n in settings["groups"].items() if n["test"] < JUDGED_ROWS]
     if small:
         notes.append(
-            f"fewer than {SMALL_LOSS_GROUP} test rows, so the losses (and the metric, a difference "
+            f"fewer than {JUDGED_ROWS} test rows, so the losses (and the metric, a difference "
             f"between groups) are uncertain for: {', '.join(small)}."
         )
     return notes

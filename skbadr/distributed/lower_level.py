@@ -22,9 +22,6 @@ from skbadr.lower_level import (
 if TYPE_CHECKING:
     from skbadr.partition import Cells
 
-# Change of scores that may be left, as for a solver of the estimator's own with a tight tolerance.
-TOL = 1e-8
-
 
 def is_solved_on_blocks(estimator: Any, classes: Array | None) -> bool:
     """Whether an estimator's fit on a Dask array is the solution of its training problem.
@@ -108,7 +105,7 @@ class SolvedLowerLevel(DaskLowerLevel):
             classes, codes = np.unique(self.y, return_inverse=True)
         family = find_family(model, classes)
         level = LinearLowerLevel(family, self.numbers(self.X), codes, self.cells)
-        return _fitted(model, family, level.solve(cell_weights, tol=TOL), level)
+        return _fitted(model, family, level.solve(cell_weights), level)
 
 
 def _fitted(model, family, state, level):

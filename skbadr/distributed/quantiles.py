@@ -4,8 +4,8 @@ import numpy as np
 
 from skbadr.distributed.collections import run_on_blocks
 
-# Parts into which an interval that holds a quantile is cut, and rows that are few enough to see.
-N_CUTS, SEEN_ROWS = 1_000, 10_000
+# Parts into which an interval that holds a quantile is cut, and rows that workers send at most.
+N_CUTS, SEEN_ROWS = 1_000, 20_000
 
 
 def weighted_quantiles(targets, weights, n_bins, low, high):

@@ -16,14 +16,14 @@ from skbadr.distributed.collections import (
     run_on_blocks,
     tasks_of,
 )
-from skbadr.distributed.quantiles import weighted_quantiles
+from skbadr.distributed.quantiles import SEEN_ROWS, weighted_quantiles
 from skbadr.partition.cells import Cells, bin_labels, cells_of_pairs
 from skbadr.partition.groups import Groups, encode_labels
 
 # Distinct values in one block beyond which targets are no classes.
 MOST_CLASSES = 5_000
-# Rows of a sample, and of each group and target in it, where there are so many.
-GATHERED_ROWS, LEAST_ROWS = 20_000, 200
+# Rows of each group and target in a sample, where there are so many.
+LEAST_ROWS = 200
 
 
 @dataclass
@@ -118,7 +118,7 @@ class DaskRows:
             of all rows.
         """
         counts = self.totals.rows.ravel()
-        wanted = np.maximum(GATHERED_ROWS * counts / counts.sum(), LEAST_ROWS)
+        wanted = np.maximum(SEEN_ROWS * counts / counts.sum(), LEAST_ROWS)
         share = np.minimum(wanted / np.maximum(counts, 1), 1.0)
         found = run_on_blocks(_sampled, (self.parts,), share, self.n_targets, self.classes is None)
         parts = [part for _, part in found]

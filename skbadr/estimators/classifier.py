@@ -13,10 +13,7 @@ from skbadr.estimators.base import BaseBADR
 from skbadr.estimators.delegation import ClassifierDelegation
 from skbadr.estimators.inputs.targets import distinct_targets, read_targets
 from skbadr.metrics.inputs.responses import has_method
-from skbadr.partition.groups import encode_labels
-
-# Integer targets with more values than this may be meant for regression.
-MANY_CLASSES = 20
+from skbadr.partition.groups import MANY_VALUES, encode_labels
 
 
 class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
@@ -245,7 +242,7 @@ class BADRClassifier(ClassifierDelegation, ClassifierMixin, BaseBADR):
         else:
             assert_all_finite(y, input_name="y")
             classes, codes = distinct_targets(y)
-        if y.dtype.kind not in "biu" or len(classes) > MANY_CLASSES:
+        if y.dtype.kind not in "biu" or len(classes) > MANY_VALUES:
             check_classification_targets(y)
         if len(classes) < 2:
             raise ValueError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import optimize
 
 if TYPE_CHECKING:
     from skbadr.lower_level.linear import LinearLowerLevel
@@ -12,8 +13,6 @@ if TYPE_CHECKING:
 
 # A factorised Hessian serves other steps for as long as each is at most this share of the last.
 SHRINKS = 0.1
-# Trial lengths of a step that is too long.
-MAX_SLOPES = 12
 
 
 def newton(level: LinearLowerLevel, state: LinearState, *, tol: float, max_iter: int) -> None:
@@ -100,19 +99,12 @@ def _length(level, state, slope, step, along):
     """
     if not level.family.admissible(state.coef + step):
         return 1.0
-    low, high = (0.0, slope), (1.0, _slope(level, state, 1.0, step, along))
-    length = 1.0
-    for _ in range(MAX_SLOPES):
-        if not high[1] > -0.25 * slope:
-            break
-        # A secant, kept off the ends, which a kink would make it creep along.
-        share = low[1] / (low[1] - high[1])
-        length = low[0] + min(max(share, 0.1), 0.9) * (high[0] - low[0])
-        here = length, _slope(level, state, length, step, along)
-        if abs(here[1]) <= -0.25 * slope:
-            break
-        low, high = (here, high) if here[1] < 0 else (low, here)
-    return length
+
+    def uphill(length):
+        here = _slope(level, state, length, step, along)
+        return here if abs(here) > -0.25 * slope else 0.0
+
+    return float(optimize.brentq(uphill, 0.0, 1.0)) if uphill(1.0) > 0.0 else 1.0
 
 
 def _slope(level, state, length, step, along):

@@ -6,6 +6,7 @@ import inspect
 import warnings
 from functools import partial
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from scipy.special import ndtri
@@ -27,9 +28,6 @@ from skbadr.metrics.inputs.responses import get_response
 from skbadr.metrics.losses.own_loss import with_own_loss
 from skbadr.pareto.audit_result import AuditResult
 from skbadr.partition import check_sizes, make_groups
-
-# Seed of models that predict at random.
-SEED = 0
 
 
 def audit(
@@ -257,15 +255,17 @@ def _baseline_outputs(metric, model, baseline, X, task):
 def _respond(model, X, sensitive_features, response_method, task):
     """Return what the metric takes of the model, and give it what its `predict` asks for."""
     name = response_method if hasattr(model, response_method) else "predict"
-    taken = inspect.signature(getattr(model, name)).parameters
-    options = {}
-    if "sensitive_features" in taken:
-        options["sensitive_features"] = sensitive_features
-    if "random_state" in taken:
-        options["random_state"] = SEED
+    options = options_of(getattr(model, name), sensitive_features)
     if not options:
         return get_response(model, X, response_method, task)
     return np.asarray(getattr(model, name)(X, **options))
+
+
+def options_of(predict: Any, sensitive_features: Any) -> dict[str, Any]:
+    """Return what a method of a model takes beside X: models may ask for groups, or draw."""
+    taken = inspect.signature(predict).parameters
+    options = {"sensitive_features": sensitive_features, "random_state": 0}
+    return {name: value for name, value in options.items() if name in taken}
 
 
 def _holds(metric, lower, upper, bound):

@@ -11,8 +11,9 @@ from scipy import sparse
 
 from skbadr._typing import Array, Features, IntArray
 
-# Groups that may be of any size, and rows below which a group is too small to be one of more.
-MANY_GROUPS, HANDFUL = 20, 5
+# More distinct values than this may be those of a quantity, and rows below which a group is too
+# small to be one of so many.
+MANY_VALUES, HANDFUL = 20, 5
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ def check_sizes(counts: IntArray, what: str) -> None:
     ValueError
         If there are many parts and most have no more than a few rows.
     """
-    if len(counts) > MANY_GROUPS and np.mean(counts < HANDFUL) > 0.5:
+    if len(counts) > MANY_VALUES and np.mean(counts < HANDFUL) > 0.5:
         raise ValueError(
             f"{what} makes {len(counts)} groups of {int(np.sum(counts))} rows, most of fewer than "
             f"{HANDFUL} rows, as a continuous column does: cut it into bands (pandas.cut, "

@@ -24,9 +24,6 @@ from ._words import gains, metric_in_words, missed, unknowns, without_addresses
 if TYPE_CHECKING:
     from sklearn.utils import Bunch
 
-# A rate of fewer rows than this is hardly known.
-SMALL_GROUP = 30
-
 
 def report_comparison(
     result: Bunch,
@@ -111,7 +108,7 @@ def report_comparison(
         "rates": _rates(result, methods, chosen),
         "changes": _changes(result, chosen, positive),
         "weights": _weights(result.models[chosen], cells),
-        "unknowns": unknowns(result, chosen, SMALL_GROUP),
+        "unknowns": unknowns(result, chosen),
         "notes": [*notes, *result.notes],
         "versions": versions(),
         "command": command,

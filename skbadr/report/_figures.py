@@ -19,8 +19,8 @@ from ._page import clean, import_figure
 _INK, _GRID = "#010203", "#030201"
 _FONT = {"font.size": 12, "axes.titlesize": 12, "axes.labelsize": 12, "legend.fontsize": 11}
 _LONGEST_LABEL = 26
-# More groups than this make a picture that nobody reads.
-_MOST_GROUPS = 24
+# More groups than this make a picture, or a list, that nobody reads; the tables have all.
+MOST_GROUPS = 24
 
 
 def draw(function: Callable[..., None], name: str, title: str, size: Any, *data: Any) -> str:
@@ -124,9 +124,9 @@ def draw_rates(axes: Any, groups: Any, series: Any, name: str) -> None:
 def chosen_groups(rates: Any) -> Any:
     """Return the places of the groups to draw: all, or those with the lowest and highest rates."""
     order = np.argsort(rates, kind="stable")
-    if len(order) <= _MOST_GROUPS:
+    if len(order) <= MOST_GROUPS:
         return np.arange(len(order))
-    half = _MOST_GROUPS // 2
+    half = MOST_GROUPS // 2
     return np.concatenate([order[:half], order[-half:]])
 
 

@@ -16,7 +16,7 @@ from skbadr.comparison._groups import labelled
 from skbadr.estimators.reporting import Report
 from skbadr.metrics import get_metric
 from skbadr.pareto import audit
-from skbadr.pareto.audit import SEED
+from skbadr.pareto.audit import options_of
 from skbadr.partition import cross_with_control, make_groups
 from skbadr.partition.columns import select_columns
 
@@ -170,9 +170,7 @@ def _as_searched(model, metric, score):
 
 def _predict(model, X, sensitive_features):
     """Return predictions; models of fairlearn may ask for groups, or draw at random."""
-    taken = inspect.signature(model.predict).parameters
-    options = {"sensitive_features": sensitive_features, "random_state": SEED}
-    return np.asarray(model.predict(X, **{k: v for k, v in options.items() if k in taken}))
+    return np.asarray(model.predict(X, **options_of(model.predict, sensitive_features)))
 
 
 def _is_deterministic(model):

@@ -6,6 +6,9 @@ import re
 from typing import Any
 
 from skbadr.comparison._words import format_reach
+from skbadr.estimators.outcome.summary import JUDGED_ROWS
+
+from ._figures import MOST_GROUPS
 
 # What the field's names mean, of a rate or mean that is compared between groups.
 _RATES = {
@@ -39,8 +42,6 @@ _ENDS = {
     "_group_max": "the largest value of any group of {}",
     "": "the largest difference between groups in {}",
 }
-# Groups that get a sentence of their own; the table has all.
-_MOST_SENTENCES = 12
 
 
 def without_addresses(estimator: Any) -> str:
@@ -67,7 +68,7 @@ def metric_in_words(name: str, task: str) -> str | None:
     return None if rate is None else form.format(rate)
 
 
-def unknowns(result: Any, key: str, small: int) -> list[str]:
+def unknowns(result: Any, key: str) -> list[str]:
     """Return what the rows of a report cannot tell, in sentences."""
     settings, sentences = result.settings, []
     audit = result.audits.get(key)
@@ -87,10 +88,10 @@ def unknowns(result: Any, key: str, small: int) -> list[str]:
                 f"Rows of the group {label} are needed most: about {float(f'{rows:.2g}'):,.0f}."
             )
     few = [f"{group} ({size['test']})" for group, size in settings["groups"].items()
-           if size["test"] < small]  # fmt: skip
+           if size["test"] < JUDGED_ROWS]  # fmt: skip
     if few:
         sentences.append(
-            f"Groups of fewer than {small} test rows, whose rates are hardly known: "
+            f"Groups of fewer than {JUDGED_ROWS} test rows, whose rates are hardly known: "
             f"{', '.join(few)}."
         )
     sentences += [
@@ -105,8 +106,8 @@ def unknowns(result: Any, key: str, small: int) -> list[str]:
 
 def gains(changes: list[dict[str, Any]], task: str) -> list[str]:
     """Return for each group, in a sentence, who gained and who lost."""
-    sentences = [_gain(change, task) for change in changes[:_MOST_SENTENCES]]
-    if len(changes) > _MOST_SENTENCES:
+    sentences = [_gain(change, task) for change in changes[:MOST_GROUPS]]
+    if len(changes) > MOST_GROUPS:
         sentences.append(f"The table has all {len(changes)} groups.")
     return sentences
 

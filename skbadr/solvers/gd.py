@@ -16,7 +16,7 @@ from skbadr.solvers.fidelities.samples import (
     solve_baseline,
 )
 from skbadr.solvers.smooth import SmoothSolver
-from skbadr.solvers.starts.multistart import FINALISTS, multistart
+from skbadr.solvers.starts.multistart import FINALISTS, LAP, multistart
 from skbadr.solvers.starts.points import distinct, named_points, tilts
 from skbadr.solvers.steps.anchored import follow_all_rows, resolved_tol
 from skbadr.solvers.steps.recorder import Recorder
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 # Iterations in all, of one loop, and of a loop for a sharper surrogate.
 BUDGET, MOST, ROUND = 250, 100, 20
-# Iterations of each loop of a multistart before half of them are dropped.
-LOOP_LAP = 5
 # Rounds of a surrogate on all rows after those on a sample.
 LAST_ROUNDS = 2
 
@@ -146,7 +144,7 @@ class Run:
             )
             for weights in starts or _points(self.smooth.problem, upper)
         ]  # fmt: skip
-        self.loop = multistart(loops, FINALISTS, LOOP_LAP)[0]
+        self.loop = multistart(loops, FINALISTS, LAP)[0]
 
     def loop_from(self, weights, pairs, most, sharper=0):
         """Return a loop from some point, perhaps for a sharper surrogate."""

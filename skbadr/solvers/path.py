@@ -14,9 +14,8 @@ from skbadr.solvers.steps.final_fits import agree
 from skbadr.solvers.steps.linearised import LinearisedSearch
 from skbadr.solvers.steps.rate_search import FEW_STEPS, HARDER
 from skbadr.solvers.steps.recorder import Recorder
+from skbadr.solvers.steps.simplex_model import FIRST_RADIUS
 
-# Refits that one bound may cost; where it is missed, as many again.
-REFITS_PER_BOUND = 6
 # Steps of the search under one bound.
 PATH_STEPS = 2
 
@@ -31,7 +30,7 @@ class LinearisedPath:
     ----------
     problem : BilevelProblem
     max_refits : int or None
-        Budget of the whole walk; None: `REFITS_PER_BOUND` for each bound.
+        Budget of the whole walk; None: `FEW_STEPS` for each bound.
     inner_tol : float
         Of the refits; see `ImplicitSolver`.
     """
@@ -104,9 +103,10 @@ class LinearisedPath:
         for weights in tilts(self.problem.cells, (0.5, 1.5)):
             if self._spent:
                 return
-            search.max_refits = self._budget(REFITS_PER_BOUND)
+            search.max_refits = self._budget(FEW_STEPS)
             begun = search.refit(self.problem.project(weights), self._states, "tilt")
-            if objective.is_met(search.run(*begun, radius=0.5, max_steps=FEW_STEPS)[1]):
+            found = search.run(*begun, radius=FIRST_RADIUS, max_steps=FEW_STEPS)[1]
+            if objective.is_met(found):
                 return
 
     def _budget(self, refits):
@@ -116,10 +116,12 @@ class LinearisedPath:
 
     def _walk_to(self, objective):
         search = self.search
-        search.objective, search.max_refits = objective, self._budget(REFITS_PER_BOUND)
+        search.objective, search.max_refits = objective, self._budget(FEW_STEPS)
         best = min(self.archive.evaluations, key=objective.key)
         self._states = search.states_of(best, self._states)
-        self._states, best = search.run(self._states, best, radius=0.5, max_steps=self._steps)
+        self._states, best = search.run(
+            self._states, best, radius=FIRST_RADIUS, max_steps=self._steps
+        )
         return best
 
     @property

@@ -10,9 +10,8 @@ from skbadr._simplex import project_simplex
 from skbadr._typing import Int
 from skbadr.problem.sampling import Minibatches
 from skbadr.solvers.gd import MOST, GDSolver
-from skbadr.solvers.steps.simplex_model import SimplexModel
+from skbadr.solvers.steps.simplex_model import FIRST_RADIUS, SimplexModel
 from skbadr.solvers.steps.single_loop import (
-    FIRST_RADIUS,
     Preconditioner,
     make_followers,
     upper_slopes,

@@ -202,7 +202,7 @@ def test_a_regressor_is_that_in_memory(options, weighted):
 
 
 def test_what_is_measured_is_of_all_rows_where_guides_see_some(monkeypatch):
-    monkeypatch.setattr("skbadr.distributed.rows.GATHERED_ROWS", 900)
+    monkeypatch.setattr("skbadr.distributed.rows.SEEN_ROWS", 900)
     monkeypatch.setattr("skbadr.distributed.rows.LEAST_ROWS", 50)
     X, signal, group, weight = people(n=6000, seed=2)
     y = (signal > 0).astype(int)
@@ -218,7 +218,7 @@ def test_what_is_measured_is_of_all_rows_where_guides_see_some(monkeypatch):
 
 
 def test_neither_x_nor_y_is_collected(client, monkeypatch):
-    monkeypatch.setattr("skbadr.distributed.rows.GATHERED_ROWS", 400)
+    monkeypatch.setattr("skbadr.distributed.rows.SEEN_ROWS", 400)
     monkeypatch.setattr("skbadr.distributed.rows.LEAST_ROWS", 20)
     X, signal, group, weight = people(n=40_000)
     kept = client.persist(as_blocks(X, (signal > 0).astype(int), group, weight, size=10_000))

@@ -8,7 +8,7 @@ from scipy.special import ndtr, ndtri
 from skbadr.metrics.callables import take_rows, user_labels
 from skbadr.metrics.confidence.standard_error import JACKKNIFE_ROWS
 
-# Resamples; fewer of a user's function, which may take long.
+# Resamples; fewer of what takes long, as a user's function may.
 N_RESAMPLES, FEW_RESAMPLES = 1_000, 200
 
 

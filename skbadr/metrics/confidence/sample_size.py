@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
+from skbadr.metrics.confidence.bootstrap import FEW_RESAMPLES
 from skbadr.metrics.confidence.chosen_limits import many_chosen_limits
 from skbadr.metrics.confidence.intervals import effective_rows
 from skbadr.metrics.confidence.limits import comparisons, limits, one_side
@@ -12,8 +13,8 @@ from skbadr.metrics.rates.rate_metric import RateMetric
 
 # Share of samples of the size given that tell: about two in three.
 CHANCE = 0.65
-# Samples drawn for each size; more rows than this factor of today's are not looked for.
-N_SAMPLES, LARGEST_FACTOR = 200, 1e6
+# More rows than this factor of today's are not looked for.
+LARGEST_FACTOR = 1e6
 
 
 @dataclass(frozen=True)
@@ -143,13 +144,13 @@ class _Draws:
         self._weights, self._shape = totals / self._sizes, tables.shape
 
     def __call__(self, factor):
-        """Return tables of `factor` times the rows, of shape (N_SAMPLES, n_statistics)."""
-        rng, drawn = np.random.default_rng(0), np.zeros((N_SAMPLES, *self._shape))
+        """Return tables of `factor` times the rows, of shape (FEW_RESAMPLES, n_statistics)."""
+        rng, drawn = np.random.default_rng(0), np.zeros((FEW_RESAMPLES, *self._shape))
         parts = zip(self._present, self._sizes, self._weights, self._shares, strict=True)
         for g, size, weight, share in parts:
             n_rows = max(int(round(size * factor)), 1)
-            drawn[:, g] = rng.multinomial(n_rows, share, size=N_SAMPLES) * weight
-        return drawn.reshape(N_SAMPLES, -1)
+            drawn[:, g] = rng.multinomial(n_rows, share, size=FEW_RESAMPLES) * weight
+        return drawn.reshape(FEW_RESAMPLES, -1)
 
 
 def _smallest_factor(suffices):

@@ -14,8 +14,8 @@ from skbadr.metrics.base import FairnessMetric
 if TYPE_CHECKING:
     from skbadr.metrics.evaluation_set import EvaluationSet
 
-# Range of targets within which exp of their differences is well inside that of floats.
-STRETCH = 500.0
+# Range of targets over which exp of their differences from the middle is a float, and its inverse.
+STRETCH = float(np.log(np.finfo(float).max))
 
 
 class IndividualFairness(FairnessMetric):

@@ -13,7 +13,8 @@ from skbadr.problem.smooth.numbers import for_search
 if TYPE_CHECKING:
     from skbadr.problem.evaluator import Evaluator, Fold
 
-# From this number of rows on, solutions are first looked for on some of them.
+# From this number of rows on, solutions are first looked for on some of them: on half as many, or
+# on this many of twice as many.
 MANY_ROWS = 10_000
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from skbadr.problem.sampling import Minibatches
+from skbadr.problem.smooth.folds import MANY_ROWS
 
 # Tolerances of solutions: usual, if the estimator's own solver is loose, and on a sample.
 INNER_TOL, LOOSE_INNER_TOL, SAMPLE_INNER_TOL = 1e-8, 5e-3, 1e-4
-# Share of what was gained that a step on a sample must promise.
+# Share of what was gained that a step on a sample must promise, and a correction by all rows.
 SAMPLE_TOL = 3e-3
-# Rows of the smallest sample. Starting points race on it.
-FEWEST_ROWS = 5_000
 # A larger sample has this share of the rows, up to the largest number of rows.
 SAMPLE_SHARE, LARGEST_SAMPLE = 0.125, 40_000
 # Relative error of a Hessian on a sample, in units of the root of parameters over rows.
@@ -135,11 +134,11 @@ def make_samples(smooth, model):
     samples : list of Sample
     """
     n_seen = smooth.n_seen
-    if n_seen < 2 * FEWEST_ROWS:
+    if n_seen < MANY_ROWS:
         return []
-    sizes = [FEWEST_ROWS]
+    sizes = [MANY_ROWS // 2]  # on which starting points race
     larger = min(int(SAMPLE_SHARE * n_seen), LARGEST_SAMPLE)
-    if larger >= 2 * FEWEST_ROWS:
+    if larger >= MANY_ROWS:
         sizes.append(larger)
     starts, samples = baseline_starts(smooth, model), []
     for size in sizes:

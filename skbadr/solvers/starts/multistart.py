@@ -6,8 +6,8 @@ import numpy as np
 
 # Largest difference of weights at which two searches are in one valley.
 NEAR = 0.02
-# Searches that are run to their end.
-FINALISTS = 2
+# Searches that are run to their end, and steps of each search before half of them are dropped.
+FINALISTS, LAP = 2, 3
 
 
 def multistart(searches, n_finalists, lap):

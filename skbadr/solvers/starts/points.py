@@ -4,8 +4,6 @@ import itertools
 
 import numpy as np
 
-# Cells with a smaller share are no starting points.
-SMALL_SHARE = 0.02
 # Cells up to which the middles of its edges are starting points, too.
 FEW_CELLS = 5
 # Number of vertices of the simplex to start from, and how far inside it.
@@ -95,8 +93,7 @@ def named_points(problem, *, edges=True):
         Admissible and distinct; the baseline ones come first.
     """
     n_cells, shares = problem.n_cells, problem.shares
-    large = np.flatnonzero(shares >= min(SMALL_SHARE, shares.max()))
-    vertices = np.eye(n_cells)[large[np.argsort(-shares[large], kind="stable")][:MOST_VERTICES]]
+    vertices = np.eye(n_cells)[np.argsort(-shares, kind="stable")[:MOST_VERTICES]]
     points = [shares, problem.initial, np.full(n_cells, 1.0 / n_cells)]
     points += list((1.0 - INSIDE) * vertices + INSIDE * shares)
     if edges and n_cells <= FEW_CELLS:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from skbadr.solvers.fidelities.samples import SAMPLE_INNER_TOL, SAMPLE_TOL
 from skbadr.solvers.steps.point import Point
 
-# Share of what was gained below which a promise is not worth another solution on all rows.
-LITTLE = 5e-3
 # Tolerance of solutions for each share of the baseline model's value that is gained.
-RESOLVED, LEAST_TOL = 0.02, 1e-4
+RESOLVED = 0.02
 # Largest number of anchors.
 MOST_ANCHORS = 5
 
@@ -19,7 +18,7 @@ def resolved_tol(tol, reference, value):
     gained = (reference - value) / max(abs(reference), np.finfo(float).tiny)
     if not np.isfinite(gained):
         return tol
-    return float(np.clip(RESOLVED * gained, min(LEAST_TOL, tol), tol))
+    return float(np.clip(RESOLVED * gained, min(SAMPLE_INNER_TOL, tol), tol))
 
 
 def follow_all_rows(sample, upper, descend, weights, own, states, *, reference, tol, record):
@@ -68,7 +67,7 @@ def follow_all_rows(sample, upper, descend, weights, own, states, *, reference, 
         if best is not None and not value < best.value:
             return best
         before, best = best, Point(weights, states, value)
-        enough = LITTLE * (reference - value)
+        enough = SAMPLE_TOL * (reference - value)
         if before is not None and abs(before.value - value - promised) <= enough:
             # The next descent can mend what this one was wrong about, and no more.
             best.converged = True

@@ -172,13 +172,6 @@ def _confusion(smooth, scores):
     return smooth.data.confusion((scores[:, 0] > 0).astype(np.intp))
 
 
-def _sizes(sensitivities):
-    """Return how far a score moves at most where no log weight changes by more than 1."""
-    ones, sizes = np.ones(sensitivities.shape[1], sensitivities.dtype), []
-    for start in range(0, len(sensitivities), CACHED_ROWS):
-        sizes.append(np.abs(sensitivities[start : start + CACHED_ROWS]) @ ones)
-    return np.concatenate(sizes) if sizes else sensitivities.sum(axis=1)
-
 
 def _sums_by_pair(values, pair, weight, n_pairs):
     """Return the weighted sums of columns of values by the pair of each, of shape (T, n_pairs)."""

@@ -14,15 +14,13 @@ from skbadr.solvers.fidelities.samples import (
     solve_baseline,
 )
 from skbadr.solvers.starts.minimax import is_dual, lower_largest_loss, minimax_weights
-from skbadr.solvers.starts.multistart import apart, multistart, value_of
+from skbadr.solvers.starts.multistart import LAP, apart, multistart, value_of
 from skbadr.solvers.starts.points import named_points
 from skbadr.solvers.steps.anchored import follow_all_rows, resolved_tol
 from skbadr.solvers.steps.gauss_newton import GaussNewton
 from skbadr.solvers.steps.point import Point
 from skbadr.solvers.steps.upper_value import UpperValue
 
-# Refits that each descent of a multistart gets before half of them are dropped.
-LAP = 3
 # Rounds of smooth metrics in place of one with kinks; the last is off by 1e-5 of the baseline's.
 MOST_ROUNDS = 8
 

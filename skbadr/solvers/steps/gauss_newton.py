@@ -7,12 +7,10 @@ import numpy as np
 from scipy.optimize import minimize
 
 from skbadr._simplex import project_simplex
+from skbadr.problem.smooth.folds import MANY_ROWS
 from skbadr.solvers.steps.point import Point
 from skbadr.solvers.steps.simplex_model import LARGEST_RADIUS, SMALL_WEIGHT
 
-# Rows on which a step's model of the metric is evaluated, where there are more: groups that tie on
-# all rows do not on a few.
-MODEL_ROWS = 5_000
 # Cells up to which the moves of each score are kept.
 DENSE_CELLS = 24
 
@@ -222,8 +220,9 @@ class ScoreModel:
     def __init__(self, smooth, point, metric):
         self.smooth, self.metric = smooth, metric
         self.many = len(point.weights) > DENSE_CELLS
+        # Of some rows, if there are many: groups that tie on all rows do not on a few.
         self.data, self.scores, self.moved, _ = smooth.linearised(
-            point.scores, point.parameters, MODEL_ROWS, many=self.many
+            point.scores, point.parameters, MANY_ROWS // 2, many=self.many
         )
         if not self.many:  # one product of matrices, where one for each row would cost more
             self.moved = self.moved.reshape(-1, len(point.weights))

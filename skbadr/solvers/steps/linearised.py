@@ -11,10 +11,10 @@ from skbadr.problem.smooth.folds import MANY_ROWS
 from skbadr.solvers.steps.candidate_moves import CandidateMoves, counts_signs, near_moves
 from skbadr.solvers.steps.cross_entropy import CrossEntropy
 from skbadr.solvers.steps.directions import directions_of
+from skbadr.solvers.steps.simplex_model import LARGEST_RADIUS, SMALLEST_RADIUS
 
-# Log weights within which nothing more is looked for, and the factor of those looked at if nothing
-# is promised.
-SMALLEST_RADIUS, CLOSER = 0.03, 0.1
+# Factor of the log weights that are looked at if nothing is promised.
+CLOSER = 0.1
 # Trial moves of a step; metrics that look at each row for each move get fewer.
 MOVES = CrossEntropy(rounds=5, draws=64, elite=0.17, memory=0.1)
 SLOW_MOVES = CrossEntropy(rounds=4, draws=16, elite=0.17, memory=0.1)
@@ -107,7 +107,7 @@ class LinearisedSearch:
                 actual = 0.0 if abs(actual) <= ROUNDING * abs(current) else actual
                 ratio = actual / (current - predicted)
                 if ratio > 0.6 and np.abs(move).max() > 0.5 * radius:
-                    radius = min(1.6 * radius, 4.0)
+                    radius = min(1.6 * radius, LARGEST_RADIUS)
                 elif ratio < 0.25:
                     radius *= 0.35
                 if actual > 0:

@@ -15,9 +15,8 @@ from skbadr.solvers.starts.points import group_moves, named_points, tilts
 from skbadr.solvers.steps.directions import directions_of
 from skbadr.solvers.steps.linearised import LinearisedSearch
 from skbadr.solvers.steps.recorder import Recorder
+from skbadr.solvers.steps.simplex_model import FIRST_RADIUS
 
-# Rows of a sample to search first, if there are at least twice as many.
-SAMPLE_ROWS = 10_000
 # Factor of the smallest improvement worth a step if the estimator's own solver is loose.
 LOOSER = 3.0
 # Factors of the log ratio of `tilts`; the last for a model that hardly feels its weights.
@@ -28,8 +27,8 @@ STRENGTH = 4.0
 HARDER = 5.0
 # Factor between bounds on the way to one that is hard to meet.
 WALK = 0.6
-# Largest change of a log weight in the first step from further starts, and their steps.
-NEARBY, FEW_STEPS = 0.5, 6
+# Steps from further starts.
+FEW_STEPS = 6
 
 
 class RateSearch:
@@ -70,14 +69,14 @@ class RateSearch:
         """
         problem, begin = self.problem, time.perf_counter()
         samples = []
-        if start is None and self.smooth.n_seen >= 2 * SAMPLE_ROWS:
+        if start is None and self.smooth.n_seen >= 2 * MANY_ROWS:
             starts = baseline_starts(self.smooth, model)
-            samples = [Sample(self.smooth, SAMPLE_ROWS, tol=self.inner_tol, starts=starts)]
+            samples = [Sample(self.smooth, MANY_ROWS, tol=self.inner_tol, starts=starts)]
         states = solve_baseline(self.smooth, samples, model, tol=self.inner_tol)
         baseline = states, self.search.record(problem.shares, states, "baseline", begin)
         if start is not None:
             begun = self.search.refit(start, states, "coarse")
-            best = self._better(baseline, self.search.run(*begun, radius=NEARBY))
+            best = self._better(baseline, self.search.run(*begun, radius=FIRST_RADIUS))
             return self._insist(best, baseline)
         if not samples:
             best = self._from(baseline)
@@ -151,15 +150,15 @@ class RateSearch:
         last = max(abs(objective.bound - ideal), 0.01 * abs(distance))
         while abs(distance := WALK * distance) > last and not search.done:
             search.objective = UpperObjective(objective.metric, bound=ideal + distance)
-            best = search.run(*best, radius=NEARBY, max_steps=2)
+            best = search.run(*best, radius=FIRST_RADIUS, max_steps=2)
         search.objective = objective
-        return search.run(*best, radius=NEARBY, max_steps=FEW_STEPS)
+        return search.run(*best, radius=FIRST_RADIUS, max_steps=FEW_STEPS)
 
     def _try(self, weights, origin, best):
         if self.search.done or self.objective.is_ideal(best[1]):
             return best
         begun = self.search.refit(self.problem.project(weights), best[0], origin)
-        return self._better(best, self.search.run(*begun, radius=NEARBY, max_steps=FEW_STEPS))
+        return self._better(best, self.search.run(*begun, radius=FIRST_RADIUS, max_steps=FEW_STEPS))
 
     def _better(self, one, other):
         return other if self.objective.key(other[1]) < self.objective.key(one[1]) else one

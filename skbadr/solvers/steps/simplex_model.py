@@ -6,8 +6,8 @@ from skbadr._simplex import project_simplex
 
 # Weights below this move on a linear scale, larger ones on a logarithmic one.
 SMALL_WEIGHT = 0.01
-# Largest change of a log weight at once.
-LARGEST_RADIUS = 3.0
+# Change of a log weight at once: first, at most, and the smallest that says what lies beyond it.
+FIRST_RADIUS, LARGEST_RADIUS, SMALLEST_RADIUS = 0.5, 3.0, 0.03
 # Share of the curvature that was expected, below which what was seen is damped.
 DAMPING = 0.2
 

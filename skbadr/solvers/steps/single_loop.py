@@ -4,22 +4,25 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from skbadr.lower_level.linear import SAME_HESSIAN
+from skbadr.lower_level.newton import SHRINKS
 from skbadr.lower_level.state import LinearState
-from skbadr.solvers.steps.simplex_model import LARGEST_RADIUS, SMALL_WEIGHT, SimplexModel
+from skbadr.solvers.fidelities.samples import SAMPLE_INNER_TOL
+from skbadr.solvers.steps.simplex_model import (
+    FIRST_RADIUS,
+    LARGEST_RADIUS,
+    SMALL_WEIGHT,
+    SMALLEST_RADIUS,
+    SimplexModel,
+)
 
-# Log ratio of weights from which a preconditioner is renewed.
-RENEWED = 0.7
-# Share of a step that is left after it, until it is known: by factor and by diagonal.
-LEFT, LEFT_BY_DIAGONAL = 0.1, 0.7
+# Share of a step by the Hessian's diagonal that is left after it, until it is known.
+LEFT_BY_DIAGONAL = 0.7
 # Parameters and adjoint follow a move of the weights until this share of it is left, or a root mean
-# square of this in units of the scores; and by at most so many steps.
-ENOUGH, CLOSE, MOST_STEPS = 0.1, 1e-4, 12
+# square of `SAMPLE_INNER_TOL` in units of the scores; and by at most so many steps.
+ENOUGH, MOST_STEPS = 0.1, 12
 # Size of a first step from which it says little of what is left.
 FAR_STEP = 0.3
-# Size of a step that is made of rounding alone, whose direction says nothing.
-NOTHING = 1e-9
-# First change of a log weight, and the smallest that says what lies beyond it.
-FIRST_RADIUS, SMALL_RADIUS = 0.5, 0.02
 
 
 class Preconditioner:
@@ -32,7 +35,7 @@ class Preconditioner:
 
     def __init__(self, level):
         self.level = level
-        self.left = LEFT if level.dense else LEFT_BY_DIAGONAL
+        self.left = SHRINKS if level.dense else LEFT_BY_DIAGONAL
         self._weights = self._state = None
 
     def suits(self, weights):
@@ -40,7 +43,7 @@ class Preconditioner:
         if self._weights is None:
             return False
         ratio = np.maximum(weights, 1e-3) / np.maximum(self._weights, 1e-3)
-        return bool(np.abs(np.log(ratio)).max() <= RENEWED)
+        return bool(np.abs(np.log(ratio)).max() <= SAME_HESSIAN)
 
     def renew(self, weights, coef):
         """Take the Hessian at other weights and parameters."""
@@ -163,7 +166,8 @@ class Follower:
         """Keep a step as a direction of the next one; return its size in some unit."""
         size = self._size(image) / max(unit, 1e-300)
         self._last.pop(kind, None)
-        if not self.level.dense and size > NOTHING:
+        # The direction of what is rounding alone says nothing.
+        if not self.level.dense and size > np.finfo(image.dtype).eps:
             self._last[kind] = step, image
         return size
 
@@ -280,7 +284,7 @@ class SingleLoop:
             self._radius, self._is_sure = FIRST_RADIUS, True
             return
         # Within a small box little is promised everywhere.
-        self.converged = self._radius >= SMALL_RADIUS
+        self.converged = self._radius >= SMALLEST_RADIUS
         self.stopped = not self.converged
 
     def _look(self, weights, enough=ENOUGH):
@@ -307,7 +311,7 @@ class SingleLoop:
                 left = 1.0
             elif len(sizes) > 1:
                 left = min(sizes[-1] / max(sizes[-2], 1e-300), 0.95)
-            if sizes[-1] * left <= max(enough * sizes[0], CLOSE):
+            if sizes[-1] * left <= max(enough * sizes[0], SAMPLE_INNER_TOL):
                 break
 
 

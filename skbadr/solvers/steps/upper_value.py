@@ -6,7 +6,7 @@ import numpy as np
 
 from skbadr.losses import get_loss, soft_zero_one, standard_deviation
 from skbadr.metrics.inputs.responses import pick
-from skbadr.metrics.smooth.annealing import GROWTH, annealed_surrogate, score_spread
+from skbadr.metrics.smooth.annealing import GROWTH, SHARPNESS, annealed_surrogate, score_spread
 from skbadr.metrics.smooth.soft_tables import SoftPredictions
 
 # Factor of the log-sum-exp in the first round, in units of one over the baseline model's value.
@@ -15,8 +15,6 @@ SOFTNESS = 10.0
 PENALTY = 5.0
 # Share of the bound, from the ideal on, within which the cost of an excess is still quadratic.
 QUADRATIC_EXCESS = 0.1
-# Temperature at which the accuracy is counted, times the spread of the scores.
-SCORE_SHARPNESS = 8.0
 
 
 class UpperValue:
@@ -63,7 +61,8 @@ class UpperValue:
             self.score_of = get_loss("squared_error").gradient
             self.unit = standard_deviation(smooth.data.y, weight) ** 2 or 1.0
         else:
-            temperature = SCORE_SHARPNESS * GROWTH**round_ / score_spread(shown, weight)
+            # The accuracy is sharper than the metric, as it is in the next round.
+            temperature = SHARPNESS * GROWTH ** (round_ + 1) / score_spread(shown, weight)
             self.score_of, self.unit = soft_zero_one(temperature).gradient, evaluator.score_unit
             if evaluator.score is not None:
                 self.counted = partial(_soft_score, evaluator.score, temperature)
