@@ -12,6 +12,7 @@ import json
 import time
 import warnings
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -21,6 +22,7 @@ from sklearn.linear_model import LogisticRegression
 
 from skbadr import BADRClassifier
 from skbadr.metrics import get_metric
+from skbadr.solvers.settings import DEFAULTS
 
 STEPS = "skbadr.solvers.steps."
 RATES, LOG = ("demographic_parity", "equalized_odds"), {"loss": "log_loss"}
@@ -44,6 +46,10 @@ def _first(searches, n_finalists, lap):
     return [searches[0].run()]
 
 
+def _with(**changes):
+    return {"skbadr.solvers.smooth.SmoothSolver.settings": replace(DEFAULTS, **changes)}
+
+
 # Name -> attributes that are replaced.
 SWITCHES = {
     "samples of the rows": {
@@ -53,31 +59,23 @@ SWITCHES = {
     "more than one start": {
         STEPS + "descents.multistart": _first,
         STEPS + "rate_search.RateSearch._starts": lambda self, states: [],
-        STEPS + "rate_search.named_points": lambda problem: [problem.shares],
+        STEPS + "rate_search.named_points": lambda problem, settings: [problem.shares],
         "skbadr.solvers.gd.multistart": _first,
     },
     "second start under a bound": {
         STEPS + "rate_search.RateSearch._n_starts": lambda self: 0,
     },
-    "starts near vertices": {STEPS + "rate_search.named_points": lambda problem: [problem.shares]},
-    "middles of edges": {"skbadr.solvers.starts.points.FEW_CELLS": 0},
+    "starts near vertices": {
+        STEPS + "rate_search.named_points": lambda problem, settings: [problem.shares]
+    },
+    "middles of edges": _with(few_cells=0),
     "insisting on a missed bound": {STEPS + "rate_search.RateSearch._insist": _same},
-    "walk to a tight bound": {
-        STEPS + "rate_search.RateSearch._walk_down": lambda self, baseline: baseline
-    },
-    "margin inside the bound": {STEPS + "linearised.MARGIN": 0.0},
-    "corrected descents": {STEPS + "anchored.MOST_ANCHORS": 1},
-    "linear scale of small weights": {
-        STEPS + "gauss_newton.SMALL_WEIGHT": 1e-6,
-        STEPS + "simplex_model.SMALL_WEIGHT": 1e-6,
-        STEPS + "single_loop.SMALL_WEIGHT": 1e-6,
-    },
-    "sharper rounds": {STEPS + "descents.MOST_ROUNDS": 1, "skbadr.solvers.gd.ROUNDS": 1},
+    "margin inside the bound": _with(margin=0.0),
+    "corrected descents": _with(most_anchors=1),
+    "linear scale of small weights": _with(small_weight=1e-6),
+    "sharper rounds": _with(most_rounds=1) | {"skbadr.solvers.gd.ROUNDS": 1},
     "learnt curvature": {
         STEPS + "simplex_model.SimplexModel.update": lambda self, step, change: None
-    },
-    "noise of the estimator": {
-        STEPS + "final_fits.FinalFits._is_noise": lambda self, candidate, baseline: False
     },
 }
 

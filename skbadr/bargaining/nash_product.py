@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from skbadr.problem import BilevelProblem
     from skbadr.result import Evaluation
 
-# Refits of the fixed point, and bargaining steps by differences after it.
-MAX_FIXED_POINT_ITER = 20
-MAX_STEPS = 3
+# Steps of the fixed point, or along gradients, and by differences after the fixed point.
+MAX_ITER, MAX_STEPS = 20, 3
+# Distance from Pareto stationarity at which the players stop.
+STATIONARY = 1e-2
 # Log ratio by which a cell's weight is raised to see what the players gain, and the steps tried.
 # A second, smaller probe follows where the first finds nothing that every player gains from.
 PROBES = (0.5, 0.15)
 STEP_LENGTHS = (1.0, 0.5, 0.25, 0.1)
-FIXED_POINT_TOL = 1e-2
 
 
 class GroupWeights:
@@ -109,7 +109,7 @@ def _fixed_point(problem, visits, groups):
     chosen, best = visits.baseline, _product(disagreement - visits.losses(visits.baseline))
     shares, ratios, current = groups.group_shares[players], np.ones(len(players)), visits.baseline
     reason, visited, idle = "max_iter", [], 0
-    for _ in range(MAX_FIXED_POINT_ITER):
+    for _ in range(MAX_ITER):
         room = disagreement - visits.losses(current)
         # Who already has the worst there is bargains hardest, but not without limit.
         room = np.maximum(room, 1e-3 * max(float(room.max()), 1e-300))
@@ -152,7 +152,7 @@ def _bargain_by_differences(problem, visits):
         # Ratios matter relative to each other only; a probe that failed says nothing.
         gains = np.nan_to_num([gain for gain, *_ in visited]).T
         gains -= gains.mean(axis=1, keepdims=True)
-        distance, direction = nash_direction(gains, tol=FIXED_POINT_TOL)
+        distance, direction = nash_direction(gains, tol=STATIONARY)
         for length in STEP_LENGTHS if direction is not None else ():
             length *= probes[0] / PROBES[0]
             tried = refit([logs + length * direction / np.abs(direction).max()])

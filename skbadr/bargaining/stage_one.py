@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skbadr._typing import FloatArray, IntArray
-from skbadr.bargaining.nash_product import GroupWeights
+from skbadr.bargaining.nash_product import MAX_ITER, STATIONARY, GroupWeights
 from skbadr.bargaining.visits import ORIGIN
 from skbadr.bargaining.weights import nash_direction
 from skbadr.lower_level import NotSmooth
@@ -20,22 +20,14 @@ if TYPE_CHECKING:
     from skbadr.problem import BilevelProblem
     from skbadr.result import Evaluation
 
-MAX_ITER = 50
-# Distance from Pareto stationarity at which the players stop.
-STATIONARY = 1e-3
 # Of the gain that the gradients promise each player, what a step must keep.
 ARMIJO = 0.1
 FIRST_STEP = 0.1
-# Relative to a player's loss: a step on which no one gains more is not worth a refit.
-WORTH_A_REFIT = 1e-6
-LOWER_TOL = 1e-9
 # Factors of a group's weight that are tried where no small step helps everyone, and the largest
 # number of players for whom they are.
 FAR_FACTORS, MOST_PLAYERS = (4.0, 16.0, 64.0, 0.25, 1 / 16, 1 / 64), 10
 # Weight, times K, that the units of the players' gains have at a weight of zero.
 SMALL = 0.01
-# Of the largest change, the change of a weight at its floor that is not worth leaving it.
-NEARLY = 0.01
 
 
 class GroupLosses:
@@ -123,7 +115,7 @@ def bargain_by_gradients(problem: BilevelProblem, visits: Visits) -> tuple[Evalu
     smooth = SmoothProblem(problem)
     game = GroupLosses(smooth, visits.players)
     weights = problem.shares
-    states = smooth.solve(weights, tol=LOWER_TOL)
+    states = smooth.solve(weights)
     losses = game.values(states)
     reference = visits.losses(visits.baseline)
     agree = np.all(np.abs(losses - reference) <= 0.01 * np.abs(reference) + 1e-6)
@@ -142,14 +134,13 @@ def bargain_by_gradients(problem: BilevelProblem, visits: Visits) -> tuple[Evalu
         if direction is None:
             reason = "stationary" if path else "no_agreement"
             break
-        direction = _on_face(problem, weights, direction, gains)
         promised = gains @ direction
         limit = _reach(weights, direction, problem.min_weight)
         length = min(step, limit)
         while length > 1e-7:
             begin = time.perf_counter()
             new_weights = problem.project(weights + length * direction)
-            new_states = smooth.solve(new_weights, states, tol=LOWER_TOL)
+            new_states = smooth.solve(new_weights, states)
             gained = losses - game.values(new_states)
             if (gained >= ARMIJO * length * promised).all() and (gained > 0).all():
                 break
@@ -161,9 +152,6 @@ def bargain_by_gradients(problem: BilevelProblem, visits: Visits) -> tuple[Evalu
             step = length * (4.0 if length == step else 2.0)
         weights, states, losses = new_weights, new_states, losses - gained
         path.append(_visit(smooth, visits, weights, states, iteration, begin))
-        if (gained <= WORTH_A_REFIT * np.abs(losses)).all():
-            reason = "no_gain"
-            break
     chosen = _confirmed(visits, path)
     if chosen is visits.baseline and not agree:
         raise NotSmooth("the estimator does not return the solution of its training problem")
@@ -185,15 +173,14 @@ def _far_agreement(problem, game, states, losses):
 
     One group at a time weighs far more, or less. None where no such point helps all players.
     """
-    groups, best = GroupWeights(problem), None
-    least = WORTH_A_REFIT
+    groups, best, least = GroupWeights(problem), None, 0.0
     for group in game.players if len(game.players) <= MOST_PLAYERS else ():
         moved = states
         for factor in FAR_FACTORS:
             ratios = np.ones(len(groups.group_shares))
             ratios[group] = factor
             weights = problem.project(groups.of_ratios(ratios))
-            moved = game.smooth.solve(weights, moved, tol=LOWER_TOL)
+            moved = game.smooth.solve(weights, moved)
             found = game.values(moved)
             gained = float(((losses - found) / np.maximum(np.abs(losses), 1e-300)).min())
             if gained > least:
@@ -236,23 +223,6 @@ def _agreed(problem, weights, gains):
         return distance, None
     direction = direction * units
     return distance, direction / np.linalg.norm(direction)
-
-
-def _on_face(problem, weights, direction, gains):
-    """Return a direction that leaves the floors not at all where it would leave them hardly.
-
-    Otherwise the next one would run into the floor at once.
-    """
-    low = _low(problem, weights)
-    stay = low[direction[low] < NEARLY * np.abs(direction).max()]
-    if len(stay) == 0:
-        return direction
-    along = np.array(direction)
-    move = np.setdiff1d(np.arange(len(along)), stay)
-    along[move] += along[stay].sum() / len(move)
-    along[stay] = 0.0
-    length = np.linalg.norm(along)
-    return along / length if length > 0 and (gains @ along > 0).all() else direction
 
 
 def _reach(weights, direction, minimum):

@@ -203,7 +203,10 @@ def _walk(setup, bounds, n_points, max_iter):
             tolerance = setup.solver.inner_tol
             try:
                 with smooth_border():
-                    search = LinearisedPath(problem, max_refits=max_iter, inner_tol=tolerance)
+                    search = LinearisedPath(
+                        problem, max_refits=max_iter, inner_tol=tolerance,
+                        settings=setup.solver.settings,
+                    )  # fmt: skip
                     search.begin()
             except NotSmooth:  # its own solver stops early, say
                 search = None

@@ -8,15 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skbadr.metrics.smooth.annealing import ROUNDS
-from skbadr.solvers.fidelities.samples import (
-    SAMPLE_INNER_TOL,
-    SAMPLE_TOL,
-    inner_tol,
-    make_samples,
-    solve_baseline,
-)
+from skbadr.solvers.fidelities.samples import make_samples, solve_baseline
 from skbadr.solvers.smooth import SmoothSolver
-from skbadr.solvers.starts.multistart import FINALISTS, LAP, multistart
+from skbadr.solvers.starts.multistart import multistart
 from skbadr.solvers.starts.points import distinct, named_points, tilts
 from skbadr.solvers.steps.anchored import follow_all_rows, resolved_tol
 from skbadr.solvers.steps.recorder import Recorder
@@ -28,11 +22,6 @@ if TYPE_CHECKING:
     from skbadr.problem import SmoothProblem
     from skbadr.result import Archive
     from skbadr.solvers.steps.final_fits import FinalFits
-
-# Iterations in all, of one loop, and of a loop for a sharper surrogate.
-BUDGET, MOST, ROUND = 250, 100, 20
-# Rounds of a surrogate on all rows after those on a sample.
-LAST_ROUNDS = 2
 
 
 class GDSolver(SmoothSolver):
@@ -63,7 +52,7 @@ class GDSolver(SmoothSolver):
         visited: Archive,
         starts: list[FloatArray] | None = None,
     ) -> list[FloatArray]:
-        run = Run(smooth, finals, visited, self.max_iter)
+        run = Run(smooth, finals, visited, self.max_iter, self.settings)
         first = run.begin()
         if run.stopped or smooth.problem.objective.is_ideal(first):
             visited.converged = True
@@ -78,7 +67,7 @@ class GDSolver(SmoothSolver):
         """Move on from the starting point, on the largest sample if there are several."""
         run.left -= run.loop.n_iter
         if run.loop.smooth is not run.part:
-            run.go_on(MOST)
+            run.go_on(self.settings.most)
 
 
 class Run:
@@ -90,6 +79,7 @@ class Run:
     finals : FinalFits
     visited : Archive
     max_iter : int or None
+    settings : SmoothSettings
 
     Attributes
     ----------
@@ -103,15 +93,16 @@ class Run:
         Iterations that are left.
     """
 
-    def __init__(self, smooth, finals, visited, max_iter):
+    def __init__(self, smooth, finals, visited, max_iter, settings):
         self.smooth, self.finals, self.visited = smooth, finals, visited
-        self.budget = self.left = BUDGET if max_iter is None else max_iter
+        self.settings = settings
+        self.budget = self.left = settings.budget if max_iter is None else max_iter
         self.tol = smooth.problem.tol
-        self.inner_tol = inner_tol(finals.is_loose)
-        self.samples = make_samples(smooth, finals.baseline_model)
+        self.inner_tol = settings.tol_on_all_rows(finals.is_loose)
+        self.samples = make_samples(smooth, finals.baseline_model, settings)
         self.part = self.samples[-1].smooth if self.samples else smooth
         if self.samples:
-            self.tol = max(self.tol, SAMPLE_TOL)
+            self.tol = max(self.tol, settings.sample_tol)
         self.recorder = Recorder(smooth, visited, check=finals.check_baseline)
         self.baseline = self.size = self.loop = None
 
@@ -134,28 +125,29 @@ class Run:
         part, baseline = self.smooth, self.baseline
         if self.samples:
             part, baseline = self.samples[0].smooth, self.samples[0].baseline
-        upper = UpperValue(part, part.scores(baseline), 0, self.size)
+        upper = UpperValue(part, part.scores(baseline), 0, self.size, self.settings)
         reference, _ = upper(part, part.scores(baseline))
         pairs = [Pair(state.coef, np.zeros_like(state.coef)) for state in baseline]
         loops = [
             SingleLoop(
                 part, upper, weights, pairs, tol=self.tol, reference=reference,
-                most=min(MOST, self.left),
+                most=min(self.settings.most, self.left), settings=self.settings,
             )
-            for weights in starts or _points(self.smooth.problem, upper)
+            for weights in starts or _points(self.smooth.problem, upper, self.settings)
         ]  # fmt: skip
-        self.loop = multistart(loops, FINALISTS, LAP)[0]
+        self.loop = multistart(loops, self.settings.n_finalists, self.settings)[0]
 
     def loop_from(self, weights, pairs, most, sharper=0):
         """Return a loop from some point, perhaps for a sharper surrogate."""
         part = self.part
         baseline = self.samples[-1].baseline if self.samples else self.baseline
         scores = _scores(part, pairs)
-        upper = UpperValue(part, scores, self.loop.upper.round_ + sharper, self.size)
+        round_ = self.loop.upper.round_ + sharper
+        upper = UpperValue(part, scores, round_, self.size, self.settings)
         reference, _ = upper(part, part.scores(baseline))
         return SingleLoop(
             part, upper, weights, pairs, tol=self.tol, reference=reference,
-            most=min(most, self.left),
+            most=min(most, self.left), settings=self.settings,
         )  # fmt: skip
 
     def go_on(self, most, sharper=0):
@@ -170,11 +162,11 @@ class Run:
         if self.loop.upper.is_exact:
             return
         for number in range(1, ROUNDS):
-            if number >= ROUNDS - LAST_ROUNDS and self.samples:
+            if number >= ROUNDS - self.settings.last_rounds and self.samples:
                 self._lift()
             if self.stopped:
                 return
-            self.go_on(ROUND, sharper=1)
+            self.go_on(self.settings.round_budget, sharper=1)
             if not self.samples:
                 self._solve()
 
@@ -196,8 +188,9 @@ class Run:
         if not self.samples or self.stopped:
             return
         sample, smooth, weights = self.samples[-1], self.smooth, self.loop.weights
-        own = solve_pairs(self.part, weights, self.loop.pairs, SAMPLE_INNER_TOL)
-        tol = resolved_tol(self.inner_tol, self.loop.reference, self.loop.value)
+        settings = self.settings
+        own = solve_pairs(self.part, weights, self.loop.pairs, settings.sample_inner_tol)
+        tol = resolved_tol(self.inner_tol, self.loop.reference, self.loop.value, settings)
         starts = sample.lifted(own, self.baseline, sample.baseline)
         states = smooth.solve(weights, starts, tol=tol)
         self._record(weights, states)
@@ -208,10 +201,11 @@ class Run:
             pairs = [Pair(state.coef, np.zeros_like(state.coef)) for state in states]
             loop = SingleLoop(
                 self.part, upper, weights, pairs, tol=self.tol, reference=reference,
-                most=min(MOST, self.left), slant=slant,
+                most=min(settings.most, self.left), slant=slant, settings=settings,
             ).run()  # fmt: skip
             self.left -= loop.n_iter
-            return loop.weights, solve_pairs(self.part, loop.weights, loop.pairs, SAMPLE_INNER_TOL)
+            tol = settings.sample_inner_tol
+            return loop.weights, solve_pairs(self.part, loop.weights, loop.pairs, tol)
 
         anchor = follow_all_rows(
             sample, upper, descend, weights, own, states, reference=reference, tol=tol,
@@ -239,10 +233,10 @@ def solve_pairs(smooth, weights, pairs, tol):
     return smooth.solve(weights, starts, tol=tol)
 
 
-def _points(problem, upper):
+def _points(problem, upper, settings):
     """Return where to start: rates of whole classes are 0 or 1 near the vertices."""
     if upper.is_exact or problem.cells.target_of_cell is None:
-        return named_points(problem)
+        return named_points(problem, settings)
     points = [problem.shares, problem.initial, *tilts(problem.cells, (1.0, 0.5, 1.5))]
     return distinct([problem.project(point) for point in points])
 

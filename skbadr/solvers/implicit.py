@@ -9,7 +9,6 @@ import numpy as np
 from skbadr._typing import Int
 from skbadr.result import Archive
 from skbadr.solvers.smooth import SmoothSolver, is_smooth
-from skbadr.solvers.starts.multistart import FINALISTS
 from skbadr.solvers.steps.descents import Descents
 from skbadr.solvers.steps.rate_search import RateSearch
 from skbadr.solvers.steps.recorder import Recorder
@@ -18,9 +17,6 @@ if TYPE_CHECKING:
     from skbadr._typing import FloatArray
     from skbadr.problem import SmoothProblem
     from skbadr.solvers.steps.final_fits import FinalFits
-
-# Budget of refits.
-MAX_REFITS = 40
 
 
 class ImplicitSolver(SmoothSolver):
@@ -64,7 +60,7 @@ class ImplicitSolver(SmoothSolver):
         visited: Archive,
         starts: list[FloatArray] | None = None,
     ) -> list[FloatArray]:
-        max_refits = MAX_REFITS if self.max_iter is None else self.max_iter
+        max_refits = self.settings.max_refits if self.max_iter is None else self.max_iter
         recorder = Recorder(smooth, visited, check=finals.check_baseline)
         if is_smooth(smooth.problem):
             # By default the budget is that of each descent.
@@ -72,16 +68,18 @@ class ImplicitSolver(SmoothSolver):
             descents = Descents(
                 recorder,
                 max_refits=max_refits,
-                n_finalists=self.n_starts or FINALISTS,
+                n_finalists=self.n_starts or self.settings.n_finalists,
                 loose=finals.is_loose,
+                settings=self.settings,
             )
             anchor = descents.run(finals.baseline_model, starts)
             visited.converged, visited.exhausted = anchor.converged, descents.exhausted
             others = descents.finalists[1:] if starts is None else starts[1:]
         else:
             search = RateSearch(
-                recorder, max_refits=max_refits, n_starts=self.n_starts, inner_tol=self.inner_tol
-            )
+                recorder, max_refits=max_refits, n_starts=self.n_starts,
+                inner_tol=self.inner_tol, settings=self.settings,
+            )  # fmt: skip
             search.run(finals.baseline_model, None if starts is None else starts[0])
             visited.converged, others = search.converged, []
         return [] if recorder.stopped else [visited.best.cell_weights, *others]  # type: ignore[union-attr]

@@ -9,15 +9,11 @@ from skbadr.problem import SmoothProblem, UpperObjective
 from skbadr.result import Archive
 from skbadr.solvers.alternating import AlternatingSolver, visit
 from skbadr.solvers.fidelities.column_spaces import ColumnSpaces, suits_column_spaces
+from skbadr.solvers.settings import DEFAULTS
 from skbadr.solvers.starts.points import tilts
 from skbadr.solvers.steps.final_fits import agree
 from skbadr.solvers.steps.linearised import LinearisedSearch
-from skbadr.solvers.steps.rate_search import FEW_STEPS, HARDER
 from skbadr.solvers.steps.recorder import Recorder
-from skbadr.solvers.steps.simplex_model import FIRST_RADIUS
-
-# Steps of the search under one bound.
-PATH_STEPS = 2
 
 
 class LinearisedPath:
@@ -30,18 +26,20 @@ class LinearisedPath:
     ----------
     problem : BilevelProblem
     max_refits : int or None
-        Budget of the whole walk; None: `FEW_STEPS` for each bound.
+        Budget of the whole walk; None: `SmoothSettings.few_steps` for each bound.
     inner_tol : float
         Of the refits; see `ImplicitSolver`.
+    settings : SmoothSettings, default=DEFAULTS
     """
 
-    def __init__(self, problem, *, max_refits=None, inner_tol=3e-4):
+    def __init__(self, problem, *, max_refits=None, inner_tol=3e-4, settings=DEFAULTS):
+        self.settings = settings
         self.problem, self.max_refits, self.baseline = problem, max_refits, None
-        self._steps = FEW_STEPS
+        self._steps = self.settings.few_steps
         self.archive = Archive(problem.objective)
         self.smooth = SmoothProblem(problem, single=True)
         if suits_column_spaces(self.smooth):
-            spaces = ColumnSpaces(self.smooth, tol=inner_tol)
+            spaces = ColumnSpaces(self.smooth, tol=inner_tol, settings=settings)
             for weights in tilts(problem.cells, (1.0,)):
                 spaces.grow(problem.project(weights))
             self.smooth = spaces.smooth
@@ -51,6 +49,7 @@ class LinearisedPath:
             tol=problem.tol,
             inner_tol=inner_tol,
             keep=True,
+            settings=settings,
         )
 
     def begin(self):
@@ -69,7 +68,7 @@ class LinearisedPath:
             starts = [smooth.state_of(self.baseline.model)]
         states = smooth.solve(problem.shares, starts, tol=self.search.inner_tol)
         solution = self.search.record(problem.shares, states, "baseline", begin)
-        if not agree(self.baseline, solution):
+        if not agree(self.baseline, solution, self.settings):
             raise NotSmooth("the estimator does not return the solution of its training problem")
         self._states = states
         for weights in tilts(problem.cells, (1.0,)):
@@ -82,13 +81,13 @@ class LinearisedPath:
 
     def walk(self, bounds):
         """Search under each bound, in this order."""
-        self._steps = PATH_STEPS
+        self._steps = self.settings.path_steps
         for bound in bounds:
             if self._spent:
                 break
             objective = UpperObjective(self.problem.objective.metric, bound=bound)
             scale = self.search.score_scale
-            for harder in (1.0, HARDER, HARDER):
+            for harder in (1.0, self.settings.harder, self.settings.harder):
                 self.search.score_scale *= harder
                 met = objective.is_met(self._walk_to(objective))
                 if met or self._spent:
@@ -103,10 +102,10 @@ class LinearisedPath:
         for weights in tilts(self.problem.cells, (0.5, 1.5)):
             if self._spent:
                 return
-            search.max_refits = self._budget(FEW_STEPS)
+            search.max_refits = self._budget(self.settings.few_steps)
             begun = search.refit(self.problem.project(weights), self._states, "tilt")
-            found = search.run(*begun, radius=FIRST_RADIUS, max_steps=FEW_STEPS)[1]
-            if objective.is_met(found):
+            short = {"radius": self.settings.first_radius, "max_steps": self.settings.few_steps}
+            if objective.is_met(search.run(*begun, **short)[1]):
                 return
 
     def _budget(self, refits):
@@ -116,11 +115,11 @@ class LinearisedPath:
 
     def _walk_to(self, objective):
         search = self.search
-        search.objective, search.max_refits = objective, self._budget(FEW_STEPS)
+        search.objective, search.max_refits = objective, self._budget(self.settings.few_steps)
         best = min(self.archive.evaluations, key=objective.key)
         self._states = search.states_of(best, self._states)
         self._states, best = search.run(
-            self._states, best, radius=FIRST_RADIUS, max_steps=self._steps
+            self._states, best, radius=self.settings.first_radius, max_steps=self._steps
         )
         return best
 

@@ -9,8 +9,8 @@ import numpy as np
 from skbadr._simplex import project_simplex
 from skbadr._typing import Int
 from skbadr.problem.sampling import Minibatches
-from skbadr.solvers.gd import MOST, GDSolver
-from skbadr.solvers.steps.simplex_model import FIRST_RADIUS, SimplexModel
+from skbadr.solvers.gd import GDSolver
+from skbadr.solvers.steps.simplex_model import SimplexModel
 from skbadr.solvers.steps.single_loop import (
     Preconditioner,
     make_followers,
@@ -19,13 +19,6 @@ from skbadr.solvers.steps.single_loop import (
 
 if TYPE_CHECKING:
     from skbadr.solvers.gd import Run
-
-# Rows of a minibatch, and for each cell.
-BATCH, PER_CELL = 8_192, 128
-# Iterations.
-ITERATIONS = 40
-# Half life of the decrease of steps, in iterations, and its exponent.
-DELAY, DECREASE = 10.0, 0.6
 
 
 class SGDSolver(GDSolver):
@@ -55,16 +48,16 @@ class SGDSolver(GDSolver):
 
     def _descend(self, run: Run) -> None:
         """Move on minibatches; keep the average if it is better than the starting point."""
-        smooth = run.smooth
-        size = self.batch_size or max(BATCH, PER_CELL * smooth.problem.n_cells)
+        smooth, settings = run.smooth, self.settings
+        size = self.batch_size or max(settings.batch, settings.per_cell * smooth.problem.n_cells)
         batches = Minibatches(smooth, min(size, smooth.n_seen), smooth.problem.seed)
-        loop = StochasticLoop(run.loop, batches)
-        n_iter = min(ITERATIONS, run.left)
+        loop = StochasticLoop(run.loop, batches, settings)
+        n_iter = min(settings.n_batches, run.left)
         for _ in range(n_iter):
             loop.iterate()
         run.left -= n_iter
-        first = run.loop_from(run.loop.weights, run.loop.pairs, MOST).run(0)
-        moved = run.loop_from(loop.average(), loop.pairs, MOST).run(0)
+        first = run.loop_from(run.loop.weights, run.loop.pairs, settings.most).run(0)
+        moved = run.loop_from(loop.average(), loop.pairs, settings.most).run(0)
         run.loop = moved if moved.value < first.value else first
         if not run.samples:
             run.loop.run()
@@ -79,18 +72,20 @@ class StochasticLoop:
     loop : SingleLoop
         Where to start; not changed.
     batches : Minibatches
+    settings : SmoothSettings
     """
 
-    def __init__(self, loop, batches):
-        self.upper, self.batches = loop.upper, batches
+    def __init__(self, loop, batches, settings):
+        self.upper, self.batches, self.settings = loop.upper, batches, settings
         self.weights, self.pairs = loop.weights, loop.pairs
-        self.preconditioners = [Preconditioner(level) for level in loop.smooth.levels]
-        self.model = SimplexModel(len(loop.weights), loop.smooth.min_weight)
+        self.preconditioners = [Preconditioner(level, settings) for level in loop.smooth.levels]
+        self.model = SimplexModel(len(loop.weights), loop.smooth.min_weight, settings)
         self.visited = []
 
     def iterate(self):
         """Take a step of parameters, adjoint and weights on a minibatch."""
-        rate = (1.0 + len(self.visited) / DELAY) ** -DECREASE
+        settings = self.settings
+        rate = (1.0 + len(self.visited) / settings.delay) ** -settings.decrease
         part = self.batches.draw()
         followers = make_followers(part, self.preconditioners, self.pairs)
         for follower in followers:
@@ -102,8 +97,8 @@ class StochasticLoop:
         gradient = sum(follower.hypergradient() for follower in followers)
         if np.isfinite(gradient).all() and gradient.any():
             if self.model.curvature is None:
-                self.model.start(self.weights, gradient, FIRST_RADIUS)
-            radius = rate * FIRST_RADIUS
+                self.model.start(self.weights, gradient, settings.first_radius)
+            radius = rate * settings.first_radius
             self.weights, _ = self.model.step(self.weights, rate * gradient, radius)
         self.pairs = [follower.pair for follower in followers]
         self.visited.append(self.weights)

@@ -16,7 +16,7 @@ from skbadr.result import Archive
 from skbadr.solvers.alternating import AlternatingSolver
 from skbadr.solvers.base import UpperSolver
 from skbadr.solvers.fidelities.column_spaces import ColumnSpaces, suits_column_spaces
-from skbadr.solvers.fidelities.samples import SAMPLE_INNER_TOL, inner_tol
+from skbadr.solvers.settings import DEFAULTS, SmoothSettings
 from skbadr.solvers.steps.final_fits import FinalFits
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ class SmoothSolver(UpperSolver):
     Where the estimator's own solver does not return the solutions (it stops early, say), or its
     fits keep less than half of what they promise, alternating refits take over.
     """
+
+    settings: SmoothSettings = DEFAULTS
 
     def budget(self, problem: BilevelProblem) -> None:
         """Return None: the last fits come on top of the solutions that are visited."""
@@ -68,7 +70,7 @@ class SmoothSolver(UpperSolver):
 
     def solve(self, problem: BilevelProblem) -> Archive:  # noqa: D102
         archive, visited = Archive(problem.objective), Archive(problem.objective)
-        finals = FinalFits(problem, archive)
+        finals = FinalFits(problem, archive, self.settings)
         trusted = True
         try:
             with smooth_border():
@@ -120,8 +122,10 @@ class SmoothSolver(UpperSolver):
 
     def _visit_spaces(self, smooth, finals, visited):
         """Search in ever more combinations of the columns, until no more are needed."""
-        tol = inner_tol(smooth.rough) if is_smooth(smooth.problem) else SAMPLE_INNER_TOL
-        spaces = ColumnSpaces(smooth, tol=tol)
+        tol = self.settings.sample_inner_tol
+        if is_smooth(smooth.problem):
+            tol = self.settings.tol_on_all_rows(smooth.rough)
+        spaces = ColumnSpaces(smooth, tol=tol, settings=self.settings)
         found = self.visit(spaces.smooth, finals, visited)
         while found and spaces.grow(visited.best.cell_weights):
             # An interruption keeps what the searches before have found.

@@ -125,7 +125,7 @@ class SmoothProblem:
         shares = level.cells.shares
         return level.state_at(shares, coef)
 
-    def solve(self, cell_weights, starts=None, *, tol, max_iter=50):
+    def solve(self, cell_weights, starts=None, *, tol=1e-10, max_iter=50):
         """Return the states of all folds at some weights."""
         starts = [None] * len(self.levels) if starts is None else starts
         return [

@@ -10,10 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from skbadr.problem import SmoothProblem
-
-# Root mean square by which scores of any cell may move as a basis grows, in units of the family's
-# scale of scores, and the growths of each basis that are enough if they move more.
-SPANNED, MOST_GROWTHS = 0.01, 40
+    from skbadr.solvers.settings import SmoothSettings
 
 
 class ColumnSpaces:
@@ -25,6 +22,7 @@ class ColumnSpaces:
         On all columns.
     tol : float
         Of the lower level's solutions.
+    settings : SmoothSettings
 
     Attributes
     ----------
@@ -32,9 +30,9 @@ class ColumnSpaces:
         On the combinations of columns.
     """
 
-    def __init__(self, whole: SmoothProblem, *, tol: float) -> None:
-        self.whole, self.tol = whole, tol
-        self._left = [MOST_GROWTHS] * len(whole.levels)
+    def __init__(self, whole: SmoothProblem, *, tol: float, settings: SmoothSettings) -> None:
+        self.whole, self.tol, self._spanned = whole, tol, settings.spanned
+        self._left = [settings.most_growths] * len(whole.levels)
         self._spaces = [ColumnSpace(level) for level in whole.levels]
         self.grow(whole.problem.shares)
 
@@ -53,7 +51,7 @@ class ColumnSpaces:
             new = space.level.solve(weights, start, tol=self.tol)
             moved = space.level.score_size(new.scores - state.scores)
             state = new
-            if moved <= SPANNED * space.level.score_scale:
+            if moved <= self._spanned * space.level.score_scale:
                 break
             grown = True
         return grown

@@ -7,22 +7,6 @@ import numpy as np
 from skbadr.problem.sampling import Minibatches
 from skbadr.problem.smooth.folds import MANY_ROWS
 
-# Tolerances of solutions: usual, if the estimator's own solver is loose, and on a sample.
-INNER_TOL, LOOSE_INNER_TOL, SAMPLE_INNER_TOL = 1e-8, 5e-3, 1e-4
-# Share of what was gained that a step on a sample must promise, and a correction by all rows.
-SAMPLE_TOL = 3e-3
-# A larger sample has this share of the rows, up to the largest number of rows.
-SAMPLE_SHARE, LARGEST_SAMPLE = 0.125, 40_000
-# Relative error of a Hessian on a sample, in units of the root of parameters over rows.
-ERROR = 3.0
-# Error from which a Hessian on all rows costs less than the steps that it saves.
-LARGE = 0.3
-
-
-def inner_tol(is_loose):
-    """Return the tolerance of solutions on all rows."""
-    return LOOSE_INNER_TOL if is_loose else INNER_TOL
-
 
 class Sample:
     """A smooth problem on a stratified sample of the rows, and its baseline solution.
@@ -38,6 +22,7 @@ class Sample:
         Size of the sample.
     tol : float
         Tolerance of the baseline solution.
+    settings : SmoothSettings
     starts : list of LinearState or None, default=None
         States on other rows, near the baseline solution.
 
@@ -49,8 +34,8 @@ class Sample:
         Its baseline solution.
     """
 
-    def __init__(self, whole, rows, *, tol, starts=None):
-        self.whole = whole
+    def __init__(self, whole, rows, *, tol, settings, starts=None):
+        self.whole, self.settings = whole, settings
         self.smooth = Minibatches(whole, rows, whole.problem.seed).draw()
         starts = None if starts is None else self.moved(starts)
         self.baseline = self.smooth.solve(whole.problem.shares, starts, tol=tol)
@@ -77,7 +62,7 @@ class Sample:
             if not level.family.admissible(coef):
                 coef = state.coef
             start, error = level.state_at(state.cell_weights, coef), self.error(state)
-            if error < LARGE:
+            if error < self.settings.large_error:
                 start.factor, start.left = state.factor, error
             starts.append(start)
         return starts
@@ -88,7 +73,7 @@ class Sample:
             return np.inf
         weight = state.weight.astype(float)
         effective = weight.sum() ** 2 / np.square(weight).sum()
-        return ERROR * float(np.sqrt(state.coef.size / effective))
+        return self.settings.hessian_error * float(np.sqrt(state.coef.size / effective))
 
     def hypergradient(self, states, slope, own):
         """Return d Phi / d lam at solutions on all rows, of shape (K,).
@@ -108,7 +93,7 @@ class Sample:
             strict=True,
         )  # fmt: skip
         for level, smaller, state, mine, wanted in levels:
-            if not self.error(mine) < LARGE:
+            if not self.error(mine) < self.settings.large_error:
                 gradient = gradient + level.hypergradient(state, wanted, tol=1e-4)
                 continue
             adjoint = smaller.hessian_solve(mine, wanted)
@@ -119,7 +104,7 @@ class Sample:
         return gradient
 
 
-def make_samples(smooth, model):
+def make_samples(smooth, model, settings):
     """Return samples of increasing size, the largest last; none if rows are few.
 
     Parameters
@@ -128,6 +113,7 @@ def make_samples(smooth, model):
         On all rows.
     model : fitted estimator or None
         The baseline one, if it is known.
+    settings : SmoothSettings
 
     Returns
     -------
@@ -137,12 +123,13 @@ def make_samples(smooth, model):
     if n_seen < MANY_ROWS:
         return []
     sizes = [MANY_ROWS // 2]  # on which starting points race
-    larger = min(int(SAMPLE_SHARE * n_seen), LARGEST_SAMPLE)
+    larger = min(int(settings.sample_share * n_seen), settings.largest_sample)
     if larger >= MANY_ROWS:
         sizes.append(larger)
     starts, samples = baseline_starts(smooth, model), []
     for size in sizes:
-        samples.append(Sample(smooth, size, tol=SAMPLE_INNER_TOL, starts=starts))
+        tol = settings.sample_inner_tol
+        samples.append(Sample(smooth, size, tol=tol, settings=settings, starts=starts))
         starts = samples[-1].baseline
     return samples
 

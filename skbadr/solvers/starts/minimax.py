@@ -7,15 +7,12 @@ from skbadr._simplex import project_simplex
 from skbadr.metrics import GroupLossMetric
 from skbadr.metrics.inputs.responses import pick
 from skbadr.metrics.losses.ambiguity import divergence
-from skbadr.solvers.fidelities.samples import SAMPLE_INNER_TOL
 
-# Steps that the search for these weights may take, and the share of a loss that ends it.
-MOST_STEPS, SHARE = 12, 1e-7
-# Factor by which a step without a gain is shortened.
-SHRINK = 0.3
+# Share of a loss that a step must promise.
+SHARE = 1e-7
 
 
-def minimax_weights(smooth, weights, states):
+def minimax_weights(smooth, weights, states, settings):
     r"""Return the weights whose model has the smallest largest loss of a group.
 
     The value of the lower level, :math:`\min_\theta \sum_k \lambda_k F_k(\theta) + \Omega(\theta)`,
@@ -31,6 +28,7 @@ def minimax_weights(smooth, weights, states):
         Where to start.
     states : list of LinearState
         Near them.
+    settings : SmoothSettings
 
     Returns
     -------
@@ -42,10 +40,10 @@ def minimax_weights(smooth, weights, states):
     Diana et al. (2021), "Minimax group fairness: algorithms and experiments", AIES; Sagawa et al.
     (2020), "Distributionally robust neural networks for group shifts", ICLR.
     """
-    return _walk(smooth, weights, states, _dual_step, _dual_cost)
+    return _walk(smooth, weights, states, settings, _dual_step, _dual_cost)
 
 
-def lower_largest_loss(smooth, weights, states):
+def lower_largest_loss(smooth, weights, states, settings):
     """Return weights, and states, near others whose largest loss of a group is smaller still.
 
     Minimax models are not the best for weights if the penalty is strong: its part in the value of
@@ -53,35 +51,37 @@ def lower_largest_loss(smooth, weights, states):
 
     Parameters
     ----------
-    smooth, weights, states
+    smooth, weights, states, settings
         As in `minimax_weights`.
     """
-    return _walk(
-        smooth, weights, states, _primal_step, lambda smooth, state: _losses(smooth, state).max()
-    )
+    return _walk(smooth, weights, states, settings, _primal_step, _largest_loss)
 
 
-def _walk(smooth, weights, states, propose, cost):
+def _walk(smooth, weights, states, settings, propose, cost):
     """Take proposed steps as long as they lower a cost."""
-    states = smooth.solve(weights, states, tol=SAMPLE_INNER_TOL)
+    states = smooth.solve(weights, states, tol=settings.sample_inner_tol)
     here, size = cost(smooth, states[0]), 1.0
-    for _ in range(MOST_STEPS):
-        step, gain = propose(smooth, weights, states[0], size)
+    for _ in range(settings.max_refits):
+        step, gain = propose(smooth, weights, states[0], size, settings)
         if gain <= SHARE * abs(here):
             break
         trial = project_simplex(weights + step, minimum=smooth.min_weight)
-        moved = smooth.solve(trial, states, tol=SAMPLE_INNER_TOL)
+        moved = smooth.solve(trial, states, tol=settings.sample_inner_tol)
         there = cost(smooth, moved[0])
         if there < here:
             weights, states, here, size = trial, moved, there, 1.0
         else:
-            size *= SHRINK
+            size *= 0.5
     return weights, states
 
 
 def _losses(smooth, state):
     (level,) = smooth.levels
     return level.cells.means(level.losses(state.scores))
+
+
+def _largest_loss(smooth, state):
+    return _losses(smooth, state).max()
 
 
 def _slopes(smooth, weights, state):
@@ -97,7 +97,7 @@ def _dual_cost(smooth, state):
     return -value / (level.scale * level.cells.totals.sum())
 
 
-def _dual_step(smooth, weights, state, size):
+def _dual_step(smooth, weights, state, size, settings):
     """Return a part of the way to the largest value of the quadratic model, and what it gains."""
     metric, shares = smooth.evaluator.metric, smooth.problem.shares
     losses, curvature = _losses(smooth, state), _slopes(smooth, weights, state)
@@ -118,11 +118,11 @@ def _dual_step(smooth, weights, state, size):
     return size * found.x, -found.fun
 
 
-def _primal_step(smooth, weights, state, size):
+def _primal_step(smooth, weights, state, size, settings):
     """Return the step that lowers the largest linearly moved loss most, and what it gains."""
     losses, slopes = _losses(smooth, state), _slopes(smooth, weights, state)
     n_cells = len(weights)
-    reach = size * np.maximum(weights, 0.01)
+    reach = size * np.maximum(weights, settings.small_weight)
     low, high = _box(smooth, weights).T
     found = linprog(
         np.append(np.zeros(n_cells), 1.0),

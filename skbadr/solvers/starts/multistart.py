@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-# Largest difference of weights at which two searches are in one valley.
-NEAR = 0.02
-# Searches that are run to their end, and steps of each search before half of them are dropped.
-FINALISTS, LAP = 2, 3
 
-
-def multistart(searches, n_finalists, lap):
+def multistart(searches, n_finalists, settings):
     """Run local searches by successive halving; return them, the best first.
 
     Parameters
@@ -20,8 +15,7 @@ def multistart(searches, n_finalists, lap):
         ``value``, ``weights`` and ``done``.
     n_finalists : int
         How many searches are run to their end.
-    lap : int
-        Steps of each search before half of them are dropped.
+    settings : SmoothSettings
 
     Returns
     -------
@@ -34,13 +28,13 @@ def multistart(searches, n_finalists, lap):
     """
     while len(searches) > n_finalists and not all(search.done for search in searches):
         for search in searches:
-            search.run(lap)
-        searches = apart(sorted(searches, key=value_of))
+            search.run(settings.lap)
+        searches = apart(sorted(searches, key=value_of), settings.near)
         searches = searches[: max(n_finalists, len(searches) // 2)]
     searches = searches[:n_finalists]
     for search in searches:
         search.run()
-    return apart(sorted(searches, key=value_of))
+    return apart(sorted(searches, key=value_of), settings.near)
 
 
 def value_of(search):
@@ -48,10 +42,10 @@ def value_of(search):
     return search.value if np.isfinite(search.value) else np.inf
 
 
-def apart(searches):
-    """Return the searches, best first, that are not near a better one."""
+def apart(searches, near):
+    """Return the searches, best first, that are not in the valley of a better one."""
     chosen = []
     for search in searches:
-        if all(np.abs(search.weights - other.weights).max() > NEAR for other in chosen):
+        if all(np.abs(search.weights - other.weights).max() > near for other in chosen):
             chosen.append(search)
     return chosen

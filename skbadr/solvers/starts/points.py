@@ -4,11 +4,6 @@ import itertools
 
 import numpy as np
 
-# Cells up to which the middles of its edges are starting points, too.
-FEW_CELLS = 5
-# Number of vertices of the simplex to start from, and how far inside it.
-MOST_VERTICES, INSIDE = 8, 0.02
-
 
 def tilts(cells, factors, *, smallest=0.3):
     """Move each group's shares of targets toward the overall shares, and beyond.
@@ -78,12 +73,13 @@ def group_moves(cells, strength, member=None):
     return weights
 
 
-def named_points(problem, *, edges=True):
+def named_points(problem, settings, *, edges=True):
     """Return the baseline, the initial and equal weights, and weights near the simplex's vertices.
 
     Parameters
     ----------
     problem : BilevelProblem
+    settings : SmoothSettings
     edges : bool, default=True
         Whether to add the middles of the edges if cells are few.
 
@@ -92,11 +88,14 @@ def named_points(problem, *, edges=True):
     weights : list of ndarray of shape (K,)
         Admissible and distinct; the baseline ones come first.
     """
-    n_cells, shares = problem.n_cells, problem.shares
-    vertices = np.eye(n_cells)[np.argsort(-shares, kind="stable")[:MOST_VERTICES]]
+    n_cells, shares, inside = problem.n_cells, problem.shares, settings.inside
+    # A model of next to no rows is no starting point.
+    large = np.flatnonzero(shares >= min(inside, shares.max()))
+    order = large[np.argsort(-shares[large], kind="stable")]
+    vertices = np.eye(n_cells)[order[: settings.most_vertices]]
     points = [shares, problem.initial, np.full(n_cells, 1.0 / n_cells)]
-    points += list((1.0 - INSIDE) * vertices + INSIDE * shares)
-    if edges and n_cells <= FEW_CELLS:
+    points += list((1.0 - inside) * vertices + inside * shares)
+    if edges and n_cells <= settings.few_cells:
         points += [0.5 * (one + other) for one, other in itertools.combinations(vertices, 2)]
     return distinct([problem.project(point) for point in points])
 

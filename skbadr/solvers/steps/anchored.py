@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from skbadr.solvers.fidelities.samples import SAMPLE_INNER_TOL, SAMPLE_TOL
 from skbadr.solvers.steps.point import Point
 
-# Tolerance of solutions for each share of the baseline model's value that is gained.
-RESOLVED = 0.02
-# Largest number of anchors.
-MOST_ANCHORS = 5
 
-
-def resolved_tol(tol, reference, value):
+def resolved_tol(tol, reference, value, settings):
     """Return the tolerance of solutions: the less is gained, the more of it would errors hide."""
     gained = (reference - value) / max(abs(reference), np.finfo(float).tiny)
     if not np.isfinite(gained):
         return tol
-    return float(np.clip(RESOLVED * gained, min(SAMPLE_INNER_TOL, tol), tol))
+    return float(np.clip(settings.resolved * gained, min(settings.sample_inner_tol, tol), tol))
 
 
 def follow_all_rows(sample, upper, descend, weights, own, states, *, reference, tol, record):
@@ -60,14 +54,14 @@ def follow_all_rows(sample, upper, descend, weights, own, states, *, reference, 
     "Communication-efficient distributed optimization using an approximate Newton-type method",
     ICML, equation 9: minimising a part of the data that is corrected so.
     """
-    smooth, best, promised = sample.whole, None, np.inf
+    smooth, settings, best, promised = sample.whole, sample.settings, None, np.inf
     here, own_slope = upper(sample.smooth, sample.smooth.scores(own))
-    for _ in range(MOST_ANCHORS):
+    for _ in range(settings.most_anchors):
         value, slope = upper(smooth, smooth.scores(states))
         if best is not None and not value < best.value:
             return best
         before, best = best, Point(weights, states, value)
-        enough = SAMPLE_TOL * (reference - value)
+        enough = settings.sample_tol * (reference - value)
         if before is not None and abs(before.value - value - promised) <= enough:
             # The next descent can mend what this one was wrong about, and no more.
             best.converged = True

@@ -163,14 +163,13 @@ def near_moves(smooth, states, radius, directions=None):
     moved = moved if directions is None else moved @ directions
     sensitivities = level.forward(moved[:, 0])
     scores = smooth.scores(states)
-    rows = np.flatnonzero(np.abs(scores[:, 0]) <= radius * _sizes(sensitivities))
+    rows = np.flatnonzero(np.abs(scores[:, 0]) <= radius * np.abs(sensitivities).sum(axis=1))
     own = sensitivities.take(rows, axis=0)[:, None]
     return CandidateMoves(smooth, scores[rows], own, (rows, _confusion(smooth, scores))), [moved]
 
 
 def _confusion(smooth, scores):
     return smooth.data.confusion((scores[:, 0] > 0).astype(np.intp))
-
 
 
 def _sums_by_pair(values, pair, weight, n_pairs):

@@ -6,23 +6,14 @@ import time
 
 import numpy as np
 
-from skbadr.solvers.fidelities.samples import (
-    SAMPLE_INNER_TOL,
-    SAMPLE_TOL,
-    inner_tol,
-    make_samples,
-    solve_baseline,
-)
+from skbadr.solvers.fidelities.samples import make_samples, solve_baseline
 from skbadr.solvers.starts.minimax import is_dual, lower_largest_loss, minimax_weights
-from skbadr.solvers.starts.multistart import LAP, apart, multistart, value_of
+from skbadr.solvers.starts.multistart import apart, multistart, value_of
 from skbadr.solvers.starts.points import named_points
 from skbadr.solvers.steps.anchored import follow_all_rows, resolved_tol
 from skbadr.solvers.steps.gauss_newton import GaussNewton
 from skbadr.solvers.steps.point import Point
 from skbadr.solvers.steps.upper_value import UpperValue
-
-# Rounds of smooth metrics in place of one with kinks; the last is off by 1e-5 of the baseline's.
-MOST_ROUNDS = 8
 
 
 class Descents:
@@ -40,6 +31,7 @@ class Descents:
         Descents that are run to their end.
     loose : bool
         Whether the estimator's own solver is, so that exact solutions would be wasted.
+    settings : SmoothSettings
 
     Attributes
     ----------
@@ -47,10 +39,10 @@ class Descents:
         Where the descents that were run to their end on the fewest rows led to.
     """
 
-    def __init__(self, recorder, *, max_refits, n_finalists, loose):
+    def __init__(self, recorder, *, max_refits, n_finalists, loose, settings):
         self.smooth, self.recorder = recorder.smooth, recorder
         self.max_refits, self.n_finalists, self.loose = max_refits, n_finalists, loose
-        self.inner_tol = inner_tol(loose)
+        self.settings, self.inner_tol = settings, settings.tol_on_all_rows(loose)
         self.exhausted, self.finalists = False, []
 
     def run(self, model, starts=None):
@@ -64,13 +56,14 @@ class Descents:
             The best solution on all rows.
         """
         smooth, shares, begin = self.smooth, self.smooth.problem.shares, time.perf_counter()
-        samples = make_samples(smooth, model) if starts is None else []
+        samples = make_samples(smooth, model, self.settings) if starts is None else []
         baseline = solve_baseline(smooth, samples, model, tol=self.inner_tol)
         first = self.recorder.add(shares, baseline, "baseline", begin=begin)
         scores, size = smooth.scores(baseline), abs(first.metric)
-        uppers = [UpperValue(smooth, scores, 0, size)]
+        uppers = [UpperValue(smooth, scores, 0, size, self.settings)]
         if uppers[0].metric is not smooth.evaluator.metric:
-            uppers += [UpperValue(smooth, scores, round_, size) for round_ in range(1, MOST_ROUNDS)]
+            rounds = range(1, self.settings.most_rounds)
+            uppers += [UpperValue(smooth, scores, k, size, self.settings) for k in rounds]
         if starts is None and is_dual(smooth, baseline):
             return self._minimax(samples, baseline, uppers[-1])
         if starts is not None:
@@ -89,13 +82,15 @@ class Descents:
         """Return the best solution around the minimax model."""
         smooth, weights, states = self.smooth, self.smooth.problem.shares, baseline
         if samples:
-            weights, states = minimax_weights(samples[-1].smooth, weights, samples[-1].baseline)
+            weights, states = minimax_weights(
+                samples[-1].smooth, weights, samples[-1].baseline, self.settings
+            )
             states = samples[-1].lifted(states, baseline, samples[-1].baseline)
-        weights, states = minimax_weights(smooth, weights, states)
+        weights, states = minimax_weights(smooth, weights, states, self.settings)
         reference, _ = upper(smooth, smooth.scores(baseline))
         if upper.is_exact:
             return self._end(self._from([Point(weights, states, np.inf)], upper, reference))
-        weights, states = lower_largest_loss(smooth, weights, states)
+        weights, states = lower_largest_loss(smooth, weights, states, self.settings)
         self._record(weights, states, "minimax")
         return Point(weights, states, self.recorder.archive.evaluations[-1].metric, True)
 
@@ -106,15 +101,16 @@ class Descents:
 
     def _new(self, smooth, upper, slant=None):
         """Return a descent without a start."""
-        whole = smooth is self.smooth
+        whole, settings = smooth is self.smooth, self.settings
         return GaussNewton(
             smooth,
             self._record if whole else None,
-            tol=smooth.problem.tol if whole else max(smooth.problem.tol, SAMPLE_TOL),
+            tol=smooth.problem.tol if whole else max(smooth.problem.tol, settings.sample_tol),
             max_refits=self.max_refits,
-            inner_tol=self.inner_tol if whole else SAMPLE_INNER_TOL,
+            inner_tol=self.inner_tol if whole else settings.sample_inner_tol,
             metric=upper.metric,
             slant=slant,
+            settings=settings,
         )
 
     def _race(self, smooth, baseline, uppers):
@@ -123,9 +119,9 @@ class Descents:
         references = [upper(smooth, scores)[0] for upper in uppers]
         descents = [
             self._new(smooth, uppers[0]).begin(weights, baseline, references[0])
-            for weights in named_points(smooth.problem, edges=not self.loose)
+            for weights in named_points(smooth.problem, self.settings, edges=not self.loose)
         ]
-        finalists = multistart(descents, self.n_finalists, LAP)
+        finalists = multistart(descents, self.n_finalists, self.settings)
         for upper, reference in zip(uppers[1:], references[1:], strict=True):
             finalists = [
                 self._new(smooth, upper).go_on(last.point, reference).run() for last in finalists
@@ -150,7 +146,7 @@ class Descents:
         """Choose among the finalists by their solutions on all rows, and go on from the best."""
         smooth, shares = self.smooth, self.smooth.problem.shares
         reference, _ = upper(smooth, smooth.scores(baseline))
-        self.inner_tol = resolved_tol(self.inner_tol, reference, finalists[0].value)
+        self.inner_tol = resolved_tol(self.inner_tol, reference, finalists[0].value, self.settings)
         ends, own = [Point(shares, baseline, reference)], [sample.baseline]
         for finalist in finalists:
             begin = time.perf_counter()
@@ -179,7 +175,7 @@ class Descents:
             self._new(self.smooth, upper).begin(point.weights, point.states, reference)
             for point in points
         ]
-        return multistart(descents, 1, LAP)[0]
+        return multistart(descents, 1, self.settings)[0]
 
     def _follow(self, sample, upper, begun, own, reference):
         """Descend on the sample with the hypergradient of all rows."""

@@ -4,15 +4,6 @@ import numpy as np
 
 from skbadr.lower_level import NotSmooth
 
-# Share of a metric below which that tolerance decides, not the weights.
-NOISE = 3e-3
-# Share of a promised gain that fits have to keep, and of the metric from which on one counts.
-KEPT, WORTH = 0.5, 0.01
-# Points that are fitted one after the other, at most.
-MOST_FITS = 5
-# By how much the tolerance of the estimator's own solver may move a metric or a loss.
-ALIKE = 0.03
-
 
 class FinalFits:
     """Fit the estimator itself: at the best weights, and the baseline where judging needs it.
@@ -26,10 +17,11 @@ class FinalFits:
     problem : BilevelProblem
     archive : Archive
         Receives the fits.
+    settings : SmoothSettings
     """
 
-    def __init__(self, problem, archive):
-        self.problem, self.archive = problem, archive
+    def __init__(self, problem, archive, settings):
+        self.problem, self.archive, self.settings = problem, archive, settings
         self.baseline = None
         self._recorded = False
         # What searches among weights ever farther inside find, where the best ones are at an edge.
@@ -60,7 +52,7 @@ class FinalFits:
 
     def check_baseline(self, evaluation):
         """Raise where the baseline solution is known not to be the estimator's."""
-        if self.baseline is not None and not agree(self.baseline, evaluation):
+        if self.baseline is not None and not agree(self.baseline, evaluation, self.settings):
             raise NotSmooth("the estimator does not return the solution of its training problem")
 
     def choose(self, visited):
@@ -84,9 +76,9 @@ class FinalFits:
         if objective.bound is not None:
             return best is not baseline or objective.is_met(baseline)
         promised = objective.gain(baseline, min(visited, key=objective.key))
-        if promised <= WORTH * abs(baseline.metric):
+        if promised <= self.settings.worth * abs(baseline.metric):
             return True
-        return objective.gain(baseline, best) >= KEPT * promised
+        return objective.gain(baseline, best) >= self.settings.kept * promised
 
     def _try(self, visited):
         """Fit at the best of the visited weights until a fit does what the solution promises.
@@ -99,7 +91,7 @@ class FinalFits:
         """
         objective, tried = self.archive.objective, False
         candidates = _candidates(sorted(visited, key=objective.key), objective)
-        for candidate in candidates[:MOST_FITS]:
+        for candidate in candidates[: self.settings.most_fits]:
             baseline = visited[0] if self.baseline is None else self.baseline
             if np.allclose(candidate.cell_weights, self.problem.shares, rtol=1e-6, atol=0.0):
                 break  # better than the baseline fit by rounding alone
@@ -111,10 +103,11 @@ class FinalFits:
             if not self._worth_a_fit(baseline, candidate):
                 continue
             final, tried = self._fit(candidate), True
-            if self.baseline is None and _surely_better(objective, baseline, candidate, final):
+            judged = baseline, candidate, final, self.settings
+            if self.baseline is None and _surely_better(objective, *judged):
                 return True
             baseline = self.fit_baseline()
-            if not agree(baseline, visited[0]):
+            if not agree(baseline, visited[0], self.settings):
                 return False
             if not final.failed and _as_promised(objective, baseline, candidate, final):
                 return True
@@ -123,7 +116,7 @@ class FinalFits:
     def _is_noise(self, candidate, baseline):
         """Whether so little is promised that the tolerance of the estimator's solver decides."""
         gain = self.archive.objective.gain(baseline, candidate)
-        return gain < NOISE * abs(baseline.metric) if self.is_loose else False
+        return gain < self.settings.noise * abs(baseline.metric) if self.is_loose else False
 
     def _worth_a_fit(self, baseline, candidate):
         """Whether a candidate promises more than the best fit so far has given."""
@@ -153,11 +146,12 @@ class FinalFits:
         return final
 
 
-def agree(one, other):
+def agree(one, other, settings):
     """Whether two evaluations at the same weights are those of nearly the same model."""
-    metrics = abs(one.metric - other.metric) <= ALIKE * abs(one.metric) + 2e-3
+    alike = settings.alike
+    metrics = abs(one.metric - other.metric) <= alike * abs(one.metric) + 2e-3
     losses = np.abs(one.cell_losses - other.cell_losses)
-    return metrics and bool(np.all(losses <= ALIKE * np.abs(one.cell_losses) + 1e-6))
+    return metrics and bool(np.all(losses <= alike * np.abs(one.cell_losses) + 1e-6))
 
 
 def _as_promised(objective, baseline, candidate, final):
@@ -168,7 +162,7 @@ def _as_promised(objective, baseline, candidate, final):
     return objective.key(baseline)[0] - objective.key(final)[0] >= 0.9 * promised
 
 
-def _surely_better(objective, baseline, candidate, final):
+def _surely_better(objective, baseline, candidate, final, settings):
     """Whether a fit is better than the baseline estimator's, whatever the tolerance of that fit.
 
     That tolerance is taken to move the baseline model by at most five times what it moved the final
@@ -181,7 +175,7 @@ def _surely_better(objective, baseline, candidate, final):
         return objective.is_met(final) and objective.excess(baseline.metric) > doubt
     gain = objective.key(baseline)[0] - objective.key(final)[0]
     missed = abs(objective.key(final)[0] - objective.key(candidate)[0])
-    least = 0.02 if agree(candidate, final) else 0.1
+    least = 0.02 if agree(candidate, final, settings) else 0.1
     if not _as_promised(objective, baseline, candidate, final):
         return False  # other points may do better
     return gain > 5.0 * missed + least * abs(objective.key(baseline)[0])

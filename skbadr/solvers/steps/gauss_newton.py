@@ -8,8 +8,8 @@ from scipy.optimize import minimize
 
 from skbadr._simplex import project_simplex
 from skbadr.problem.smooth.folds import MANY_ROWS
+from skbadr.solvers.settings import DEFAULTS
 from skbadr.solvers.steps.point import Point
-from skbadr.solvers.steps.simplex_model import LARGEST_RADIUS, SMALL_WEIGHT
 
 # Cells up to which the moves of each score are kept.
 DENSE_CELLS = 24
@@ -42,6 +42,7 @@ class GaussNewton:
         Minimised in place of the problem's own.
     slant : ndarray of shape (K,) or None, default=None
         Gradient in the weights of a linear term that is added to the metric, 0 at the start.
+    settings : SmoothSettings, default=DEFAULTS
 
     References
     ----------
@@ -50,8 +51,11 @@ class GaussNewton:
     Control and Optimization 20.
     """
 
-    def __init__(self, smooth, record, *, tol, max_refits, inner_tol, metric=None, slant=None):
-        self.smooth, self.record, self.slant = smooth, record, slant
+    def __init__(
+        self, smooth, record, *, tol, max_refits, inner_tol, metric=None, slant=None,
+        settings=DEFAULTS,
+    ):  # fmt: skip
+        self.smooth, self.record, self.slant, self.settings = smooth, record, slant, settings
         self.metric = smooth.evaluator.metric if metric is None else metric
         self.minimum = smooth.min_weight
         self.tol, self.max_refits, self.inner_tol = tol, max_refits, inner_tol
@@ -142,7 +146,7 @@ class GaussNewton:
             trial = self._move(point, step)
             ratio = (point.value - trial.value) / predicted
             if ratio > 0.75 and longest > 0.9 * self.radius:
-                self.radius = min(2.0 * self.radius, LARGEST_RADIUS)
+                self.radius = min(2.0 * self.radius, self.settings.largest_radius)
             elif ratio < 0.25:
                 self.radius = 0.35 * longest
             if ratio > 1e-4:
@@ -157,12 +161,12 @@ class GaussNewton:
     def _derive(self, point):
         """Set the derivatives of a point, those of its parameters if they are not known."""
         if point.parameters is None:
-            unit = np.maximum(point.weights, SMALL_WEIGHT) / point.weights
+            unit = np.maximum(point.weights, self.settings.small_weight) / point.weights
             moves = self.smooth.parameter_moves(point.states, exact=point.exact)
             point.parameters = [moved * unit for moved in moves]
         point.gradient = self.smooth.gradient_along(point.parameters, point.slope)
         if self.slant is not None:
-            unit = np.maximum(point.weights, SMALL_WEIGHT)
+            unit = np.maximum(point.weights, self.settings.small_weight)
             point.gradient = point.gradient + unit * (self.slant - point.weights @ self.slant)
 
     def _exact_model(self, point):
@@ -187,7 +191,7 @@ class GaussNewton:
         it then shortens the way to a vertex, and otherwise taken from the largest weight, so
         that no step grows others to shrink what may not.
         """
-        unit = np.maximum(weights, SMALL_WEIGHT)
+        unit = np.maximum(weights, self.settings.small_weight)
         lower = np.maximum(np.minimum((self.minimum - weights) / unit, 0.0), -radius)
         upper = np.full(len(weights), radius)
         if (weights <= self.minimum * (1.0 + 1e-6)).any():
@@ -196,8 +200,8 @@ class GaussNewton:
         return lower, upper
 
     def _move(self, point, step):
-        unit = np.maximum(point.weights, SMALL_WEIGHT)
-        grown = (step > 0) & (point.weights >= SMALL_WEIGHT)
+        unit = np.maximum(point.weights, self.settings.small_weight)
+        grown = (step > 0) & (point.weights >= self.settings.small_weight)
         weights = np.where(
             grown, point.weights * np.exp(np.maximum(step, 0.0)), point.weights + unit * step
         )

@@ -8,21 +8,14 @@ import numpy as np
 from skbadr._rows import ROUNDING, weight_unit
 from skbadr._simplex import from_log_coordinates, log_coordinates
 from skbadr.problem.smooth.folds import MANY_ROWS
+from skbadr.solvers.settings import DEFAULTS
 from skbadr.solvers.steps.candidate_moves import CandidateMoves, counts_signs, near_moves
 from skbadr.solvers.steps.cross_entropy import CrossEntropy
 from skbadr.solvers.steps.directions import directions_of
-from skbadr.solvers.steps.simplex_model import LARGEST_RADIUS, SMALLEST_RADIUS
 
-# Factor of the log weights that are looked at if nothing is promised.
-CLOSER = 0.1
 # Trial moves of a step; metrics that look at each row for each move get fewer.
 MOVES = CrossEntropy(rounds=5, draws=64, elite=0.17, memory=0.1)
 SLOW_MOVES = CrossEntropy(rounds=4, draws=16, elite=0.17, memory=0.1)
-# Share of a bound that predictions keep inside it.
-MARGIN = 0.03
-# Rows by which a count must be better for another refit, and the share of what there is to gain
-# that is enough for one (variances of losses are small numbers).
-ROWS, ENOUGH_OF_GAIN = 2.0, 0.01
 
 
 class LinearisedSearch:
@@ -43,10 +36,11 @@ class LinearisedSearch:
         Tolerance of refits.
     keep : bool, default=False
         Whether the parameters of every refit are kept, for `states_of`.
+    settings : SmoothSettings, default=DEFAULTS
     """
 
-    def __init__(self, recorder, *, max_refits, tol, inner_tol=3e-4, keep=False):
-        smooth = recorder.smooth
+    def __init__(self, recorder, *, max_refits, tol, inner_tol=3e-4, keep=False, settings=DEFAULTS):
+        smooth, self.settings = recorder.smooth, settings
         self.recorder, self.archive = recorder, recorder.archive
         self.smooth, self.problem = smooth, smooth.problem
         self.objective = smooth.problem.objective
@@ -55,7 +49,7 @@ class LinearisedSearch:
         weight = smooth.data.sample_weight
         row = 1 / len(smooth.data.y) if weight is None else weight_unit(weight) / weight.sum()
         points, unit = smooth.evaluator.metric.points, smooth.evaluator.score_unit
-        self.tol = max(tol, ROWS * row) if counted else tol
+        self.tol = max(tol, row) if counted else tol
         if self.objective.bound is not None:
             self.tol *= unit  # a bound's merit is a score
         self._kept = {} if keep else None
@@ -75,7 +69,8 @@ class LinearisedSearch:
             self._kept[id(evaluation)] = [state.coef for state in states]
         ideal = self.objective.ideal
         if origin == "baseline" and ideal is not None and not self.objective.uses_score:
-            self.tol = min(self.tol, ENOUGH_OF_GAIN * abs(evaluation.metric - ideal))
+            enough = self.settings.enough_of_gain * abs(evaluation.metric - ideal)
+            self.tol = min(self.tol, enough)
         return evaluation
 
     def states_of(self, evaluation, states):
@@ -96,8 +91,8 @@ class LinearisedSearch:
             while not self.done:
                 move, predicted, current = self._best_move(trials, evaluation, radius, step)
                 if not current - predicted > self.tol:
-                    radius *= CLOSER
-                    if radius < SMALLEST_RADIUS:
+                    radius *= self.settings.closer
+                    if radius < self.settings.smallest_radius:
                         return states, evaluation
                     continue
                 weights, starts = self._start(states, parameters, move, known)
@@ -107,13 +102,13 @@ class LinearisedSearch:
                 actual = 0.0 if abs(actual) <= ROUNDING * abs(current) else actual
                 ratio = actual / (current - predicted)
                 if ratio > 0.6 and np.abs(move).max() > 0.5 * radius:
-                    radius = min(1.6 * radius, LARGEST_RADIUS)
+                    radius = min(1.6 * radius, self.settings.largest_radius)
                 elif ratio < 0.25:
                     radius *= 0.35
                 if actual > 0:
                     states, evaluation = new_states, new
                     break
-                if radius < SMALLEST_RADIUS:
+                if radius < self.settings.smallest_radius:
                     return states, evaluation
         return states, evaluation
 
@@ -135,7 +130,7 @@ class LinearisedSearch:
         # Predictions err and the final fit has its own tolerance: stay a little inside.
         room = 0.0 if bound is None else abs(bound - (self.objective.ideal or 0.0))
         merit = self.objective.merit(
-            metric, score, score_scale=self.score_scale, margin=MARGIN * room
+            metric, score, score_scale=self.score_scale, margin=self.settings.margin * room
         )
         return float(merit) if np.ndim(merit) == 0 else merit
 

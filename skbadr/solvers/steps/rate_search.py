@@ -7,7 +7,6 @@ import time
 
 import numpy as np
 
-from skbadr.problem import UpperObjective
 from skbadr.problem.smooth.folds import MANY_ROWS
 from skbadr.result import Archive
 from skbadr.solvers.fidelities.samples import Sample, baseline_starts, solve_baseline
@@ -15,20 +14,6 @@ from skbadr.solvers.starts.points import group_moves, named_points, tilts
 from skbadr.solvers.steps.directions import directions_of
 from skbadr.solvers.steps.linearised import LinearisedSearch
 from skbadr.solvers.steps.recorder import Recorder
-from skbadr.solvers.steps.simplex_model import FIRST_RADIUS
-
-# Factor of the smallest improvement worth a step if the estimator's own solver is loose.
-LOOSER = 3.0
-# Factors of the log ratio of `tilts`; the last for a model that hardly feels its weights.
-TILTS = (1.0, 0.5, 1.5, 4.0, 8.0)
-# Factor of the weight of a group in a start without targets.
-STRENGTH = 4.0
-# Factor by which an excess weighs more if a bound is missed, and again if it still is.
-HARDER = 5.0
-# Factor between bounds on the way to one that is hard to meet.
-WALK = 0.6
-# Steps from further starts.
-FEW_STEPS = 6
 
 
 class RateSearch:
@@ -44,17 +29,21 @@ class RateSearch:
         See `ImplicitSolver`.
     inner_tol : float
         Of the refits.
+    settings : SmoothSettings
     """
 
-    def __init__(self, recorder, *, max_refits, n_starts, inner_tol):
+    def __init__(self, recorder, *, max_refits, n_starts, inner_tol, settings):
         self.recorder, self.smooth = recorder, recorder.smooth
         self.problem, self.objective = self.smooth.problem, self.smooth.problem.objective
         self.max_refits, self.n_starts, self.inner_tol = max_refits, n_starts, inner_tol
+        self.settings = settings
+        self._short = {"radius": settings.first_radius, "max_steps": settings.few_steps}
         self.search = LinearisedSearch(
             recorder,
             max_refits=max_refits,
-            tol=self.problem.tol * (LOOSER if self.smooth.rough else 1.0),
+            tol=self.problem.tol,
             inner_tol=inner_tol,
+            settings=settings,
         )
 
     @property
@@ -71,13 +60,18 @@ class RateSearch:
         samples = []
         if start is None and self.smooth.n_seen >= 2 * MANY_ROWS:
             starts = baseline_starts(self.smooth, model)
-            samples = [Sample(self.smooth, MANY_ROWS, tol=self.inner_tol, starts=starts)]
+            samples = [
+                Sample(
+                    self.smooth, MANY_ROWS, tol=self.inner_tol, settings=self.settings,
+                    starts=starts,
+                )
+            ]  # fmt: skip
         states = solve_baseline(self.smooth, samples, model, tol=self.inner_tol)
         baseline = states, self.search.record(problem.shares, states, "baseline", begin)
         if start is not None:
             begun = self.search.refit(start, states, "coarse")
-            best = self._better(baseline, self.search.run(*begun, radius=FIRST_RADIUS))
-            return self._insist(best, baseline)
+            found = self.search.run(*begun, radius=self.settings.first_radius)
+            return self._insist(self._better(baseline, found), baseline)
         if not samples:
             best = self._from(baseline)
         else:
@@ -88,7 +82,7 @@ class RateSearch:
             best = self._better(baseline, self.search.run(*begun, radius=0.1))
         # Exact metrics are flat in places. Near vertices a loose estimator does not follow.
         if not self.objective.uses_score and not self.smooth.large:
-            for weights in named_points(problem)[1:]:
+            for weights in named_points(problem, self.settings)[1:]:
                 best = self._try(weights, "vertex", best)
         return self._insist(best, baseline)
 
@@ -98,7 +92,7 @@ class RateSearch:
         recorder = Recorder(smooth, Archive(self.objective), monitored=False)
         search = RateSearch(
             recorder, max_refits=2 * self.max_refits, n_starts=self.n_starts,
-            inner_tol=self.inner_tol,
+            inner_tol=self.inner_tol, settings=self.settings,
         )  # fmt: skip
         shares = self.problem.shares
         first = search.search.record(shares, sample.baseline, "baseline", time.perf_counter())
@@ -131,34 +125,20 @@ class RateSearch:
         if self._is_solved() or search.done:
             return best
         search.max_refits += self.max_refits // 2
-        search.score_scale *= HARDER
-        best = self._better(best, search.run(*best, max_steps=FEW_STEPS))
-        # What first meets a bound may pay too much for it.
-        best = self._better(best, self._walk_down(baseline))
-        search.score_scale *= HARDER
+        search.score_scale *= self.settings.harder
+        best = self._better(best, search.run(*best, max_steps=self.settings.few_steps))
+        search.score_scale *= self.settings.harder
         for weights, origin in self._starts(baseline[0]):
             if self._is_solved() or search.done:
                 break
             best = self._try(weights, origin, best)
         return best
 
-    def _walk_down(self, baseline):
-        """Search under ever tighter bounds, each from what the last one led to."""
-        objective, search, best = self.objective, self.search, baseline
-        ideal = 0.0 if objective.ideal is None else objective.ideal
-        distance = baseline[1].metric - ideal
-        last = max(abs(objective.bound - ideal), 0.01 * abs(distance))
-        while abs(distance := WALK * distance) > last and not search.done:
-            search.objective = UpperObjective(objective.metric, bound=ideal + distance)
-            best = search.run(*best, radius=FIRST_RADIUS, max_steps=2)
-        search.objective = objective
-        return search.run(*best, radius=FIRST_RADIUS, max_steps=FEW_STEPS)
-
     def _try(self, weights, origin, best):
         if self.search.done or self.objective.is_ideal(best[1]):
             return best
         begun = self.search.refit(self.problem.project(weights), best[0], origin)
-        return self._better(best, self.search.run(*begun, radius=FIRST_RADIUS, max_steps=FEW_STEPS))
+        return self._better(best, self.search.run(*begun, **self._short))
 
     def _better(self, one, other):
         return other if self.objective.key(other[1]) < self.objective.key(one[1]) else one
@@ -180,10 +160,10 @@ class RateSearch:
         problem, starts = self.problem, []
         if not np.array_equal(problem.initial, problem.shares):
             starts = [(problem.initial, "init")]
-        starts += [(weights, "tilt") for weights in tilts(problem.cells, TILTS)]
+        starts += [(weights, "tilt") for weights in tilts(problem.cells, self.settings.tilts)]
         if problem.cells.target_of_cell is None:
             blocks = directions_of(self.smooth, states)
             member = None if blocks is None else blocks.argmax(axis=1)
-            moves = group_moves(problem.cells, STRENGTH, member)
+            moves = group_moves(problem.cells, self.settings.strength, member)
             starts += [(weights, "group") for weights in moves]
         return starts

@@ -3,13 +3,7 @@
 import numpy as np
 
 from skbadr._simplex import project_simplex
-
-# Weights below this move on a linear scale, larger ones on a logarithmic one.
-SMALL_WEIGHT = 0.01
-# Change of a log weight at once: first, at most, and the smallest that says what lies beyond it.
-FIRST_RADIUS, LARGEST_RADIUS, SMALLEST_RADIUS = 0.5, 3.0, 0.03
-# Share of the curvature that was expected, below which what was seen is damped.
-DAMPING = 0.2
+from skbadr.solvers.settings import DEFAULTS
 
 
 class SimplexModel:
@@ -25,6 +19,7 @@ class SimplexModel:
     n_cells : int
     minimum : float
         Smallest weight.
+    settings : SmoothSettings, default=DEFAULTS
 
     Attributes
     ----------
@@ -37,19 +32,20 @@ class SimplexModel:
     Numerical Analysis, Lecture Notes in Mathematics 630: damped updates.
     """
 
-    def __init__(self, n_cells, minimum):
+    def __init__(self, n_cells, minimum, settings=DEFAULTS):
         self.n_cells, self.minimum = n_cells, minimum
+        self.small, self.damping = settings.small_weight, settings.damping
         self.curvature = None
 
     def box(self, weights, radius):
         """Return the bounds of a step: radius is the largest change of a log weight."""
-        unit = np.maximum(weights, SMALL_WEIGHT)
+        unit = np.maximum(weights, self.small)
         lower = np.maximum(self.minimum - weights, -radius * unit)
         return np.minimum(lower, 0.0), radius * unit
 
     def start(self, weights, gradient, length):
         """Set a first curvature by which the best step changes no log weight by more."""
-        unit = np.maximum(weights, SMALL_WEIGHT)
+        unit = np.maximum(weights, self.small)
         centred = gradient - unit @ gradient / unit.sum()
         steepest = max(float(np.abs(centred).max()), np.finfo(float).tiny)
         self.curvature = np.diag(steepest / (length * unit))
@@ -70,8 +66,8 @@ class SimplexModel:
         expected, seen = float(step @ bent), float(step @ change)
         if expected <= 0:
             return
-        if seen < DAMPING * expected:
-            share = (1.0 - DAMPING) * expected / (expected - seen)
+        if seen < self.damping * expected:
+            share = (1.0 - self.damping) * expected / (expected - seen)
             change = share * change + (1.0 - share) * bent
             seen = float(step @ change)
         self.curvature += np.outer(change, change) / seen - np.outer(bent, bent) / expected
@@ -81,7 +77,7 @@ class SimplexModel:
 
         In units of what the gradient is of; 0 where the weights are stationary on the simplex.
         """
-        unit = np.maximum(weights, SMALL_WEIGHT)
+        unit = np.maximum(weights, self.small)
         free = weights > self.minimum * (1.0 + 1e-6)
         level = unit[free] @ gradient[free] / unit[free].sum()
         slope = unit * (gradient - level)

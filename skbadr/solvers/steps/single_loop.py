@@ -7,22 +7,8 @@ import numpy as np
 from skbadr.lower_level.linear import SAME_HESSIAN
 from skbadr.lower_level.newton import SHRINKS
 from skbadr.lower_level.state import LinearState
-from skbadr.solvers.fidelities.samples import SAMPLE_INNER_TOL
-from skbadr.solvers.steps.simplex_model import (
-    FIRST_RADIUS,
-    LARGEST_RADIUS,
-    SMALL_WEIGHT,
-    SMALLEST_RADIUS,
-    SimplexModel,
-)
-
-# Share of a step by the Hessian's diagonal that is left after it, until it is known.
-LEFT_BY_DIAGONAL = 0.7
-# Parameters and adjoint follow a move of the weights until this share of it is left, or a root mean
-# square of `SAMPLE_INNER_TOL` in units of the scores; and by at most so many steps.
-ENOUGH, MOST_STEPS = 0.1, 12
-# Size of a first step from which it says little of what is left.
-FAR_STEP = 0.3
+from skbadr.solvers.settings import DEFAULTS
+from skbadr.solvers.steps.simplex_model import SimplexModel
 
 
 class Preconditioner:
@@ -31,11 +17,12 @@ class Preconditioner:
     Parameters
     ----------
     level : LinearLowerLevel
+    settings : SmoothSettings, default=DEFAULTS
     """
 
-    def __init__(self, level):
+    def __init__(self, level, settings=DEFAULTS):
         self.level = level
-        self.left = SHRINKS if level.dense else LEFT_BY_DIAGONAL
+        self.left = SHRINKS if level.dense else settings.left_by_diagonal
         self._weights = self._state = None
 
     def suits(self, weights):
@@ -198,6 +185,7 @@ class SingleLoop:
         Largest number of iterations.
     slant : ndarray of shape (K,) or None, default=None
         Gradient of a linear term that is added, 0 at the start.
+    settings : SmoothSettings, default=DEFAULTS
 
     Attributes
     ----------
@@ -213,17 +201,20 @@ class SingleLoop:
     variance reduction algorithms", NeurIPS (the single loop).
     """
 
-    def __init__(self, smooth, upper, weights, pairs, *, tol, reference, most, slant=None):
+    def __init__(
+        self, smooth, upper, weights, pairs, *, tol, reference, most, slant=None,
+        settings=DEFAULTS,
+    ):  # fmt: skip
         self.smooth, self.upper, self.tol, self.reference = smooth, upper, tol, reference
-        self.most, self.slant = most, slant
+        self.most, self.slant, self.settings = most, slant, settings
         self.n_iter, self.converged, self.stopped = 0, False, False
         self.value, self.weights = np.inf, weights
         self._followers = make_followers(
-            smooth, [Preconditioner(lv) for lv in smooth.levels], pairs
+            smooth, [Preconditioner(lv, settings) for lv in smooth.levels], pairs
         )
         self._gradient, self._anchor, self._is_sure = None, weights, False
-        self._model = SimplexModel(len(weights), smooth.min_weight)
-        self._radius = FIRST_RADIUS
+        self._model = SimplexModel(len(weights), smooth.min_weight, settings)
+        self._radius = settings.first_radius
 
     @property
     def pairs(self):
@@ -249,7 +240,7 @@ class SingleLoop:
         # A lower level that diverges leads nowhere.
         self.stopped = not (np.isfinite(self.value) and np.isfinite(self._gradient).all())
         if not self.stopped:
-            self._model.start(self.weights, self._gradient, FIRST_RADIUS)
+            self._model.start(self.weights, self._gradient, self.settings.first_radius)
 
     def _iterate(self):
         """Move the weights; go back where the value does not fall."""
@@ -265,12 +256,11 @@ class SingleLoop:
             self._radius *= 0.25
             return
         self._model.update(moved - self.weights, gradient - self._gradient)
-        length = float(
-            np.abs((moved - self.weights) / np.maximum(self.weights, SMALL_WEIGHT)).max()
-        )
+        unit = np.maximum(self.weights, self.settings.small_weight)
+        length = float(np.abs((moved - self.weights) / unit).max())
         ratio = (self.value - value) / predicted
         if ratio > 0.5 and length > 0.7 * self._radius:
-            self._radius = min(2.0 * self._radius, LARGEST_RADIUS)
+            self._radius = min(2.0 * self._radius, self.settings.largest_radius)
         elif ratio < 0.1:
             self._radius = 0.35 * length
         if value < self.value:
@@ -281,14 +271,15 @@ class SingleLoop:
         """Look at the best point again, whose adjoint may not have been there yet, or end."""
         if not self._is_sure:
             self.value, self._gradient, self._followers = self._look(self.weights, enough=0.0)
-            self._radius, self._is_sure = FIRST_RADIUS, True
+            self._radius, self._is_sure = self.settings.first_radius, True
             return
         # Within a small box little is promised everywhere.
-        self.converged = self._radius >= SMALLEST_RADIUS
+        self.converged = self._radius >= self.settings.smallest_radius
         self.stopped = not self.converged
 
-    def _look(self, weights, enough=ENOUGH):
+    def _look(self, weights, enough=None):
         """Let parameters and adjoint follow; return value, hypergradient and followers."""
+        enough = self.settings.enough if enough is None else enough
         followers = [follower.copy() for follower in self._followers]
         for follower in followers:
             follower.at(weights)
@@ -305,13 +296,14 @@ class SingleLoop:
     def _settle(self, move, enough):
         """Take steps of all folds until what is left is this share of the first one, or none."""
         left, sizes = max(follower.precondition.left for follower in self._followers), []
-        for _ in range(MOST_STEPS):
+        least, far = self.settings.sample_inner_tol, self.settings.far_step
+        for _ in range(self.settings.most_steps):
             sizes.append(max(move(i) for i in range(len(self._followers))))
-            if len(sizes) == 1 and sizes[0] > FAR_STEP:
+            if len(sizes) == 1 and sizes[0] > far:
                 left = 1.0
             elif len(sizes) > 1:
                 left = min(sizes[-1] / max(sizes[-2], 1e-300), 0.95)
-            if sizes[-1] * left <= max(enough * sizes[0], SAMPLE_INNER_TOL):
+            if sizes[-1] * left <= max(enough * sizes[0], least):
                 break
 
 

@@ -8,13 +8,7 @@ from skbadr.losses import get_loss, soft_zero_one, standard_deviation
 from skbadr.metrics.inputs.responses import pick
 from skbadr.metrics.smooth.annealing import GROWTH, SHARPNESS, annealed_surrogate, score_spread
 from skbadr.metrics.smooth.soft_tables import SoftPredictions
-
-# Factor of the log-sum-exp in the first round, in units of one over the baseline model's value.
-SOFTNESS = 10.0
-# What one unit of excess over a bound costs, in units of the score.
-PENALTY = 5.0
-# Share of the bound, from the ideal on, within which the cost of an excess is still quadratic.
-QUADRATIC_EXCESS = 0.1
+from skbadr.solvers.settings import DEFAULTS
 
 
 class UpperValue:
@@ -33,6 +27,7 @@ class UpperValue:
         From 0.
     size : float
         Of the metric at the baseline model.
+    settings : SmoothSettings, default=DEFAULTS
 
     Raises
     ------
@@ -40,7 +35,7 @@ class UpperValue:
         If the metric has no smooth stand-in.
     """
 
-    def __init__(self, smooth, scores, round_, size):
+    def __init__(self, smooth, scores, round_, size, settings=DEFAULTS):
         evaluator = smooth.evaluator
         self.round_ = round_
         self.objective, exact = smooth.problem.objective, evaluator.metric
@@ -50,7 +45,7 @@ class UpperValue:
         shown = smooth.metric_scores(scores)
         weight = smooth.data.sample_weight
         if not self.is_exact:
-            rho = SOFTNESS * (2.0 * GROWTH) ** round_ / max(abs(size), 1e-300)
+            rho = settings.softness * (2.0 * GROWTH) ** round_ / max(abs(size), 1e-300)
             self.metric = annealed_surrogate(exact, shown, round_, rho=rho, sample_weight=weight)
             if self.metric is None:
                 raise ValueError(f"metric {exact.name!r} has no smooth stand-in")
@@ -70,13 +65,13 @@ class UpperValue:
             known = exact.value(smooth.data, pick(exact, response))
             ideal = self.objective.ideal
             room = abs(self.objective.bound - (0.0 if ideal is None else ideal))
-            self.width = QUADRATIC_EXCESS * max(room, 1e-3 * max(abs(size), 1e-300))
+            self.width = settings.quadratic_excess * max(room, 1e-3 * max(abs(size), 1e-300))
             # The excess is that of the exact metric, as far as it is known.
             here, _ = smooth.metric_gradient(scores, metric=self.metric)
             self.target = self.objective.cost(self.objective.bound)
             self.target += here - self.objective.cost(known)
             worth = 1.0 / max(size, room) if exact.points is None else exact.points
-            self.slope = PENALTY * self.unit * worth
+            self.slope = settings.penalty * self.unit * worth
 
     def __call__(self, part, scores):
         """Return the cost and its gradient in the scores.
