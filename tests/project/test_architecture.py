@@ -55,8 +55,9 @@ PRIVATE_HOMES = {
 MAX_LINES = 400
 MAX_FUNCTION_LINES = 60  # of code
 MAX_FILES = 15  # of Python, directly in a folder
-# Numbers at the top of modules, each of which somebody has to tune.
-BUDGETS = {"skbadr.solvers": 85, "skbadr": 180}
+# Numbers at the top of modules, and fields of frozen dataclasses, each of which somebody has to
+# tune.
+BUDGETS = {"skbadr.solvers": 83, "skbadr": 178}
 
 
 class Import(NamedTuple):
@@ -350,6 +351,26 @@ def test_tuning_constants_stay_within_their_budget(package, budget):
             names += tuning_constants(path.read_text(encoding="utf-8"))
     assert len(names) <= budget, "what does the new one bring? See the ablations in benchmarks"
     assert sorted(names) == sorted(set(names)), "one name stands for two values"
+
+
+CONSTANTS = """
+FEW, MANY = 2, 3.0
+NAMES = ("a", "b")
+MOVES = Moves(draws=4, name="a")
+@dataclass(frozen=True)
+class Settings:
+    rows: int = 5
+    tilts: tuple = (0.5, -1.0)
+    name: str = "a"
+@dataclass
+class State:
+    value: float = 0.0
+"""
+
+
+def test_constants_are_seen_wherever_they_stand():
+    found = ["FEW", "MANY", "MOVES.draws", "Settings.rows", "Settings.tilts"]
+    assert tuning_constants(CONSTANTS) == found
 
 
 def test_bounds_are_the_oldest_tested():

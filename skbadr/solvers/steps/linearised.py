@@ -15,7 +15,7 @@ from skbadr.solvers.steps.directions import directions_of
 
 # Trial moves of a step; metrics that look at each row for each move get fewer.
 MOVES = CrossEntropy(rounds=5, draws=64, elite=0.17, memory=0.1)
-SLOW_MOVES = CrossEntropy(rounds=4, draws=16, elite=0.17, memory=0.1)
+SLOW_MOVES = replace(MOVES, draws=16)
 
 
 class LinearisedSearch:
