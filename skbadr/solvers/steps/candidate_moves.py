@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import sparse
 
+from skbadr._rows import steps
 from skbadr.metrics.inputs.responses import pick
 
 # Rows whose signs under all moves stay in the processor's cache.
@@ -163,7 +164,7 @@ def near_moves(smooth, states, radius, directions=None):
     moved = moved if directions is None else moved @ directions
     sensitivities = level.forward(moved[:, 0])
     scores = smooth.scores(states)
-    rows = np.flatnonzero(np.abs(scores[:, 0]) <= radius * np.abs(sensitivities).sum(axis=1))
+    rows = np.flatnonzero(np.abs(scores[:, 0]) <= radius * _sizes(sensitivities))
     own = sensitivities.take(rows, axis=0)[:, None]
     return CandidateMoves(smooth, scores[rows], own, (rows, _confusion(smooth, scores))), [moved]
 
@@ -190,3 +191,11 @@ def _summable(weight):
         return None
     single = weight.astype(np.float32)
     return single if np.array_equal(np.round(weight), weight) else weight.astype(float)
+
+
+def _sizes(sensitivities):
+    """Return how far a score moves at most where no log weight changes by more than 1."""
+    ones, sizes = np.ones(sensitivities.shape[1], sensitivities.dtype), []
+    for rows in steps(len(sensitivities)):
+        sizes.append(np.abs(sensitivities[rows]) @ ones)
+    return np.concatenate(sizes)
