@@ -126,7 +126,7 @@ class Descents:
             finalists = [
                 self._new(smooth, upper).go_on(last.point, reference).run() for last in finalists
             ]
-            finalists = apart(sorted(finalists, key=value_of))
+            finalists = apart(sorted(finalists, key=value_of), self.settings.near)
         self.finalists = [finalist.weights for finalist in finalists]
         return finalists
 
