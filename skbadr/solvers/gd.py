@@ -67,7 +67,7 @@ class GDSolver(SmoothSolver):
         """Move on from the starting point, on the largest sample if there are several."""
         run.left -= run.loop.n_iter
         if run.loop.smooth is not run.part:
-            run.go_on(self.settings.most)
+            run.go_on(run.left)
 
 
 class Run:
@@ -131,7 +131,7 @@ class Run:
         loops = [
             SingleLoop(
                 part, upper, weights, pairs, tol=self.tol, reference=reference,
-                most=min(self.settings.most, self.left), settings=self.settings,
+                most=self.left, settings=self.settings,
             )
             for weights in starts or _points(self.smooth.problem, upper, self.settings)
         ]  # fmt: skip
@@ -201,7 +201,7 @@ class Run:
             pairs = [Pair(state.coef, np.zeros_like(state.coef)) for state in states]
             loop = SingleLoop(
                 self.part, upper, weights, pairs, tol=self.tol, reference=reference,
-                most=min(settings.most, self.left), slant=slant, settings=settings,
+                most=self.left, slant=slant, settings=settings,
             ).run()  # fmt: skip
             self.left -= loop.n_iter
             tol = settings.sample_inner_tol

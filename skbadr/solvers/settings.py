@@ -78,8 +78,8 @@ class SmoothSettings:
     few_steps, path_steps : int
         Steps from further starts, which are also the refits of one bound of a path, and steps
         under that bound.
-    budget, most, round_budget : int
-        Iterations of a single loop: in all, of one loop, and for a sharper surrogate.
+    budget, round_budget : int
+        Iterations of single loops: in all, and of one for a sharper surrogate.
     last_rounds : int
         Rounds of a surrogate on all rows after those on a sample.
     left_by_diagonal : float
@@ -100,8 +100,6 @@ class SmoothSettings:
     alike : float
         By how much the tolerance of the estimator's own solver may move a metric or a loss, as a
         share.
-    noise : float
-        Share of a metric below which that tolerance decides, not the weights.
     """
 
     inner_tol: float = 1e-8
@@ -141,7 +139,6 @@ class SmoothSettings:
     few_steps: int = 6
     path_steps: int = 2
     budget: int = 250
-    most: int = 100
     round_budget: int = 20
     last_rounds: int = 2
     left_by_diagonal: float = 0.7
@@ -157,7 +154,6 @@ class SmoothSettings:
     worth: float = 0.01
     most_fits: int = 5
     alike: float = 0.03
-    noise: float = 3e-3
 
     def tol_on_all_rows(self, is_loose: bool) -> float:
         """Return the tolerance of solutions on all rows."""

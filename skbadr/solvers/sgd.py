@@ -56,8 +56,8 @@ class SGDSolver(GDSolver):
         for _ in range(n_iter):
             loop.iterate()
         run.left -= n_iter
-        first = run.loop_from(run.loop.weights, run.loop.pairs, settings.most).run(0)
-        moved = run.loop_from(loop.average(), loop.pairs, settings.most).run(0)
+        first = run.loop_from(run.loop.weights, run.loop.pairs, run.left).run(0)
+        moved = run.loop_from(loop.average(), loop.pairs, run.left).run(0)
         run.loop = moved if moved.value < first.value else first
         if not run.samples:
             run.loop.run()

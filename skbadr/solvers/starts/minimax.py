@@ -9,7 +9,7 @@ from skbadr.metrics.inputs.responses import pick
 from skbadr.metrics.losses.ambiguity import divergence
 
 # Share of a loss that a step must promise.
-SHARE = 1e-7
+SHARE = float(np.sqrt(np.finfo(float).eps))
 
 
 def minimax_weights(smooth, weights, states, settings):

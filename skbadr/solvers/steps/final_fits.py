@@ -97,9 +97,6 @@ class FinalFits:
                 break  # better than the baseline fit by rounding alone
             if not objective.key(candidate) < objective.key(baseline):
                 break
-            # Noise does not matter where the estimator's own baseline fit meets the bound.
-            if self._is_noise(candidate, baseline) and objective.is_met(self.fit_baseline()):
-                break
             if not self._worth_a_fit(baseline, candidate):
                 continue
             final, tried = self._fit(candidate), True
@@ -112,11 +109,6 @@ class FinalFits:
             if not final.failed and _as_promised(objective, baseline, candidate, final):
                 return True
         return None if tried else objective.is_met(self.fit_baseline())
-
-    def _is_noise(self, candidate, baseline):
-        """Whether so little is promised that the tolerance of the estimator's solver decides."""
-        gain = self.archive.objective.gain(baseline, candidate)
-        return gain < self.settings.noise * abs(baseline.metric) if self.is_loose else False
 
     def _worth_a_fit(self, baseline, candidate):
         """Whether a candidate promises more than the best fit so far has given."""
