@@ -49,8 +49,8 @@ def test_no_weights_of_a_grid_have_a_smaller_largest_loss(n_groups, strength):
     estimator = LogisticRegression(C=strength, tol=1e-8, max_iter=1_000)
     smooth, states = make_smooth(metric, n_groups, estimator=estimator)
     assert is_dual(smooth, states)
-    found = minimax_weights(smooth, smooth.problem.shares, states, DEFAULTS)
-    weights, _ = lower_largest_loss(smooth, *found, DEFAULTS)
+    found = minimax_weights(smooth, smooth.problem.shares, states, states, DEFAULTS)
+    weights, _ = lower_largest_loss(smooth, *found, states, DEFAULTS)
     baseline = value_at(smooth, smooth.problem.shares)
     least = min(value_at(smooth, weights) for weights in grid_of(n_groups))
     assert value_at(smooth, weights) <= least + 1e-3 * (baseline - least)
@@ -60,7 +60,7 @@ def test_no_weights_of_a_grid_have_a_smaller_largest_loss(n_groups, strength):
 def test_no_shares_of_a_ball_have_a_larger_value(ball, radius):
     metric = get_metric("worst_group_loss", loss="log_loss", ball=ball, radius=radius)
     smooth, states = make_smooth(metric)
-    weights, _ = minimax_weights(smooth, smooth.problem.shares, states, DEFAULTS)
+    weights, _ = minimax_weights(smooth, smooth.problem.shares, states, states, DEFAULTS)
     least = min(value_at(smooth, other) for other in grid_of(2))
     # But for the penalty, the model of the worst shares has the smallest worst loss.
     assert value_at(smooth, weights) <= least * (1 + 1e-4)
@@ -69,7 +69,7 @@ def test_no_shares_of_a_ball_have_a_larger_value(ball, radius):
 def test_regression_takes_the_dual_of_the_squared_error():
     smooth, states = make_smooth("worst_group_loss", estimator=Ridge(), real=True)
     assert is_dual(smooth, states)
-    weights, _ = minimax_weights(smooth, smooth.problem.shares, states, DEFAULTS)
+    weights, _ = minimax_weights(smooth, smooth.problem.shares, states, states, DEFAULTS)
     assert value_at(smooth, weights) <= min(value_at(smooth, w) for w in grid_of(2)) * (1 + 1e-4)
 
 
@@ -89,14 +89,13 @@ def test_other_problems_are_none_of_the_dual(metric, options):
     assert not is_dual(*make_smooth(metric, **options))
 
 
-def test_a_fit_ends_at_equal_losses_after_few_solutions():
+def test_a_fit_leaves_no_duality_gap():
     X, y, group = make_groups(3)
     metric = get_metric("worst_group_loss", loss="log_loss")
     model = BADRClassifier(LogisticRegression(tol=1e-8), metric, cv=None)
     model.fit(X, y, sensitive_features=group)
     losses = -np.log(model.predict_proba(X)[np.arange(len(y)), y])
     means = np.array([losses[group == g].mean() for g in range(3)])
-    heavy = model.cell_weights_ > 1e-2
-    assert np.ptp(means[heavy]) < 1e-4
-    assert means.max() == pytest.approx(means[heavy].max(), abs=1e-4)
+    # The gap between the largest loss and the value of its dual.
+    assert means.max() - model.cell_weights_ @ means < 1e-4
     assert model.metric_value_ < model.baseline_metric_value_

@@ -12,7 +12,7 @@ from skbadr.metrics.losses.ambiguity import divergence
 SHARE = float(np.sqrt(np.finfo(float).eps))
 
 
-def minimax_weights(smooth, weights, states, settings):
+def minimax_weights(smooth, weights, states, baseline, settings):
     r"""Return the weights whose model has the smallest largest loss of a group.
 
     The value of the lower level, :math:`\min_\theta \sum_k \lambda_k F_k(\theta) + \Omega(\theta)`,
@@ -28,6 +28,8 @@ def minimax_weights(smooth, weights, states, settings):
         Where to start.
     states : list of LinearState
         Near them.
+    baseline : list of LinearState
+        The baseline solution, which tells what is gained.
     settings : SmoothSettings
 
     Returns
@@ -40,10 +42,10 @@ def minimax_weights(smooth, weights, states, settings):
     Diana et al. (2021), "Minimax group fairness: algorithms and experiments", AIES; Sagawa et al.
     (2020), "Distributionally robust neural networks for group shifts", ICLR.
     """
-    return _walk(smooth, weights, states, settings, _dual_step, _dual_cost)
+    return _walk(smooth, weights, states, baseline, settings, _dual_step, _dual_cost)
 
 
-def lower_largest_loss(smooth, weights, states, settings):
+def lower_largest_loss(smooth, weights, states, baseline, settings):
     """Return weights, and states, near others whose largest loss of a group is smaller still.
 
     Minimax models are not the best for weights if the penalty is strong: its part in the value of
@@ -51,19 +53,19 @@ def lower_largest_loss(smooth, weights, states, settings):
 
     Parameters
     ----------
-    smooth, weights, states, settings
+    smooth, weights, states, baseline, settings
         As in `minimax_weights`.
     """
-    return _walk(smooth, weights, states, settings, _primal_step, _largest_loss)
+    return _walk(smooth, weights, states, baseline, settings, _primal_step, _largest_loss)
 
 
-def _walk(smooth, weights, states, settings, propose, cost):
-    """Take proposed steps as long as they lower a cost."""
+def _walk(smooth, weights, states, baseline, settings, propose, cost):
+    """Take proposed steps as long as they lower a cost by a fair share of what was gained."""
     states = smooth.solve(weights, states, tol=settings.sample_inner_tol)
-    here, size = cost(smooth, states[0]), 1.0
+    reference, here, size = cost(smooth, baseline[0]), cost(smooth, states[0]), 1.0
     for _ in range(settings.max_refits):
         step, gain = propose(smooth, weights, states[0], size, settings)
-        if gain <= SHARE * abs(here):
+        if gain <= max(SHARE * abs(here), settings.sample_tol * (reference - here)):
             break
         trial = project_simplex(weights + step, minimum=smooth.min_weight)
         moved = smooth.solve(trial, states, tol=settings.sample_inner_tol)

@@ -82,15 +82,14 @@ class Descents:
         """Return the best solution around the minimax model."""
         smooth, weights, states = self.smooth, self.smooth.problem.shares, baseline
         if samples:
-            weights, states = minimax_weights(
-                samples[-1].smooth, weights, samples[-1].baseline, self.settings
-            )
-            states = samples[-1].lifted(states, baseline, samples[-1].baseline)
-        weights, states = minimax_weights(smooth, weights, states, self.settings)
+            part, own = samples[-1].smooth, samples[-1].baseline
+            weights, states = minimax_weights(part, weights, own, own, self.settings)
+            states = samples[-1].lifted(states, baseline, own)
+        weights, states = minimax_weights(smooth, weights, states, baseline, self.settings)
         reference, _ = upper(smooth, smooth.scores(baseline))
         if upper.is_exact:
             return self._end(self._from([Point(weights, states, np.inf)], upper, reference))
-        weights, states = lower_largest_loss(smooth, weights, states, self.settings)
+        weights, states = lower_largest_loss(smooth, weights, states, baseline, self.settings)
         self._record(weights, states, "minimax")
         return Point(weights, states, self.recorder.archive.evaluations[-1].metric, True)
 
