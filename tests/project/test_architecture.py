@@ -57,7 +57,7 @@ MAX_FUNCTION_LINES = 60  # of code
 MAX_FILES = 15  # of Python, directly in a folder
 # Numbers at the top of modules, and fields of frozen dataclasses, each of which somebody has to
 # tune.
-BUDGETS = {"skbadr.solvers": 83, "skbadr": 178}
+BUDGETS = {"skbadr.solvers": 83, "skbadr": 179}
 
 
 class Import(NamedTuple):

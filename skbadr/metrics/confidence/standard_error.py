@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from skbadr.metrics.base import FairnessMetric
     from skbadr.metrics.evaluation_set import EvaluationSet
 
-# Parts of the rows of which each is left out once.
-N_BLOCKS = 20
+# Parts of the rows of which each is left out once; of a function that may take long.
+N_BLOCKS, FEW_BLOCKS = 20, 10
 # Rows from which on the error is that of some of them, made smaller by their share.
 JACKKNIFE_ROWS = 5_000
 
@@ -105,7 +105,7 @@ def _jackknife(metric, data, response):
     shrink = np.sqrt(len(rows) / data.n_rows)
     # Every group is spread over the blocks.
     rows = rows[np.argsort(data.groups.codes[rows], kind="stable")]
-    n_blocks = min(N_BLOCKS, len(rows))
+    n_blocks = min(FEW_BLOCKS if metric.slow else N_BLOCKS, len(rows))
     block = np.arange(len(rows)) % n_blocks
     response = response(rows) if callable(response) else response[rows]
     values = np.array(
