@@ -4,6 +4,7 @@ import numpy as np
 from scipy.optimize import linprog, minimize
 
 from skbadr._simplex import project_simplex
+from skbadr._warnings import record_warnings
 from skbadr.metrics import GroupLossMetric
 from skbadr.metrics.inputs.responses import pick
 from skbadr.metrics.losses.ambiguity import divergence
@@ -113,10 +114,11 @@ def _dual_step(smooth, weights, state, size, settings):
     if metric.ball is not None:
         room = {"fun": lambda d: metric.radius - divergence(weights + d, shares, metric.ball)}
         constraints.append({"type": "ineq", **room})
-    found = minimize(
-        negative, np.zeros(len(weights)), jac=True, method="SLSQP", bounds=_box(smooth, weights),
-        constraints=constraints, options={"ftol": 1e-3 * SHARE},
-    )  # fmt: skip
+    with record_warnings():  # older SciPy's, of rounding at the bounds
+        found = minimize(
+            negative, np.zeros(len(weights)), jac=True, method="SLSQP",
+            bounds=_box(smooth, weights), constraints=constraints, options={"ftol": 1e-3 * SHARE},
+        )  # fmt: skip
     return size * found.x, -found.fun
 
 
