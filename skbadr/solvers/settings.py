@@ -8,10 +8,10 @@ class SmoothSettings:
     """The tuning numbers of `SmoothSolver` and its steps, which share one set.
 
     To change one, give a solver another set, as in
-    ``solver.settings = dataclasses.replace(solver.settings, margin=0.0)``. Values were set on the
-    tune split of the generated problems (``examples/benchmarks/problems.py``). What a change does
-    is measured by ``ablation_linear.py`` there, and against a grid of weights by
-    ``brute_force.py``. Shares lie in (0, 1); counts are at least 1; tolerances, radii and factors
+    ``solver.settings = dataclasses.replace(solver.settings, margin=0.0)``. Most values
+    were set on the tune split of the generated problems (``examples/benchmarks/problems.py``).
+    ``ablation_linear.py`` there measures what a change does, and ``brute_force.py`` compares with
+    a grid of weights. Shares lie in (0, 1); counts are at least 1; tolerances, radii and factors
     are positive.
 
     Attributes

@@ -64,8 +64,9 @@ def _walk(smooth, weights, states, baseline, settings, propose, cost):
     """Take proposed steps as long as they lower a cost by a fair share of what was gained."""
     states = smooth.solve(weights, states, tol=settings.sample_inner_tol)
     reference, here, size = cost(smooth, baseline[0]), cost(smooth, states[0]), 1.0
+    losses, slopes = _linear_losses(smooth, weights, states[0])
     for _ in range(settings.max_refits):
-        step, gain = propose(smooth, weights, states[0], size, settings)
+        step, gain = propose(smooth, weights, losses, slopes, size, settings)
         if gain <= max(SHARE * abs(here), settings.sample_tol * (reference - here)):
             break
         trial = project_simplex(weights + step, minimum=smooth.min_weight)
@@ -73,6 +74,7 @@ def _walk(smooth, weights, states, baseline, settings, propose, cost):
         there = cost(smooth, moved[0])
         if there < here:
             weights, states, here, size = trial, moved, there, 1.0
+            losses, slopes = _linear_losses(smooth, weights, states[0])
         else:
             size *= 0.5
     return weights, states
@@ -87,10 +89,11 @@ def _largest_loss(smooth, state):
     return _losses(smooth, state).max()
 
 
-def _slopes(smooth, weights, state):
-    """Return the derivatives of the cells' losses in the weights, of shape (K, K)."""
+def _linear_losses(smooth, weights, state):
+    """Return the cells' losses, and their derivatives in the weights, of shape (K, K)."""
     (level,), (moves,) = smooth.levels, smooth.parameter_moves([state])
-    return np.tensordot(level.cell_gradients(state), moves, axes=2) / weights
+    slopes = np.tensordot(level.cell_gradients(state), moves, axes=2) / weights
+    return _losses(smooth, state), slopes
 
 
 def _dual_cost(smooth, state):
@@ -100,11 +103,10 @@ def _dual_cost(smooth, state):
     return -value / (level.scale * level.cells.totals.sum())
 
 
-def _dual_step(smooth, weights, state, size, settings):
+def _dual_step(smooth, weights, losses, slopes, size, settings):
     """Return a part of the way to the largest value of the quadratic model, and what it gains."""
     metric, shares = smooth.evaluator.metric, smooth.problem.shares
-    losses, curvature = _losses(smooth, state), _slopes(smooth, weights, state)
-    curvature = 0.5 * (curvature + curvature.T)
+    curvature = 0.5 * (slopes + slopes.T)
 
     def negative(step):
         bent = curvature @ step
@@ -122,9 +124,8 @@ def _dual_step(smooth, weights, state, size, settings):
     return size * found.x, -found.fun
 
 
-def _primal_step(smooth, weights, state, size, settings):
+def _primal_step(smooth, weights, losses, slopes, size, settings):
     """Return the step that lowers the largest linearly moved loss most, and what it gains."""
-    losses, slopes = _losses(smooth, state), _slopes(smooth, weights, state)
     n_cells = len(weights)
     reach = size * np.maximum(weights, settings.small_weight)
     low, high = _box(smooth, weights).T

@@ -61,11 +61,11 @@ class Descents:
         first = self.recorder.add(shares, baseline, "baseline", begin=begin)
         scores, size = smooth.scores(baseline), abs(first.metric)
         uppers = [UpperValue(smooth, scores, 0, size, self.settings)]
+        if starts is None and is_dual(smooth, baseline):
+            return self._minimax(samples, baseline, uppers[0])
         if uppers[0].metric is not smooth.evaluator.metric:
             rounds = range(1, self.settings.most_rounds)
             uppers += [UpperValue(smooth, scores, k, size, self.settings) for k in rounds]
-        if starts is None and is_dual(smooth, baseline):
-            return self._minimax(samples, baseline, uppers[-1])
         if starts is not None:
             reference, _ = uppers[-1](smooth, scores)
             points = [Point(weights, baseline, np.inf) for weights in starts]
@@ -86,8 +86,8 @@ class Descents:
             weights, states = minimax_weights(part, weights, own, own, self.settings)
             states = samples[-1].lifted(states, baseline, own)
         weights, states = minimax_weights(smooth, weights, states, baseline, self.settings)
-        reference, _ = upper(smooth, smooth.scores(baseline))
-        if upper.is_exact:
+        if upper.is_exact:  # the largest expected loss over a ball
+            reference, _ = upper(smooth, smooth.scores(baseline))
             return self._end(self._from([Point(weights, states, np.inf)], upper, reference))
         weights, states = lower_largest_loss(smooth, weights, states, baseline, self.settings)
         self._record(weights, states, "minimax")
