@@ -54,6 +54,7 @@ class LinearisedSearch:
             self.tol *= unit  # a bound's merit is a score
         self._kept = {} if keep else None
         self.score_scale = unit * points if points is not None else 1.0
+        self.margin = settings.margin
         self._directions = None
 
     def refit(self, weights, starts, origin):
@@ -130,7 +131,7 @@ class LinearisedSearch:
         # Predictions err and the final fit has its own tolerance: stay a little inside.
         room = 0.0 if bound is None else abs(bound - (self.objective.ideal or 0.0))
         merit = self.objective.merit(
-            metric, score, score_scale=self.score_scale, margin=self.settings.margin * room
+            metric, score, score_scale=self.score_scale, margin=self.margin * room
         )
         return float(merit) if np.ndim(merit) == 0 else merit
 

@@ -122,14 +122,18 @@ class RateSearch:
     def _insist(self, best, baseline):
         """If the bound is missed, let it weigh more, from the best and from more starts."""
         search = self.search
-        if self._is_solved() or search.done:
+        if self._is_solved(best[1]) or search.done:
             return best
         search.max_refits += self.max_refits // 2
-        search.score_scale *= self.settings.harder
-        best = self._better(best, search.run(*best, max_steps=self.settings.few_steps))
-        search.score_scale *= self.settings.harder
+        # Where no model is well within the bound, a smaller margin leaves room for one.
+        for margin in (search.margin, self.settings.closer * search.margin):
+            if not self._is_solved(best[1]):
+                search.score_scale *= self.settings.harder
+                search.margin = margin
+                best = self._better(best, search.run(*best, max_steps=self.settings.few_steps))
+        search.margin = self.settings.margin
         for weights, origin in self._starts(baseline[0]):
-            if self._is_solved() or search.done:
+            if self._is_solved(self.recorder.archive.best) or search.done:
                 break
             best = self._try(weights, origin, best)
         return best
@@ -143,9 +147,8 @@ class RateSearch:
     def _better(self, one, other):
         return other if self.objective.key(other[1]) < self.objective.key(one[1]) else one
 
-    def _is_solved(self):
+    def _is_solved(self, best):
         """Whether a model meets the bound, other than by predicting the same for everybody."""
-        best = self.recorder.archive.best
         return self.objective.bound is None or (self.objective.is_met(best) and not best.constant)
 
     def _n_starts(self):
