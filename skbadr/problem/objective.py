@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,6 +57,12 @@ class UpperObjective:
         """
         sizes = abs(baseline.metric), abs(baseline.score)
         self._sizes = [size if np.isfinite(size) and size > 0 else None for size in sizes]
+
+    def shifted(self, amount: Float) -> UpperObjective:
+        """Return an objective whose bound allows for the metric to rise by so much yet."""
+        other = copy(self)
+        other.bound = self.bound - amount
+        return other
 
     def _rounded(self, amount, which):
         size = None if self._sizes is None else self._sizes[which]

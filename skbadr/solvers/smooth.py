@@ -111,27 +111,45 @@ class SmoothSolver(UpperSolver):
             finals.fit_baseline()
         finals.is_loose = smooth.rough
         self._visit_all(smooth, finals, visited)
-        if visited.best.cell_weights.min() < 0.5 * smooth.resolved_weight:
-            finals.inside = self._inside(problem, finals, visited, smooth.resolved_weight)
+        finals.further = self._further(problem, finals, visited, smooth.resolved_weight)
 
-    def _visit_all(self, smooth, finals, visited):
+    def _visit_all(self, smooth, finals, visited, starts=None):
         if suits_column_spaces(smooth):
-            self._visit_spaces(smooth, finals, visited)
+            self._visit_spaces(smooth, finals, visited, starts)
         else:
-            self.visit(smooth, finals, visited)
+            self.visit(smooth, finals, visited, starts)
 
-    def _visit_spaces(self, smooth, finals, visited):
+    def _visit_spaces(self, smooth, finals, visited, starts):
         """Search in ever more combinations of the columns, until no more are needed."""
         tol = self.settings.sample_inner_tol
         if is_smooth(smooth.problem):
             tol = self.settings.tol_on_all_rows(smooth.rough)
         spaces = ColumnSpaces(smooth, tol=tol, settings=self.settings)
-        found = self.visit(spaces.smooth, finals, visited)
+        found = self.visit(spaces.smooth, finals, visited, starts)
         while found and spaces.grow(visited.best.cell_weights):
             # An interruption keeps what the searches before have found.
             latest = Archive(visited.objective)
             found = self.visit(spaces.smooth, finals, latest, found)
             visited.replace(latest)
+
+    def _further(self, problem, finals, visited, least):
+        """Yield what more searches visit, one after the other, where fits fall short."""
+        start = visited.best.cell_weights
+        if problem.objective.bound is not None:
+            yield self._within(problem, finals, visited, start)
+        if start.min() < 0.5 * least:
+            yield from self._inside(problem, finals, visited, least)
+
+    def _within(self, problem, finals, visited, start):
+        """Visit, and return, what is as far within the bound as fits have missed solutions."""
+        nearer = copy(problem)
+        nearer.objective = problem.objective.shifted(finals.missed)
+        latest = Archive(nearer.objective)
+        with suppress(NotSmooth), smooth_border():
+            self._visit_all(self.smooth_problem(nearer), finals, latest, [start])
+        found = [e for e in latest.evaluations[1:] if nearer.objective.is_met(e)]
+        visited.evaluations += found
+        return found
 
     def _inside(self, problem, finals, visited, least):
         """Visit, and yield, what searches find that leave each cell ever more of the weight.

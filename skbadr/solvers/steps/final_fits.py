@@ -24,8 +24,10 @@ class FinalFits:
         self.problem, self.archive, self.settings = problem, archive, settings
         self.baseline = None
         self._recorded = False
-        # What searches among weights ever farther inside find, where the best ones are at an edge.
-        self.inside = iter(())
+        # What more searches find: farther within the bound, or from the edges of the simplex.
+        self.further = iter(())
+        # By how much the metric of a fit is above that of its solution (ratios: below, negative).
+        self.missed = 0.0
         # Whether the tolerance of the estimator's own solver moves models.
         self.is_loose = False
 
@@ -65,8 +67,8 @@ class FinalFits:
             self.fit_baseline()
             return True
         found = self._try(visited)
-        while found is None and (inside := next(self.inside, None)) is not None:
-            visited = [visited[0], *inside]
+        while found is None and (others := next(self.further, None)) is not None:
+            visited = [visited[0], *others]
             found = self._try(visited)
         return self._keeps_enough(visited) if found is None else found
 
@@ -100,6 +102,9 @@ class FinalFits:
             if not self._worth_a_fit(baseline, candidate):
                 continue
             final, tried = self._fit(candidate), True
+            if not final.failed:
+                change = final.metric - candidate.metric
+                self.missed = max(self.missed, change, key=objective.cost)
             judged = baseline, candidate, final, self.settings
             if self.baseline is None and _surely_better(objective, *judged):
                 return True

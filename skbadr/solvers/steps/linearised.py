@@ -14,7 +14,7 @@ from skbadr.solvers.steps.cross_entropy import CrossEntropy
 from skbadr.solvers.steps.directions import directions_of
 
 # Trial moves of a step; metrics that look at each row for each move get fewer.
-MOVES = CrossEntropy(rounds=5, draws=64, elite=0.17, memory=0.1)
+MOVES = CrossEntropy(rounds=7, draws=64, elite=0.08, memory=0.1)
 SLOW_MOVES = replace(MOVES, draws=16)
 
 
@@ -55,6 +55,7 @@ class LinearisedSearch:
         self._kept = {} if keep else None
         self.score_scale = unit * points if points is not None else 1.0
         self.margin = settings.margin
+        self.enough = 0.0
         self._directions = None
 
     def refit(self, weights, starts, origin):
@@ -70,8 +71,8 @@ class LinearisedSearch:
             self._kept[id(evaluation)] = [state.coef for state in states]
         ideal = self.objective.ideal
         if origin == "baseline" and ideal is not None and not self.objective.uses_score:
-            enough = self.settings.enough_of_gain * abs(evaluation.metric - ideal)
-            self.tol = min(self.tol, enough)
+            self.enough = self.settings.enough_of_gain * abs(evaluation.metric - ideal)
+            self.tol = min(self.tol, self.enough)
         return evaluation
 
     def states_of(self, evaluation, states):
@@ -133,6 +134,10 @@ class LinearisedSearch:
         merit = self.objective.merit(
             metric, score, score_scale=self.score_scale, margin=self.margin * room
         )
+        if self.enough:
+            # A constant prediction is often perfect: the score counts among models that are enough.
+            merit = np.maximum(merit, self.objective.cost(self.objective.ideal) + self.enough)
+            merit = merit - self.enough * score
         return float(merit) if np.ndim(merit) == 0 else merit
 
     def _best_move(self, trials, evaluation, radius, step):
