@@ -157,10 +157,12 @@ class SmoothSolver(UpperSolver):
         The estimator's own solver may fail if a cell weighs next to nothing.
         """
         inside = copy(problem)
+        start = visited.best.cell_weights
         while least <= problem.shares.min():
             inside.min_weight, latest = least, Archive(problem.objective)
             with suppress(NotSmooth), smooth_border():
-                self._visit_all(self.smooth_problem(inside), finals, latest)
+                starts = [inside.project(start)]
+                self._visit_all(self.smooth_problem(inside), finals, latest, starts)
             found = latest.evaluations[1:]
             visited.evaluations += found
             yield found
