@@ -61,7 +61,7 @@ class UpperObjective:
     def shifted(self, amount: Float) -> UpperObjective:
         """Return an objective whose bound allows for the metric to rise by so much yet."""
         other = copy(self)
-        other.bound = self.bound - amount
+        other.bound = None if self.bound is None else self.bound - amount
         return other
 
     def _rounded(self, amount, which):
