@@ -43,6 +43,19 @@ def test_points_are_the_best_visited_under_their_bounds(estimator):
         assert (better & ((path.metric < path.metric[i]) | (path.scores > path.scores[i]))).any()
 
 
+def test_ends_where_little_disparity_is_left():
+    rng = np.random.default_rng(3)
+    group, X = rng.integers(0, 2, 3000), rng.normal(size=(3000, 4))
+    X[:, 0] += 0.8 * group
+    signal = X @ [1.0, 0.5, -0.5, 0.2] + 0.6 * group - 0.4 + rng.logistic(size=3000)
+    path = pareto_path(
+        LogisticRegression(), X, (signal > 0).astype(int), sensitive_features=group,
+        metric="demographic_parity", partition="group_target",
+    )  # fmt: skip
+    assert path.metric[-1] < 0.12 * path.baseline_metric
+    assert (path.scores[:5] > 0.68).all()
+
+
 @pytest.mark.parametrize("metric", ["demographic_parity", "equalized_odds"])
 def test_models_are_the_estimators_own_and_keep_their_bounds(metric):
     path, X, y, group = front(metric=metric)

@@ -134,7 +134,7 @@ class LinearisedSearch:
         merit = self.objective.merit(
             metric, score, score_scale=self.score_scale, margin=self.margin * room
         )
-        if self.enough:
+        if self.enough and not self.objective.uses_score:
             # A constant prediction is often perfect: the score counts among models that are enough.
             merit = np.maximum(merit, self.objective.cost(self.objective.ideal) + self.enough)
             merit = merit - self.enough * score
