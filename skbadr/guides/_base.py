@@ -45,9 +45,9 @@ class Anchor(NamedTuple):
 class Guide(ABC):
     """Predict metric and score of a refit at any weights, without a refit.
 
-    Theory says how weights move the best response to each row. On training rows the estimator goes
-    a part of that way, and a model that memorises also goes toward the targets: it fits a row of
-    more weight more closely. There the guide learns both from refits, by least squares. Each
+    Theory says how weights move the best response to each row. The estimator goes a part of that
+    way; the guide learns this part from refits, by least squares. On training rows a model that
+    memorises also goes toward the targets: it fits a row of more weight more closely. Each
     prediction starts from the nearest visited point, where the guide is exact.
 
     Parameters

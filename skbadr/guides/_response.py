@@ -36,8 +36,6 @@ class Prior:
 class Response:
     """Least squares of how refits changed scores, on how theory moves them.
 
-    On training rows alone: out of fold, theory predicts better than what few refits teach.
-
     Parameters
     ----------
     prior : Prior
@@ -82,14 +80,13 @@ class Response:
         if not (np.diag(square) > 0).all():
             return
         self.measured = np.linalg.lstsq(square, across, rcond=None)[0][0]
-        if not self.memorises:
-            return
         prior = self.prior
         ridge = prior.weight * np.diag(square)
-        believed = np.array([prior.along, prior.toward])
+        believed = np.array([prior.along, prior.toward])[:used]
         found = np.linalg.solve(square + np.diag(ridge), across + ridge * believed)
         along = np.clip(found[0], -prior.largest, prior.largest)
-        self.toward = float(np.clip(found[1], 0.0, prior.largest))
+        if self.memorises:
+            self.toward = float(np.clip(found[1], 0.0, prior.largest))
         self.along = self._of_rows(along)
 
     def _of_rows(self, along):

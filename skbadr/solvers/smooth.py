@@ -134,8 +134,9 @@ class SmoothSolver(UpperSolver):
 
     def _further(self, problem, finals, visited, least):
         """Yield what more searches visit, one after the other, where fits fall short."""
-        start = visited.best.cell_weights
-        if problem.objective.bound is not None:
+        start, known = visited.best.cell_weights, None
+        while problem.objective.bound is not None and finals.missed != known:
+            known = finals.missed
             yield self._within(problem, finals, visited, start)
         if start.min() < 0.5 * least:
             yield from self._inside(problem, finals, visited, least)
