@@ -14,7 +14,7 @@ from skbadr.solvers.steps.cross_entropy import CrossEntropy
 from skbadr.solvers.steps.directions import directions_of
 
 # Trial moves of a step; metrics that look at each row for each move get fewer.
-MOVES = CrossEntropy(rounds=5, draws=64, elite=0.08, memory=0.1)
+MOVES = CrossEntropy(rounds=5, draws=64, elite=0.17, memory=0.1)
 SLOW_MOVES = replace(MOVES, draws=16)
 
 
