@@ -80,8 +80,6 @@ class RateSearch:
             starts = sample.lifted(own, states, sample.baseline)
             begun = self.search.refit(found.cell_weights, starts, "subset")
             best = self._better(baseline, self.search.run(*begun, radius=0.1))
-            if best is baseline:  # the sample has deceived
-                best = self._better(best, self.search.run(*baseline, **self._short))
         # Exact metrics are flat in places. Near vertices a loose estimator does not follow.
         if not self.objective.uses_score and not self.smooth.large:
             for weights in named_points(problem, self.settings)[1:]:
