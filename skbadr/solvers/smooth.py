@@ -145,29 +145,27 @@ class SmoothSolver(UpperSolver):
         """Visit, and return, what is as far within the bound as fits have missed solutions."""
         nearer = copy(problem)
         nearer.objective = problem.objective.shifted(finals.missed)
-        latest = Archive(nearer.objective)
-        with suppress(NotSmooth), smooth_border():
-            self._visit_all(self.smooth_problem(nearer), finals, latest, [start])
-        found = [e for e in latest.evaluations[1:] if nearer.objective.is_met(e)]
-        visited.evaluations += found
-        return found
+        return self._go_on(nearer, finals, visited, start, nearer.objective.is_met)
 
     def _inside(self, problem, finals, visited, least):
         """Visit, and yield, what searches find that leave each cell ever more of the weight.
 
         The estimator's own solver may fail if a cell weighs next to nothing.
         """
-        inside = copy(problem)
-        start = visited.best.cell_weights
+        inside, start = copy(problem), visited.best.cell_weights
         while least <= problem.shares.min():
-            inside.min_weight, latest = least, Archive(problem.objective)
-            with suppress(NotSmooth), smooth_border():
-                starts = [inside.project(start)]
-                self._visit_all(self.smooth_problem(inside), finals, latest, starts)
-            found = latest.evaluations[1:]
-            visited.evaluations += found
-            yield found
+            inside.min_weight = least
+            yield self._go_on(inside, finals, visited, inside.project(start))
             least *= 10.0
+
+    def _go_on(self, problem, finals, visited, start, is_wanted=None):
+        """Search from some weights in a variant of the problem; return what is wanted of it."""
+        latest = Archive(problem.objective)
+        with suppress(NotSmooth), smooth_border():
+            self._visit_all(self.smooth_problem(problem), finals, latest, [start])
+        found = [e for e in latest.evaluations[1:] if is_wanted is None or is_wanted(e)]
+        visited.evaluations += found
+        return found
 
     def _refit_instead(self, problem, archive):
         """Alternate refits where the smooth problem does not lead to a model of the estimator.
