@@ -63,9 +63,10 @@ class SmoothSettings:
     quadratic_excess : float
         Share of the bound, from the ideal on, within which that cost is still quadratic.
     closer : float
-        Factor of the radius within which moves are looked at if none is promised.
+        Factor of the radius within which moves are looked at if none is promised, and of the
+        margin at the end.
     margin : float
-        Share of a bound that predictions keep inside it.
+        Share of a bound that predictions keep inside it, until nothing more is promised.
     enough_of_gain : float
         Share of what there is to gain that is enough for one; variances of losses are small
         numbers.

@@ -86,6 +86,7 @@ class LinearisedSearch:
 
     def run(self, states, evaluation, *, radius=1.0, max_steps=12):
         """Search from solved states; return the best states and evaluation found."""
+        self.margin = self.settings.margin
         for step in range(max_steps):
             if self.done or self.objective.is_ideal(evaluation):
                 break
@@ -93,8 +94,11 @@ class LinearisedSearch:
             while not self.done:
                 move, predicted, current = self._best_move(trials, evaluation, radius, step)
                 if not current - predicted > self.tol:
-                    radius *= self.settings.closer
-                    if radius < self.settings.smallest_radius:
+                    if self.settings.closer * radius >= self.settings.smallest_radius:
+                        radius *= self.settings.closer
+                    elif self.objective.bound is not None and self.margin == self.settings.margin:
+                        self.margin *= self.settings.closer
+                    else:
                         return states, evaluation
                     continue
                 weights, starts = self._start(states, parameters, move, known)

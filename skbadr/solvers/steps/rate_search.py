@@ -125,13 +125,10 @@ class RateSearch:
         if self._is_solved(best[1]) or search.done:
             return best
         search.max_refits += self.max_refits // 2
-        # Where no model is well within the bound, a smaller margin leaves room for one.
-        for margin in (search.margin, self.settings.closer * search.margin):
+        for _ in range(2):
             if not self._is_solved(best[1]):
                 search.score_scale *= self.settings.harder
-                search.margin = margin
                 best = self._better(best, search.run(*best, max_steps=self.settings.few_steps))
-        search.margin = self.settings.margin
         for weights, origin in self._starts(baseline[0]):
             if self._is_solved(self.recorder.archive.best) or search.done:
                 break
