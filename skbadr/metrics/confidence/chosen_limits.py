@@ -18,9 +18,8 @@ from skbadr.metrics.confidence.intervals import UNKNOWN, Averaged, Proportions, 
 from skbadr.metrics.confidence.limits import compare_rates, comparisons, worst_limit
 from skbadr.metrics.rates.rate_metric import RateMetric
 
-# Steps of Newton's method on the log of the chances, which is nearly a parabola: after one below
-# SMALL_STEP, in units of a rate, limits are exact to 1e-5.
-NEWTON_STEPS, SMALL_STEP = 5, 1e-4
+# Steps of Newton's method on the log of the chances, which is nearly a parabola.
+NEWTON_STEPS = 5
 
 
 @dataclass
@@ -247,6 +246,6 @@ def _where_chances_add_up(centers, errors, chance):
             total * np.log(total / chance), slope, out=np.zeros_like(total), where=slope > 0
         )
         limit = limit + step
-        if np.abs(step).max() <= SMALL_STEP:
+        if np.square(step).max() <= ROUNDING:  # of which size the next one would be
             break
     return np.where(unknown, np.nan, limit)
