@@ -86,17 +86,15 @@ class LinearisedPath:
             if self._spent:
                 break
             objective = UpperObjective(self.problem.objective.metric, bound=bound)
-            scale = self.search.score_scale
-            for harder in (1.0, self.settings.harder, self.settings.harder):
-                self.search.score_scale *= harder
-                met = objective.is_met(self._walk_to(objective))
+            for times in range(3):
+                harder = self.settings.harder**times
+                met = objective.is_met(self._walk_to(objective, harder))
                 if met or self._spent:
                     break
             if not met:
-                self._start_elsewhere(objective)
-            self.search.score_scale = scale
+                self._start_elsewhere(objective, harder)
 
-    def _start_elsewhere(self, objective):
+    def _start_elsewhere(self, objective, harder):
         """Search from starts that others have not led to, until the bound is met."""
         search = self.search
         for weights in tilts(self.problem.cells, (0.5, 1.5)):
@@ -104,8 +102,10 @@ class LinearisedPath:
                 return
             search.max_refits = self._budget(self.settings.few_steps)
             begun = search.refit(self.problem.project(weights), self._states, "tilt")
-            short = {"radius": self.settings.first_radius, "max_steps": self.settings.few_steps}
-            if objective.is_met(search.run(*begun, **short)[1]):
+            radius, steps = self.settings.first_radius, self.settings.few_steps
+            if objective.is_met(
+                search.run(*begun, radius=radius, max_steps=steps, harder=harder)[1]
+            ):
                 return
 
     def _budget(self, refits):
@@ -113,14 +113,15 @@ class LinearisedPath:
         total = len(self.archive.evaluations) + refits
         return total if self.max_refits is None else min(total, self.max_refits)
 
-    def _walk_to(self, objective):
+    def _walk_to(self, objective, harder=1.0):
         search = self.search
         search.objective, search.max_refits = objective, self._budget(self.settings.few_steps)
         best = min(self.archive.evaluations, key=objective.key)
         self._states = search.states_of(best, self._states)
         self._states, best = search.run(
-            self._states, best, radius=self.settings.first_radius, max_steps=self._steps
-        )
+            self._states, best, radius=self.settings.first_radius, max_steps=self._steps,
+            harder=harder,
+        )  # fmt: skip
         return best
 
     @property

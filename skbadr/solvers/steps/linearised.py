@@ -54,7 +54,7 @@ class LinearisedSearch:
             self.tol *= unit  # a bound's merit is a score
         self._kept = {} if keep else None
         self.score_scale = unit * points if points is not None else 1.0
-        self.margin = settings.margin
+        self._margin, self._harder = settings.margin, 1.0
         self.enough = 0.0
         self._directions = None
 
@@ -84,9 +84,12 @@ class LinearisedSearch:
         pairs = zip(self.smooth.levels, coefs, strict=True)
         return [level.state_at(weights, coef) for level, coef in pairs]
 
-    def run(self, states, evaluation, *, radius=1.0, max_steps=12):
-        """Search from solved states; return the best states and evaluation found."""
-        self.margin = self.settings.margin
+    def run(self, states, evaluation, *, radius=1.0, max_steps=12, harder=1.0):
+        """Search from solved states; return the best states and evaluation found.
+
+        Excess over a bound weighs `harder` times as much as usual.
+        """
+        self._margin, self._harder = self.settings.margin, harder
         for step in range(max_steps):
             if self.done or self.objective.is_ideal(evaluation):
                 break
@@ -96,8 +99,8 @@ class LinearisedSearch:
                 if not current - predicted > self.tol:
                     if self.settings.closer * radius >= self.settings.smallest_radius:
                         radius *= self.settings.closer
-                    elif self.objective.bound is not None and self.margin == self.settings.margin:
-                        self.margin *= self.settings.closer
+                    elif self.objective.bound is not None and self._margin == self.settings.margin:
+                        self._margin *= self.settings.closer
                     else:
                         return states, evaluation
                     continue
@@ -135,9 +138,8 @@ class LinearisedSearch:
         bound = self.objective.bound
         # Predictions err and the final fit has its own tolerance: stay a little inside.
         room = 0.0 if bound is None else abs(bound - (self.objective.ideal or 0.0))
-        merit = self.objective.merit(
-            metric, score, score_scale=self.score_scale, margin=self.margin * room
-        )
+        scale = self.score_scale * self._harder
+        merit = self.objective.merit(metric, score, score_scale=scale, margin=self._margin * room)
         if self.enough and not self.objective.uses_score:
             # A constant prediction is often perfect: the score counts among models that are enough.
             merit = np.maximum(merit, self.objective.cost(self.objective.ideal) + self.enough)

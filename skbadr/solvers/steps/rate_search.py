@@ -125,10 +125,11 @@ class RateSearch:
         if self._is_solved(best[1]) or search.done:
             return best
         search.max_refits += self.max_refits // 2
-        for _ in range(2):
+        for times in (1, 2):
             if not self._is_solved(best[1]):
-                search.score_scale *= self.settings.harder
-                best = self._better(best, search.run(*best, max_steps=self.settings.few_steps))
+                harder = self._short["harder"] = self.settings.harder**times
+                found = search.run(*best, max_steps=self.settings.few_steps, harder=harder)
+                best = self._better(best, found)
         for weights, origin in self._starts(baseline[0]):
             if self._is_solved(self.recorder.archive.best) or search.done:
                 break
