@@ -108,10 +108,12 @@ class Problem:
     factors : Factors
         What sets the problem apart, see there.
     law : Law
+    population_rows : int, default=POPULATION_ROWS
+        May be set before the population is first wanted.
     """
 
     def __init__(self, index):
-        self.index = index
+        self.index, self.population_rows = index, POPULATION_ROWS
         self.split, self.factors = _designs()[index]
         self.task = self.factors.task
         self.name = f"{self.task}-{index:03d}"
@@ -139,8 +141,8 @@ class Problem:
 
     @cached_property
     def population(self):
-        """`POPULATION_ROWS` rows that no sample holds, drawn when first wanted."""
-        X, y, groups = self._draw(POPULATION_ROWS, np.random.default_rng([23, self.index]))
+        """`population_rows` rows that no sample holds, drawn when first wanted."""
+        X, y, groups = self._draw(self.population_rows, np.random.default_rng([23, self.index]))
         return Population(X, y, groups, self.posterior(X))
 
     def posterior(self, X):

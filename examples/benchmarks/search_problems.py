@@ -27,10 +27,13 @@ METRICS = ("demographic_parity", "equalized_odds")
 
 
 class Bins(TransformerMixin, BaseEstimator):
-    """Cut each column at 31 quantiles of the training rows."""
+    """Cut each column at quantiles of the training rows."""
+
+    def __init__(self, n_cuts=31):
+        self.n_cuts = n_cuts
 
     def fit(self, X, y=None):
-        places = np.linspace(0, 1, 33)[1:-1]
+        places = np.linspace(0, 1, self.n_cuts + 2)[1:-1]
         self.edges_ = [np.unique(np.nanquantile(column, places)) for column in _dense(X).T]
         return self
 
