@@ -1,4 +1,4 @@
-"""Show how far few refits of boosting close the gap between groups' mean predictions.
+"""Show how far few refits of trees close the gap between groups' mean predictions.
 
 Cells are groups x quantile bins of the target; the bound is on the baseline's gap where the upper
 level is evaluated. Beside the root mean squared errors stand the least that constant shifts
@@ -6,18 +6,20 @@ of the groups and re-weighed models can have at that gap, and that of the baseli
 weights perturbed at random by a fifth, which a refit cannot be told from:
 
 python examples/benchmarks/regression_refits.py --tables DIR [--names parkinsons student_math]
-    [--splits 5] [--part 0.3] [--bins 4] [--cv 0.25] [--leaves 31] [--output FILE]
+    [--splits 5] [--part 0.3] [--bins 4] [--cv 0.25] [--estimator boosting|forest] [--leaves 31]
+    [--max-iter 6] [--rows N] [--before FILE] [--output FILE]
 """
 
 import json
 import warnings
+from pathlib import Path
 
 import numpy as np
 from _arguments import make_parser
 from _tables import load_table
 from scipy.stats import kurtosis
 from sklearn.base import clone
-from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.model_selection import train_test_split
 from threadpoolctl import threadpool_limits
 
@@ -57,15 +59,18 @@ def run_split(options, name, seed, estimator):
     """Return the results of one split of one table."""
     table = load_table(options.tables, name)
     train, test = train_test_split(np.arange(len(table.y)), test_size=0.3, random_state=seed)
+    train = train[: options.rows]
     parts = {"train": train, "test": test}
     data = {part: (table.X[r], table.y[r], table.group[r]) for part, r in parts.items()}
     X, y, group = data["train"]
     baseline = clone(estimator).fit(X, y)
     noise = np.random.default_rng(seed).normal(scale=0.2, size=len(y))
     perturbed = clone(estimator).fit(X, y, sample_weight=np.exp(noise))
+    solver = AlternatingSolver(options.max_iter, min_gain=0) if options.max_iter else "alternating"
+    cv = int(options.cv) if options.cv and options.cv >= 2 else options.cv
     model = BADRRegressor(
-        estimator, solver=AlternatingSolver(options.max_iter, min_gain=0), partition="group_target",
-        n_target_bins=options.bins, cv=options.cv, random_state=seed,
+        estimator, solver=solver, partition="group_target", n_target_bins=options.bins, cv=cv,
+        random_state=seed,
     )  # fmt: skip
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -100,22 +105,50 @@ def summary(results):
     return text + f"perturbed x {perturbed:.3f})"
 
 
+def above_least(results):
+    """Return test RMSE above that of the best shifts by group, in parts of the baseline's."""
+    tests = [result["test"] for result in results]
+    return np.array([(t["found"][0] - t["least"][0]) / t["baseline"][0] for t in tests])
+
+
+def compare(results, before, part):
+    """Return as text how many splits meet the bound on evaluation rows, beside other results."""
+    met = [sum(min(r["gaps"]) <= part * r["gaps"][0] for r in rows) for rows in (results, before)]
+    fits = [np.mean([r["refits"] for r in rows]) for rows in (results, before)]
+    more = above_least(results) - above_least(before)
+    error = more.std(ddof=1) / np.sqrt(len(more))
+    text = f"met {met[0]} / {met[1]}, fits {fits[0]:.0f} / {fits[1]:.0f}, "
+    return (
+        text
+        + f"test RMSE above the least shifted, less that before: {more.mean():.4f} ({error:.4f})"
+    )
+
+
 def main(arguments=None):
     """Run the benchmark from the command line."""
-    parser = make_parser(__doc__, "benchmarks_regression_refits.json", tables=True, splits=5)
+    parser = make_parser(
+        __doc__, "benchmarks_regression_refits.json", tables=True, splits=5, rows=None
+    )
     parser.add_argument("--names", nargs="+", default=["parkinsons", "student_math"])
     parser.add_argument("--first-split", type=int, default=0)
     parser.add_argument("--part", type=float, default=0.3, help="of the baseline model's gap")
-    parser.add_argument("--cv", type=float, help="part of the training rows to evaluate on")
+    parser.add_argument("--cv", type=float, help="folds, or part of the training rows held out")
     parser.add_argument("--bins", type=int, default=4, help="bins of the target")
     parser.add_argument("--leaves", type=int, default=31, help="leaves of a tree")
     parser.add_argument("--iterations", type=int, default=100, help="trees")
-    parser.add_argument("--max-iter", type=int, default=6, help="refits, the baseline included")
+    parser.add_argument("--max-bins", type=int, default=255, help="of boosting; few are fast")
+    parser.add_argument("--max-iter", type=int, default=6, help="visits; 0: a search's defaults")
+    parser.add_argument("--before", type=Path, help="JSON file of another version's same splits")
+    parser.add_argument("--estimator", default="boosting", choices=["boosting", "forest"])
     options = parser.parse_args(arguments)
 
-    estimator = HistGradientBoostingRegressor(
-        max_iter=options.iterations, max_leaf_nodes=options.leaves, random_state=0
-    )
+    size = {"max_leaf_nodes": options.leaves, "random_state": 0}
+    if options.estimator == "boosting":
+        estimator = HistGradientBoostingRegressor(
+            max_iter=options.iterations, max_bins=options.max_bins, **size
+        )
+    else:
+        estimator = RandomForestRegressor(options.iterations, **size)
     print(f"{'table':<14}{'seed':>5}{'refits':>7}  {'part':<6}{'RMSE':>16}{'least':>16}{'gap':>16}")
     rows = []
     with threadpool_limits(1):
@@ -129,6 +162,10 @@ def main(arguments=None):
                     print(line, flush=True)
             for part in ("train", "test"):
                 print(f"{name}, {part}: {summary([r[part] for r in rows if r['table'] == name])}")
+    for name in options.names if options.before else ():
+        before = json.loads(options.before.read_text(encoding="utf-8"))
+        own, other = ([r for r in found if r["table"] == name] for found in (rows, before))
+        print(f"{name}: {compare(own, other, options.part)}")
     options.output.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     print(f"written to {options.output}")
 
