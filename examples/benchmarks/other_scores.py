@@ -1,7 +1,8 @@
 """Scores other than accuracy within a bound, and bounds on plain functions.
 
 python examples/benchmarks/other_scores.py --tables DIR --oxonfair-python ENV/bin/python
-    [--names TABLE ...] [--rows N] [--splits N] [--seed S] [--max-iter N] [--output FILE]
+    [--names TABLE ...] [--scores NAME ...] [--rows N] [--splits N] [--seed S] [--max-iter N]
+    [--output FILE]
 python examples/benchmarks/other_scores.py --tables DIR --functions [--names TABLE ...] [--rows N]
     [--estimators linear boosting] [--visits N] [--max-iter N] [--output FILE]
 
@@ -117,6 +118,7 @@ def judge_split(table, seed, options):
     own = cross_val_predict(estimator, X, y, cv=folds, method="predict_proba")
     probabilities = own, baseline.predict_proba(new)
     decided, found = {}, []
+    wanted = list(dict.fromkeys(name.removeprefix("plain ") for name in options.scores))
     groups, new_groups = group.astype(str), new_group.astype(str)
     if options.oxonfair_python:
         tasks = [
@@ -125,10 +127,11 @@ def judge_split(table, seed, options):
                 "new_groups": new_groups, "metric": "demographic_parity", "bound": BOUND,
                 "score": name,
             }
-            for name in SCORES if name != "plain cost"
+            for name in wanted
         ]  # fmt: skip
-        decided = dict(zip(SCORES, decide(options.oxonfair_python, tasks), strict=False))
-    for name, (scoring, function, objective) in SCORES.items():
+        decided = dict(zip(wanted, decide(options.oxonfair_python, tasks), strict=True))
+    for name in options.scores:
+        scoring, function, objective = SCORES[name]
         start = time.perf_counter()
         model = BADRClassifier(
             estimator, "demographic_parity", bound=BOUND, scoring=scoring,
@@ -163,10 +166,10 @@ def parity(y_true, y_pred, *, sensitive_features):
 
 
 def path_of(model):
-    """Return what the search visited: metric and score, predicted and measured."""
+    """Return what the search visited: metric and score, predicted (or None) and measured."""
     keys = ("predicted_metric", "metric", "predicted_score", "score")
-    return [[float(model.results_[key][i]) for key in keys]
-            for i in range(len(model.results_["metric"]))]  # fmt: skip
+    visited = zip(*(np.asarray(model.results_[key], dtype=float) for key in keys), strict=True)
+    return [[float(v) if np.isfinite(v) else None for v in point] for point in visited]
 
 
 def run_scores(options):
@@ -368,6 +371,7 @@ def main(arguments=None):
     parser = make_parser(__doc__, tables=True, rows=6_000, splits=3, seed=940)
     parser.add_argument("--names", nargs="+", default=NAMES, choices=NAMES)
     parser.add_argument("--oxonfair-python", help="of OxonFair's own environment; else left out")
+    parser.add_argument("--scores", nargs="+", default=list(SCORES), choices=SCORES)
     parser.add_argument("--functions", action="store_true", help="bound plain functions")
     parser.add_argument("--estimators", nargs="+", default=list(ESTIMATORS), choices=ESTIMATORS)
     parser.add_argument("--visits", type=int, help="of the dense search, per bound")
