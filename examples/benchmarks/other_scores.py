@@ -107,8 +107,8 @@ def judge_split(table, seed, options):
     n_train = min(options.rows, int(TRAINED * len(table.y)))
     rows = np.arange(len(table.y))
     train, test = train_test_split(
-        rows, train_size=n_train, stratify=np.char.add(table.group, table.y.astype(str)),
-        random_state=seed,
+        rows, train_size=n_train, random_state=seed,
+        stratify=np.char.add(table.group.astype(str), table.y.astype(str)),
     )  # fmt: skip
     split = [(table.X[part], table.y[part], table.group[part]) for part in (train, test)]
     (X, y, group), (new, new_y, new_group) = split
