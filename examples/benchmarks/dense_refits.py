@@ -20,6 +20,7 @@ from _arguments import make_parser
 from _dense_weights import dense_weights
 from problems import SPLITS, problems
 from search_problems import Bins
+from several_bounds import weights_by_cell
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import StratifiedKFold
@@ -71,11 +72,6 @@ class Judge:
         metrics = [get_metric(m)(self.y, shown, sensitive_features=self.group) for m in METRICS]
         return float(np.mean(shown != self.y)), np.array(metrics)
 
-    def log_weights_of(self, model):
-        """Return the log weights of the cells that a fitted model was trained with."""
-        weight = model.compute_sample_weight(self.X, self.y, sensitive_features=self.group)
-        return np.log([weight[self.cells == cell].mean() for cell in range(self.n_cells)])
-
 
 def only(place, bound):
     """Return bounds of which one is finite."""
@@ -107,7 +103,7 @@ def run_problem(problem):
         model.fit(judge.X, judge.y, sensitive_features=judge.group)
         seconds = time.process_time() - begin
         points.append(judge.measure(model))
-        starts.append(judge.log_weights_of(model))
+        starts.append(weights_by_cell(model, judge))
         records.append({
             "problem": problem.name, "task": problem.task, "metric": METRICS[k], "bound": bound,
             "cells": int(judge.n_cells), "baseline": [error, disparities[k]],

@@ -29,7 +29,7 @@ from _dense_weights import dense_weights
 from _tables import load_table
 from fairlearn.postprocessing import ThresholdOptimizer
 from new_rows import decide
-from several_bounds import Judge, weights_by_cell
+from several_bounds import Judge, gap_of, weights_by_cell
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
@@ -38,7 +38,6 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict, train_te
 from threadpoolctl import threadpool_limits
 
 from skbadr import BADRClassifier
-from skbadr.metrics import get_metric
 
 NAMES = ["adult", "compas", "german", "law_school"]
 BOUND = 0.05
@@ -149,7 +148,7 @@ def judge_split(table, seed, options):
         for method, predicted in shown.items():
             record = {
                 "method": method, "score": name, "value": float(function(new_y, predicted)),
-                "disparity": parity(new_y, predicted, sensitive_features=new_group),
+                "disparity": gap_of(new_y, predicted, new_group),
             }  # fmt: skip
             if method == "skbadr":
                 record |= {
@@ -157,12 +156,6 @@ def judge_split(table, seed, options):
                 }  # fmt: skip
             found.append(record)
     return found
-
-
-def parity(y_true, y_pred, *, sensitive_features):
-    """Return the demographic parity difference."""
-    metric = get_metric("demographic_parity")
-    return float(metric(y_true, y_pred, sensitive_features=sensitive_features))
 
 
 def path_of(model):
@@ -293,7 +286,7 @@ def score_of(scoring):
     )
 
 
-def run_function(estimator, judge, scoring, bounds, options):
+def run_function(estimator, judge, baseline, scoring, bounds, options):
     """Return a record of one wish: skbadr's model and the dense search's."""
     single = len(bounds) == 1
     limits = np.array(list(bounds.values()))
@@ -309,7 +302,7 @@ def run_function(estimator, judge, scoring, bounds, options):
     # Out of fold the judge's models are the search's, at its weights.
     shown = model.predict(judge.X) if judge.folds is None else judge.predict(log_weights)
     error, values = measured.of(shown)
-    first_error, first = measured(np.zeros(len(log_weights)))
+    first_error, first = measured.of(baseline)
     visits = options.visits or VISITS["linear" if judge.folds is None else "boosting"]
     (best,), visited = dense_weights(
         measured, len(log_weights), [limits + 1e-12], starts=[log_weights], rounds=ROUNDS,
@@ -345,9 +338,11 @@ def run_functions(options):
                     split = StratifiedKFold(4, shuffle=True, random_state=0).split(X, strata)
                     folds = list(split)
                 judge = Judge(ESTIMATORS[kind], X, y, group, folds)
-                baseline = judge.predict(np.zeros(2 * judge.n_groups))
+                baseline = judge.predict(np.zeros(judge.n_cells))
                 for wish, (scoring, bounds) in wishes(y, baseline, group).items():
-                    record = run_function(ESTIMATORS[kind], judge, scoring, bounds, options)
+                    record = run_function(
+                        ESTIMATORS[kind], judge, baseline, scoring, bounds, options
+                    )
                     yield {"estimator": kind, "table": name, "column": with_column,
                            "wish": wish, **record}  # fmt: skip
 

@@ -87,6 +87,7 @@ class Judge:
         self.codes = np.unique(group, return_inverse=True)[1]
         self.cells = 2 * self.codes + y
         self.n_groups = self.codes.max() + 1
+        self.n_cells = 2 * self.n_groups
         if folds is None:
             # Each fit starts from the last one.
             estimator = clone(estimator).set_params(
@@ -166,7 +167,7 @@ def run_case(options, name, with_column, X, y, group):
         strata = np.unique(np.char.add(group.astype(str), y.astype(str)), return_inverse=True)[1]
         folds = list(StratifiedKFold(4, shuffle=True, random_state=0).split(X, strata))
     judge = Judge(estimator, X, y, group, folds)
-    uniform = np.zeros(2 * judge.n_groups)
+    uniform = np.zeros(judge.n_cells)
     predicted = judge.predict(uniform)
     baseline = disparities(y, predicted, group)
     if min(baseline["demographic_parity"], baseline["equalized_odds"]) < LEAST:
@@ -221,8 +222,7 @@ def run_case(options, name, with_column, X, y, group):
 def weights_by_cell(model, judge):
     """Return the log weights of group x target that a fitted model was trained with."""
     weight = model.compute_sample_weight(judge.X, judge.y, sensitive_features=judge.group)
-    cells = np.arange(2 * judge.n_groups)
-    return np.log([weight[judge.cells == cell].mean() for cell in cells])
+    return np.log([weight[judge.cells == cell].mean() for cell in range(judge.n_cells)])
 
 
 def summarise(records):

@@ -103,9 +103,8 @@ class LinearisedPath:
             search.max_refits = self._budget(self.settings.few_steps)
             begun = search.refit(self.problem.project(weights), self._states, "tilt")
             radius, steps = self.settings.first_radius, self.settings.few_steps
-            if objective.is_met(
-                search.run(*begun, radius=radius, max_steps=steps, harder=harder)[1]
-            ):
+            _, found = search.run(*begun, radius=radius, max_steps=steps, harder=harder)
+            if objective.is_met(found):
                 return
 
     def _budget(self, refits):

@@ -282,11 +282,15 @@ def test_verbose(capsys):
     assert lines[0].startswith("[BADRClassifier] refit 1/8 (baseline)  metric ")
 
 
-def test_iris_has_three_classes():
+@pytest.mark.parametrize("trade_off", [0.0, 0.5])
+# Without a price of the score the fairest model may be a single prediction.
+@pytest.mark.filterwarnings("ignore:the chosen model predicts a single value")
+def test_iris_has_three_classes(trade_off):
     X, y = load_iris(return_X_y=True)
     group = X[:, 0] > np.median(X[:, 0])
-    # Without a price of the score the fairest model may be a single prediction, with a warning.
-    model = classifier(LogisticRegression(max_iter=1000), partition="group_target", trade_off=0.5)
+    estimator = LogisticRegression(max_iter=1000)
+    model = classifier(estimator, partition="group_target", trade_off=trade_off)
     model.fit(X, y, sensitive_features=group)
     assert model.predict_proba(X).shape == (150, 3)
     assert model.metric_value_ <= model.baseline_metric_value_
+    assert not trade_off or len(np.unique(model.predict(X))) > 1

@@ -1,5 +1,6 @@
 """The implicit solver against brute force, and its behaviour on awkward problems."""
 
+import dataclasses
 import functools
 import itertools
 import warnings
@@ -335,6 +336,16 @@ def test_missed_bound_warns_with_both_values():
     model = BADRClassifier(partition="group", bound=0.0, metric="worst_group_loss")
     with pytest.warns(ConvergenceWarning, match="no visited model has worst_group_loss"):
         model.fit(X, y, sensitive_features=group)
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.03])
+def test_a_search_ends_with_and_without_a_margin(margin):
+    X, y, group = people(n=500)
+    solver = ImplicitSolver()
+    solver.settings = dataclasses.replace(solver.settings, margin=margin)
+    model = BADRClassifier(EXACT, partition="group_target", bound=0.03, solver=solver)
+    model.fit(X, y, sensitive_features=group)
+    assert model.bound_met_ and model.metric_value_ <= 0.03
 
 
 def test_budget_and_determinism():

@@ -90,6 +90,7 @@ class LinearisedSearch:
         Excess over a bound weighs `harder` times as much as usual.
         """
         self._margin, self._harder = self.settings.margin, harder
+        last_margin = self.settings.closer * self.settings.margin
         for step in range(max_steps):
             if self.done or self.objective.is_ideal(evaluation):
                 break
@@ -99,8 +100,8 @@ class LinearisedSearch:
                 if not current - predicted > self.tol:
                     if self.settings.closer * radius >= self.settings.smallest_radius:
                         radius *= self.settings.closer
-                    elif self.objective.bound is not None and self._margin == self.settings.margin:
-                        self._margin *= self.settings.closer
+                    elif self.objective.bound is not None and self._margin > last_margin:
+                        self._margin = last_margin
                     else:
                         return states, evaluation
                     continue

@@ -37,7 +37,6 @@ class RateSearch:
         self.problem, self.objective = self.smooth.problem, self.smooth.problem.objective
         self.max_refits, self.n_starts, self.inner_tol = max_refits, n_starts, inner_tol
         self.settings = settings
-        self._short = {"radius": settings.first_radius, "max_steps": settings.few_steps}
         self.search = LinearisedSearch(
             recorder,
             max_refits=max_refits,
@@ -127,20 +126,22 @@ class RateSearch:
         search.max_refits += self.max_refits // 2
         for times in (1, 2):
             if not self._is_solved(best[1]):
-                harder = self._short["harder"] = self.settings.harder**times
+                harder = self.settings.harder**times
                 found = search.run(*best, max_steps=self.settings.few_steps, harder=harder)
                 best = self._better(best, found)
         for weights, origin in self._starts(baseline[0]):
             if self._is_solved(self.recorder.archive.best) or search.done:
                 break
-            best = self._try(weights, origin, best)
+            best = self._try(weights, origin, best, harder)
         return best
 
-    def _try(self, weights, origin, best):
+    def _try(self, weights, origin, best, harder=1.0):
         if self.search.done or self.objective.is_ideal(best[1]):
             return best
         begun = self.search.refit(self.problem.project(weights), best[0], origin)
-        return self._better(best, self.search.run(*begun, **self._short))
+        radius, steps = self.settings.first_radius, self.settings.few_steps
+        found = self.search.run(*begun, radius=radius, max_steps=steps, harder=harder)
+        return self._better(best, found)
 
     def _better(self, one, other):
         return other if self.objective.key(other[1]) < self.objective.key(one[1]) else one
